@@ -1,0 +1,63 @@
+# `make run` starts a hub on this machine, `make test` runs the whole suite. Both need Python 3.11+ (with venv) only.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# A production-like environment for `manage.py check`; nothing is started with these keys.
+CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/check.sqlite3 \
+	SECRET_KEY=only-for-the-check-Zr4u7xAD2GKbPdSgVkYp3s6v9yBEHMcQ \
+	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types checks dockerfile format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+
+run: $(VENV)/.runtime .env $(VENV)/.static  ## start the hub: keys, database, first administrator and demo on first run
+	@umask 077 && $(BIN)/python manage.py migrate --verbosity 0
+	@exec $(BIN)/python manage.py hub --quickstart --end-with-parent
+
+test: $(VENV)/.development  ## the whole suite, on SQLite and on a PostgreSQL that it brings along
+	$(BIN)/python -m pytest -n 2 $(PYTEST)
+	$(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 2 $(PYTEST)
+
+lint: $(VENV)/.development  ## ruff: errors and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.development  ## mypy, strict
+	$(BIN)/mypy
+
+checks: $(VENV)/.development  ## migrations are complete, the deployment settings are safe
+	$(CHECKED) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(CHECKED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+dockerfile: $(VENV)/.development  ## the Dockerfile's linter
+	$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/.development  ## put the code into its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what can be made again; the database and the keys stay
+	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "hub: Python 3.11 or newer is needed, this is %d.%d; try make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+.env: | $(VENV)/.runtime
+	@$(BIN)/python -m hub.firstrun
+
+$(VENV)/.static: requirements.txt $(shell find deliveries/static -type f 2>/dev/null) | $(VENV)/.runtime .env
+	@$(BIN)/python manage.py collectstatic --noinput --clear --verbosity 0
+	@touch $@

@@ -1,0 +1,130 @@
+"""Users and groups: nobody can give, or take over, more than they have themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from deliveries.admin.closed import UNGRANTABLE_APPS
+from integrations.admin.base import HubAdmin
+
+if TYPE_CHECKING:
+    from django.contrib.auth.admin import UserAdmin as _UserAdmin
+
+    DjangoUserAdmin = _UserAdmin[User]
+else:
+    from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+
+admin.site.unregister([User, Group])
+
+_NAMES = ("Name", {"fields": ("first_name", "last_name", "email")})
+_LOGIN = (None, {"fields": ("username", "password")})
+
+
+def grantable_permissions() -> QuerySet[Permission]:
+    """Return the permissions that somebody may have."""
+    return Permission.objects.exclude(content_type__app_label__in=UNGRANTABLE_APPS).select_related("content_type")
+
+
+def _permissions_beyond(request: HttpRequest) -> QuerySet[Permission]:
+    """Return the permissions that the acting user does not have."""
+    own = {tuple(name.split(".", 1)) for name in request.user.get_all_permissions()}
+    everything = Permission.objects.values_list("pk", "content_type__app_label", "codename")
+    return Permission.objects.filter(pk__in=[pk for pk, app, codename in everything if (app, codename) not in own])
+
+
+def outranks(request: HttpRequest, other: User) -> bool:
+    """Return whether the acting user can do all that ``other`` can; superusers outrank everybody."""
+    if request.user.is_superuser:
+        return True
+    if other.is_superuser:
+        return False
+    everything = User.objects.get(pk=other.pk)
+    everything.is_active = True  # a deactivated user would count as one without any permission
+    return everything.get_all_permissions() <= request.user.get_all_permissions()
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, HubAdmin):
+    """Users. They are switched off, not deleted: the log names them."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "roles", "is_active", "is_superuser", "last_login")
+    list_filter = ("is_active", "groups")
+    actions: Any = None
+    add_fieldsets: Any = (
+        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        ("Role", {"fields": ("is_staff", "groups")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the users with their groups."""
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="Roles")
+    def roles(self, row: User) -> str:
+        """Return the names of the user's groups."""
+        return ", ".join(sorted(group.name for group in row.groups.all())) or "–"
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Return the fields that the acting user may set: only a superuser makes another, or hands out permissions."""
+        if obj is None:
+            return self.add_fieldsets
+        role = ["is_active", "is_staff", "groups"]
+        if request.user.is_superuser:
+            role += ["is_superuser", "user_permissions"]
+        return (_LOGIN, _NAMES, ("Role", {"fields": tuple(role)}), ("Dates", {"fields": ("last_login", "date_joined")}))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Return what is on record."""
+        return ("last_login", "date_joined")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return whether the acting user may change ``obj``: nobody who can do more than they can."""
+        return super().has_change_permission(request, obj) and (obj is None or outranks(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Return False: the log of what a user did would go too. ``is_active`` switches a user off."""
+        return False
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer only what may be given."""
+        if db_field.name == "user_permissions":
+            kwargs["queryset"] = grantable_permissions()
+        if db_field.name == "groups" and not request.user.is_superuser:
+            beyond = _permissions_beyond(request).values("pk")
+            kwargs["queryset"] = Group.objects.exclude(permissions__in=beyond)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, HubAdmin):
+    """Groups, which are the roles; a superuser may make others."""
+
+    actions: Any = None
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
+        """Offer only the permissions that somebody may have."""
+        if db_field.name == "permissions":
+            kwargs["queryset"] = grantable_permissions()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Return whether the acting user is a superuser: who changes a group changes what they can do themselves."""
+        return request.user.is_superuser and super().has_change_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the acting user is a superuser."""
+        return request.user.is_superuser and super().has_add_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Return whether the acting user is a superuser."""
+        return request.user.is_superuser and super().has_delete_permission(request, obj)

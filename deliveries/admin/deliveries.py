@@ -1,0 +1,164 @@
+"""The pages of deliveries: where each stands and why, its attempts, and the orders to replay or discard."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import path, reverse
+from django.utils.safestring import SafeString
+
+from deliveries import display
+from deliveries.admin import orders
+from deliveries.admin.filters import (
+    DeliveredTypeFilter,
+    EndpointFilter,
+    EventProviderFilter,
+    MomentFilter,
+    RouteFilter,
+    StatusFilter,
+)
+from deliveries.admin.history import HistoryAdmin, search
+from deliveries.admin.orders import ORDERS, Order
+from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.transitions import DeliveryQuerySet
+
+#: Attempts on a page; of more, the latest.
+SHOWN_ATTEMPTS = 50
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(HistoryAdmin):
+    """Deliveries, the newest first."""
+
+    page_template = "admin/deliveries/delivery/page.html"
+    list_display = (
+        "type_shown",
+        "status_shown",
+        "route_shown",
+        "id_shown",
+        "attempts_shown",
+        "error_shown",
+        "created_shown",
+    )
+    list_display_links = ("type_shown",)
+    list_filter = (
+        StatusFilter,
+        EndpointFilter,
+        RouteFilter,
+        EventProviderFilter,
+        DeliveredTypeFilter,
+        ("created_at", MomentFilter),
+    )
+    list_select_related = ("event", "route", "endpoint")
+    never_loaded = tuple(
+        f"event__{name}" for name in ("raw_body", "headers", "sealed", "query_string", "body_sha256", "flags")
+    )
+    ordering = ("-created_at",)
+    search_fields = ("id",)
+    search_help_text = "The delivery's id, the event's id (the provider's or the hub's), or a request id; whole."
+    actions = ("replay", "replay_from_start", "discard")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by id; no part of one, as only whole ones are indexed."""
+        texts = ("event__event_id", "event__request_id")
+        return search(queryset, search_term, uuids=("pk", "event"), texts=texts), False
+
+    def get_urls(self) -> list[Any]:
+        """Add the addresses that take orders about one delivery."""
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/order/<str:order>/", view(self.order_one), name="deliveries_delivery_order"),
+            *super().get_urls(),
+        ]
+
+    # -- orders -------------------------------------------------------------------------------------------------------
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may replay and discard; what the actions ask for."""
+        return request.user.has_perm(orders.PERMISSION)
+
+    @admin.action(description="Replay", permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
+        """Run the selected deliveries again."""
+        return self._order_selected(request, queryset, orders.REPLAY)
+
+    @admin.action(description="Replay from the start", permissions=["replay"])
+    def replay_from_start(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
+        """Run the selected deliveries again, every step of them."""
+        return self._order_selected(request, queryset, orders.REPLAY_FROM_START)
+
+    @admin.action(description="Discard", permissions=["replay"])
+    def discard(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
+        """End the selected deliveries that have not run yet."""
+        return self._order_selected(request, queryset, orders.DISCARD)
+
+    def order_one(self, request: HttpRequest, pk: UUID, order: str) -> HttpResponse:
+        """Take an order about one delivery."""
+        if order not in ORDERS:
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        back = reverse("admin:deliveries_delivery_change", args=[pk])
+        return orders.give(self, request, Delivery.objects.filter(pk=pk), ORDERS[order], back=back, hidden=[])
+
+    def _order_selected(self, request: HttpRequest, queryset: DeliveryQuerySet, order: Order) -> HttpResponse:
+        # What is ticked on the page, never "all that match": replaying by filter is the API's and the command line's.
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)[: self.list_per_page]
+        hidden = [("action", order.name), *((ACTION_CHECKBOX_NAME, pk) for pk in selected)]
+        rows = Delivery.objects.filter(pk__in=[row.pk for row in queryset.filter(pk__in=selected)])
+        return orders.give(self, request, rows, order, back=request.get_full_path(), hidden=hidden)
+
+    # -- one delivery -------------------------------------------------------------------------------------------------
+    def page_context(self, request: HttpRequest, row: Delivery) -> dict[str, Any]:
+        """Return the attempts, the latest first, and the orders that are legal now."""
+        latest = list(row.attempts.order_by("-number")[:SHOWN_ATTEMPTS])
+        may_order = self.has_replay_permission(request)
+        return {
+            "attempts": latest,
+            "earlier_attempts": max(row.attempt_count - len(latest), 0),
+            "orders": [order for order in ORDERS.values() if may_order and row.status in order.legal],
+            "is_dead": row.status == DeliveryStatus.DEAD,
+        }
+
+    # -- the list -----------------------------------------------------------------------------------------------------
+    @admin.display(description="Event type")
+    def type_shown(self, row: Delivery) -> str:
+        """Return the event's type, or a word for its absence."""
+        return row.event.event_type or "(no type)"
+
+    @admin.display(description="Status")
+    def status_shown(self, row: Delivery) -> SafeString:
+        """Return where it stands."""
+        return display.state(row.status, row.get_status_display())
+
+    @admin.display(description="Route")
+    def route_shown(self, row: Delivery) -> str:
+        """Return the route, under the endpoint's name."""
+        return f"{row.endpoint.slug} → {row.route.name}"
+
+    @admin.display(description="Event id")
+    def id_shown(self, row: Delivery) -> str:
+        """Return the provider's id of the event."""
+        return row.event.event_id or "–"
+
+    @admin.display(description="Attempts")
+    def attempts_shown(self, row: Delivery) -> int:
+        """Return how many there were."""
+        return row.attempt_count
+
+    @admin.display(description="Last error")
+    def error_shown(self, row: Delivery) -> str:
+        """Return the beginning of the last error."""
+        text = row.last_error
+        return f"{text[:79]}…" if len(text) > 80 else text
+
+    @admin.display(description="Created")
+    def created_shown(self, row: Delivery) -> SafeString:
+        """Return when it was made."""
+        return display.moment(row.created_at)

@@ -1,0 +1,152 @@
+"""The pages of events: what came, as it came, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from deliveries import display
+from deliveries.admin.filters import EndpointFilter, EventTypeFilter, MomentFilter, ProviderFilter, VerdictFilter
+from deliveries.admin.history import HistoryAdmin, search
+from deliveries.models import Event, EventVariant
+from deliveries.models.sealing import SealedRequest
+
+#: What a flag of an event says to the operator.
+FLAGS = {
+    "conflicting_body": "Another request came with the same id and a different body. The first one counts; "
+    "the others are kept below.",
+    "possible_replay": "The same body came before under another id, and the signature does not cover the id: "
+    "this may be somebody sending a recorded request again.",
+}
+
+# Everything a browser might do with a stranger's bytes is ruled out.
+_DOWNLOAD_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cache-Control": "private, no-store",
+}
+
+
+@admin.register(Event)
+class EventAdmin(HistoryAdmin):
+    """Events, the newest first."""
+
+    page_template = "admin/deliveries/event/page.html"
+    list_display = ("type_shown", "endpoint_shown", "verdict_shown", "id_shown", "size_shown", "received_shown")
+    list_display_links = ("type_shown",)
+    list_filter = (EndpointFilter, ProviderFilter, VerdictFilter, EventTypeFilter, ("received_at", MomentFilter))
+    list_select_related = ("endpoint",)
+    never_loaded = ("sealed",)
+    list_defer = ("raw_body", "headers", "query_string", "body_sha256")
+    ordering = ("-received_at",)
+    search_fields = ("event_id",)
+    search_help_text = "The provider's event id, the hub's own id, or a request id; whole."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find by id; no part of one, as only whole ones are indexed."""
+        return search(queryset, search_term, uuids=("pk",), texts=("event_id", "request_id")), False
+
+    def get_urls(self) -> list[Any]:
+        """Add the downloads of raw bodies."""
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/body/", view(self.event_body), name="deliveries_event_body"),
+            path(
+                "<uuid:pk>/variants/<int:variant>/body/", view(self.variant_body), name="deliveries_eventvariant_body"
+            ),
+            *super().get_urls(),
+        ]
+
+    def event_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Hand out the raw body."""
+        return self._download(request, Event.objects.filter(pk=pk).first(), f"event-{pk}")
+
+    def variant_body(self, request: HttpRequest, pk: UUID, variant: int) -> HttpResponse:
+        """Hand out the raw body of another request under the same id."""
+        row = EventVariant.objects.filter(event=pk, pk=variant).first()
+        return self._download(request, row, f"event-{pk}-variant-{variant}")
+
+    def _download(self, request: HttpRequest, row: Event | EventVariant | None, name: str) -> HttpResponse:
+        if not self.has_view_permission(request) or (row and not may_download(request, row)):
+            raise PermissionDenied
+        if row is None or row.raw_body is None:
+            raise Http404
+        return attachment(row.body, f"{name}.bin")
+
+    def page_context(self, request: HttpRequest, row: Event) -> dict[str, Any]:
+        """Return the decoded body, what the flags mean, the other bodies and the deliveries."""
+        return {
+            "body": display.body(row, _shown_payload(row)),
+            "body_url": reverse("admin:deliveries_event_body", args=[row.pk]) if may_download(request, row) else "",
+            "headers": sorted(row.headers.items()),
+            "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
+            "variants": [
+                {"row": variant, "body": display.body(variant), "may_download": may_download(request, variant)}
+                for variant in row.variants.defer("sealed").order_by("received_at")
+            ],
+            "deliveries": row.deliveries.select_related("route").order_by("created_at", "pk"),
+        }
+
+    @admin.display(description="Event type")
+    def type_shown(self, row: Event) -> str:
+        """Return the type, or a word for its absence."""
+        return row.event_type or "(no type)"
+
+    @admin.display(description="Endpoint")
+    def endpoint_shown(self, row: Event) -> str:
+        """Return the endpoint's slug."""
+        return row.endpoint.slug
+
+    @admin.display(description="Verdict")
+    def verdict_shown(self, row: Event) -> SafeString:
+        """Return the verdict, and a mark where something is flagged."""
+        shown = display.state(row.verdict)
+        flagged = [display.label(flag.replace("_", " "), "warning") for flag in row.flags]
+        return format_html_join(" ", "{}", [(shown,), *((flag,) for flag in flagged)])
+
+    @admin.display(description="Event id")
+    def id_shown(self, row: Event) -> str:
+        """Return the provider's id."""
+        return row.event_id or "–"
+
+    @admin.display(description="Body")
+    def size_shown(self, row: Event) -> str:
+        """Return how large the body is."""
+        return display.size(row.body_bytes)
+
+    @admin.display(description="Received")
+    def received_shown(self, row: Event) -> SafeString:
+        """Return when it came."""
+        return display.moment(row.received_at)
+
+
+def _shown_payload(row: Event) -> Any:
+    """Return the payload with its credentials masked; None for a large body and for one whose key is lost."""
+    if row.body_bytes > display.DECODED_BYTES:
+        return None
+    try:
+        return row.shown_payload
+    except ImproperlyConfigured:
+        return None
+
+
+def may_download(request: HttpRequest, row: SealedRequest) -> bool:
+    """Return whether the user may have the raw body: one that is stored encrypted is for administrators only."""
+    return not row.body_is_encrypted or request.user.has_perm("integrations.change_endpoint")
+
+
+def attachment(body: bytes, name: str) -> HttpResponse:
+    """Return ``body`` as a download that no browser renders."""
+    response = HttpResponse(body, content_type="application/octet-stream", headers=_DOWNLOAD_HEADERS)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,195 @@
+"""What lists are filtered by. Any text may stand in the address: what means nothing finds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_time
+from unfold.contrib.filters.admin import RangeDateTimeFilter, TextFilter
+
+from deliveries.models import DeliveryStatus, Verdict
+from integrations.models import Endpoint, Route
+from integrations.providers import provider_choices
+
+if TYPE_CHECKING:
+    from django.contrib.admin import SimpleListFilter
+
+    ChoiceFilter = SimpleListFilter
+    WordFilter = SimpleListFilter
+else:
+    from unfold.contrib.filters.admin import DropdownFilter as ChoiceFilter
+
+    WordFilter = TextFilter
+
+Choices = Iterable[tuple[str, str]]
+
+
+class EndpointFilter(ChoiceFilter):
+    """By endpoint; retired ones too, as their history stays."""
+
+    title = "endpoint"
+    parameter_name = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return the endpoints, the retired ones last."""
+        rows = Endpoint.objects.order_by("retired_at", "slug").values_list("pk", "slug", "retired_at")
+        live_first = sorted(rows, key=lambda row: row[2] is not None)
+        return [(str(pk), f"{slug} (retired)" if retired else slug) for pk, slug, retired in live_first]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen endpoint."""
+        value = self.value()
+        if not value:
+            return queryset
+        try:
+            return queryset.filter(endpoint=UUID(value))
+        except ValueError:
+            return queryset.none()
+
+
+class RouteFilter(ChoiceFilter):
+    """By route; retired ones too, as their history stays."""
+
+    title = "route"
+    parameter_name = "route"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return the routes under their endpoints' names."""
+        rows = Route.objects.order_by("endpoint__slug", "name").values_list("pk", "endpoint__slug", "name")
+        return [(str(pk), f"{slug} → {name}") for pk, slug, name in rows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen route."""
+        value = self.value()
+        if not value:
+            return queryset
+        try:
+            return queryset.filter(route=UUID(value))
+        except ValueError:
+            return queryset.none()
+
+
+class ProviderFilter(ChoiceFilter):
+    """By the provider that the endpoint had when the event came."""
+
+    title = "provider"
+    parameter_name = "provider"
+    column = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return every preset."""
+        return provider_choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen provider."""
+        value = self.value()
+        return queryset.filter(**{self.column: value}) if value else queryset
+
+
+class EventProviderFilter(ProviderFilter):
+    """By the provider of the event that is delivered."""
+
+    column = "event__provider"
+
+
+class StatusFilter(ChoiceFilter):
+    """By where a delivery stands."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return every status."""
+        return DeliveryStatus.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen status."""
+        value = self.value()
+        return queryset.filter(status=value) if value else queryset
+
+
+class VerdictFilter(ChoiceFilter):
+    """By how the hub knows where an event came from."""
+
+    title = "verdict"
+    parameter_name = "verdict"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return every verdict."""
+        return Verdict.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen verdict."""
+        value = self.value()
+        return queryset.filter(verdict=value) if value else queryset
+
+
+class EventTypeFilter(WordFilter):
+    """By event type: the whole of it, or its beginning and a ``*``."""
+
+    title = "event type (push, or pull_request.*)"
+    parameter_name = "event_type"
+    column = "event_type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return nothing: the text is free."""
+        return ()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the type that was entered."""
+        value = (self.value() or "").strip()
+        if not value:
+            return queryset
+        if value.endswith("*"):
+            return queryset.filter(**{f"{self.column}__startswith": value[:-1]})
+        return queryset.filter(**{self.column: value})
+
+
+class DeliveredTypeFilter(EventTypeFilter):
+    """By the type of the event that is delivered."""
+
+    column = "event__event_type"
+
+
+class ReasonFilter(WordFilter):
+    """By why a request was refused."""
+
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return nothing: the text is free."""
+        return ()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the reason that was entered."""
+        value = (self.value() or "").strip()
+        return queryset.filter(reason=value) if value else queryset
+
+
+class MomentFilter(RangeDateTimeFilter):  # type: ignore[misc]
+    """By a span of time in the hub's time zone; a date alone means its beginning, or at the end of a span its end."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows within the span."""
+        since = self._moment("from", time.min)
+        until = self._moment("to", time.max)
+        if since:
+            queryset = queryset.filter(**{f"{self.field_path}__gte": since})
+        if until:
+            queryset = queryset.filter(**{f"{self.field_path}__lte": until})
+        return queryset
+
+    def _moment(self, end: str, default: time) -> datetime | None:
+        try:
+            day = parse_date(self.used_parameters.get(f"{self.field_path}_{end}_0") or "")
+            hour = parse_time(self.used_parameters.get(f"{self.field_path}_{end}_1") or "")
+            return timezone.make_aware(datetime.combine(day, hour or default)) if day else None
+        except (ValueError, OverflowError):  # 31 February, the year 1 in a zone east of Greenwich
+            return None

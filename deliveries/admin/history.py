@@ -1,0 +1,134 @@
+"""Pages of what happened: lists without a COUNT, one page a row, nothing to change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.paginator import InfinitePaginator
+
+from integrations.admin.base import HubAdmin
+
+
+class SafeChangeList(ChangeList):
+    """A list that takes any query string: what no column can hold is a bad lookup, not an error of the database."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        if any("\x00" in value for values in request.GET.lists() for value in (values[0], *values[1])):
+            raise IncorrectLookupParameters("A NUL character is in no column.")
+        super().__init__(request, *args, **kwargs)
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        """Return the rows without the columns that only a page of its own shows."""
+        rows = super().get_queryset(request, *args, **kwargs)
+        return rows.defer(*getattr(self.model_admin, "list_defer", ()))
+
+
+class HistoryAdmin(HubAdmin):
+    """Facts: to be read by those who may view them. Rows go by retention only.
+
+    A subclass names the template of a row's page in ``page_template`` and fills it in `page_context`.
+    """
+
+    page_template: ClassVar[str] = ""
+    #: Columns that no page needs: large ones, and sealed ones, which a lost key would turn into an error.
+    never_loaded: ClassVar[tuple[str, ...]] = ()
+    #: Large columns that a list does without.
+    list_defer: ClassVar[tuple[str, ...]] = ()
+    show_facets = ShowFacets.NEVER  # each would count the whole table
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_filter_submit = True
+    list_disable_select_all = True
+    sortable_by = ()  # the tables are large, and only the order of arrival has an index
+    actions: Any = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows with what their pages name, and without what none shows."""
+        rows = super().get_queryset(request)
+        if self.list_select_related:
+            rows = rows.select_related(*cast(Sequence[str], self.list_select_related))
+        return rows.defer(*self.never_loaded)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list."""
+        return SafeChangeList
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Return False: facts come from outside."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: history is never rewritten."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: retention removes whole rows by age."""
+        return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show one row."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.page_template:
+            raise Http404
+        row = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            messages.warning(request, f"There is no such {self.opts.verbose_name} any more.")
+            return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+        return TemplateResponse(
+            request,
+            self.page_template,
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "original": row,
+                "title": str(self.opts.verbose_name).capitalize(),
+                "subtitle": str(row),
+                **self.page_context(request, row),
+                **(extra_context or {}),
+            },
+        )
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Return what the page of ``row`` shows besides the row itself."""
+        raise NotImplementedError
+
+
+def same(term: str, *, uuids: tuple[str, ...], texts: tuple[str, ...]) -> Q:
+    """Return the condition that ``term`` is exactly the value of one of the columns.
+
+    A text that is no UUID asks no UUID column. Hence any text can be searched for.
+    """
+    found = Q()
+    for name in texts:
+        found |= Q(**{name: term})
+    try:
+        identifier = UUID(term)
+    except ValueError:
+        return found
+    for name in uuids:
+        found |= Q(**{name: identifier})
+    return found
+
+
+def search(rows: QuerySet[Model], term: str, *, uuids: tuple[str, ...], texts: tuple[str, ...]) -> QuerySet[Model]:
+    """Return those of ``rows`` that carry ``term`` as one of their ids; all of them for an empty one."""
+    term = term.strip()
+    return rows.filter(same(term, uuids=uuids, texts=texts)) if term else rows

@@ -1,0 +1,51 @@
+"""The sidebar: only what the user may open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+# (title, icon, page, permission; "" means everyone)
+_GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
+    ("", [("Home", "home", "index", "")]),
+    (
+        "History",
+        [
+            ("Events", "inbox", "deliveries_event_changelist", "deliveries.view_event"),
+            ("Deliveries", "send", "deliveries_delivery_changelist", "deliveries.view_delivery"),
+            ("Rejections", "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
+        ],
+    ),
+    (
+        "Set-up",
+        [
+            ("Endpoints", "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
+            ("Routes", "alt_route", "integrations_route_changelist", "integrations.view_route"),
+        ],
+    ),
+    (
+        "Hub",
+        [
+            ("Workers", "memory", "deliveries_worker_changelist", "deliveries.view_worker"),
+            ("Users", "person", "auth_user_changelist", "auth.view_user"),
+            ("Roles", "group", "auth_group_changelist", "auth.view_group"),
+            ("API tokens", "key", "knox_authtoken_changelist", ""),
+        ],
+    ),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups and links for this user; Unfold calls this."""
+    groups = []
+    for title, entries in _GROUPS:
+        items = [
+            {"title": name, "icon": icon, "link": reverse(f"admin:{page}")}
+            for name, icon, page, permission in entries
+            if not permission or request.user.has_perm(permission)
+        ]
+        if items:
+            groups.append({"title": title, "separator": bool(title), "items": items})
+    return groups

@@ -1,0 +1,124 @@
+"""An operator's orders about deliveries: asked for once more on a page of their own, then carried out by POST."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from deliveries import replay
+from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.transitions import DeliveryQuerySet
+from integrations.admin.base import HubAdmin
+
+PERMISSION = "deliveries.replay_delivery"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One kind of order: what it is called, what it does to which deliveries, and the verb that carries it out."""
+
+    name: str
+    title: str
+    consequence: str
+    done: str
+    legal: tuple[DeliveryStatus, ...]
+    carry_out: Callable[[DeliveryQuerySet, User], int]
+    is_destructive: bool = False
+
+
+REPLAY = Order(
+    name="replay",
+    title="Replay",
+    consequence="They run again at once, with a new retry budget. Steps whose results were kept are not repeated.",
+    done="will run again",
+    legal=replay.REPLAYABLE,
+    carry_out=lambda rows, user: replay.replay(rows, by=user),
+)
+REPLAY_FROM_START = Order(
+    name="replay_from_start",
+    title="Replay from the start",
+    consequence="They run again at once, with a new retry budget, and repeat every step: kept results are forgotten.",
+    done="will run again from the start",
+    legal=replay.REPLAYABLE,
+    carry_out=lambda rows, user: replay.replay(rows, by=user, from_start=True),
+)
+DISCARD = Order(
+    name="discard",
+    title="Discard",
+    consequence="They will not run. They can be replayed later.",
+    done="discarded",
+    legal=replay.DISCARDABLE,
+    carry_out=lambda rows, user: replay.discard(rows, by=user),
+    is_destructive=True,
+)
+ORDERS = {order.name: order for order in (REPLAY, REPLAY_FROM_START, DISCARD)}
+
+
+def give(
+    admin: HubAdmin,
+    request: HttpRequest,
+    deliveries: DeliveryQuerySet,
+    order: Order,
+    *,
+    back: str,
+    hidden: list[tuple[str, str]],
+) -> HttpResponse:
+    """Ask whether ``order`` is meant for ``deliveries``, naming their number by status; when confirmed, carry it out.
+
+    ``hidden`` are the fields that the page posts back to the same address, ``back`` is where to go afterwards.
+    Raises `PermissionDenied` without the permission.
+    """
+    if not request.user.has_perm(PERMISSION):
+        raise PermissionDenied
+    if request.POST.get("confirmed") == "yes":
+        asked = deliveries.count()
+        moved = order.carry_out(deliveries, cast(User, request.user))
+        _report(request, order, moved=moved, left=asked - moved)
+        return HttpResponseRedirect(back)
+    return TemplateResponse(
+        request, "admin/deliveries/delivery/confirm.html", _question(admin, request, deliveries, order, back, hidden)
+    )
+
+
+def _question(
+    admin: HubAdmin,
+    request: HttpRequest,
+    deliveries: DeliveryQuerySet,
+    order: Order,
+    back: str,
+    hidden: list[tuple[str, str]],
+) -> dict[str, Any]:
+    counts = Counter(deliveries.order_by().values_list("status", flat=True))
+    by_status = [
+        {"status": status, "count": counts[status], "is_legal": status in order.legal}
+        for status in DeliveryStatus
+        if counts[status]
+    ]
+    return {
+        **admin.admin_site.each_context(request),
+        "opts": Delivery._meta,
+        "title": order.title,
+        "order": order,
+        "by_status": by_status,
+        "legal_count": sum(counts[status] for status in order.legal),
+        "total": sum(counts.values()),
+        "back": back,
+        "hidden": hidden,
+    }
+
+
+def _report(request: HttpRequest, order: Order, *, moved: int, left: int) -> None:
+    if moved:
+        noun = "delivery" if moved == 1 else "deliveries"
+        messages.success(request, f"{moved} {noun} {order.done}.")
+    if left > 0:
+        noun = "delivery was left as it is" if left == 1 else "deliveries were left as they are"
+        messages.warning(request, f"{left} {noun}: not in a state to {order.title.lower()}.")

@@ -1,0 +1,117 @@
+"""The pages of routes: which events go to which handler."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils.safestring import SafeString
+
+from deliveries import display, hold
+from deliveries.admin import orders
+from deliveries.admin.endpoints import ServiceFilter
+from deliveries.admin.filters import EndpointFilter
+from deliveries.admin.history import SafeChangeList
+from deliveries.admin.retiring import RetiringAdmin
+from integrations.admin.forms import RouteForm
+from integrations.admin.inlines import ROUTE_FIELDSETS
+from integrations.models import Endpoint, Route
+
+
+@admin.register(Route)
+class RouteAdmin(RetiringAdmin):
+    """Routes by endpoint."""
+
+    form = RouteForm
+    change_form_template = "admin/integrations/route/change_form.html"
+    list_display = ("name", "endpoint_shown", "handler", "events_shown", "state_shown")
+    list_filter = (EndpointFilter, "handler", "enabled", "paused", ServiceFilter)
+    list_filter_submit = True
+    list_select_related = ("endpoint",)
+    list_per_page = 50
+    search_fields = ("name", "handler")
+    ordering = ("endpoint__slug", "name")
+    fieldsets = ((None, {"fields": ("endpoint",)}), *ROUTE_FIELDSETS)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SafeChangeList]:
+        """Return the class of the list."""
+        return SafeChangeList
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
+        """Return what cannot be changed: a route's deliveries belong to its endpoint."""
+        return ("endpoint",) if obj else ()
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the endpoints that are in service."""
+        if db_field.name == "endpoint":
+            kwargs["queryset"] = Endpoint.objects.live().order_by("slug")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Add the buttons of an existing route."""
+        row = context.get("original")
+        context["show_delete"] = False  # the page has its own button, which says what happens
+        context["may_retire"] = row is not None and self.has_delete_permission(request, row)
+        context["may_hold"] = row and row.retired_at is None and request.user.has_perm(orders.PERMISSION)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
+        """Save; pausing and resuming take the deliveries along."""
+        super().save_model(request, obj, form, change)
+        if change and "paused" in form.changed_data:
+            verb = hold.pause_route if obj.paused else hold.resume_route
+            verb(obj, by=cast(User, request.user))
+
+    def get_urls(self) -> list[Any]:
+        """Add the addresses of the buttons."""
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_route_pause"),
+            path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_route_resume"),
+            *super().get_urls(),
+        ]
+
+    def pause(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Hold the route's deliveries."""
+        return self._hold(request, pk, paused=True)
+
+    def resume(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Let the route's deliveries go."""
+        return self._hold(request, pk, paused=False)
+
+    def _hold(self, request: HttpRequest, pk: UUID, *, paused: bool) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(orders.PERMISSION):
+            raise PermissionDenied
+        row = get_object_or_404(Route.objects.live(), pk=pk)
+        verb = hold.pause_route if paused else hold.resume_route
+        moved = verb(row, by=cast(User, request.user))
+        done = "Paused: deliveries are made and wait" if paused else "Resumed"
+        messages.success(request, f"{done} ({moved} {'held' if paused else 'released'}).")
+        return HttpResponseRedirect(reverse("admin:integrations_route_change", args=[pk]))
+
+    @admin.display(description="Endpoint", ordering="endpoint__slug")
+    def endpoint_shown(self, row: Route) -> SafeString:
+        """Return a link to the endpoint."""
+        return display.link("integrations_endpoint_change", row.endpoint_id, row.endpoint.slug)
+
+    @admin.display(description="Event types")
+    def events_shown(self, row: Route) -> str:
+        """Return the globs, or a word for their absence."""
+        return ", ".join(map(str, row.events)) or "all"
+
+    @admin.display(description="State")
+    def state_shown(self, row: Route) -> SafeString:
+        """Return whether it makes deliveries, and whether they run."""
+        if row.retired_at:
+            return display.label("retired")
+        if not row.enabled:
+            return display.label("off")
+        return display.label("paused", "warning") if row.paused else display.label("on", "success")

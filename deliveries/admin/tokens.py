@@ -1,0 +1,113 @@
+"""API tokens: everyone manages their own, a superuser everybody's. A token is shown once, its digest never."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.views.decorators.cache import never_cache
+from knox.models import AuthToken
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from integrations.admin.base import HubAdmin
+
+admin.site.unregister(AuthToken)
+
+
+class NewTokenForm(forms.Form):
+    """How long a new token is good for."""
+
+    days = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=3650,
+        label="Days",
+        help_text="How many days the token is good for; empty: until it is revoked.",
+        widget=UnfoldAdminIntegerFieldWidget({"class": "hub-short"}),
+    )
+
+
+@admin.register(AuthToken)
+class TokenAdmin(HubAdmin):
+    """One page: the list, a form for a new token, a button to revoke each."""
+
+    def get_urls(self) -> list[Any]:
+        """Leave nothing but the one page."""
+        return [path("", self.admin_site.admin_view(never_cache(self.page)), name="knox_authtoken_changelist")]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Return True: everyone who may log in here may use the API as themselves."""
+        return True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return True, see `has_module_permission`."""
+        return True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False: the page has its own form."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: a token is made and revoked."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: the page has its own button."""
+        return False
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        """Show the tokens; make or revoke one by POST. The new token is in the answer to its POST only."""
+        user = cast(User, request.user)
+        form = NewTokenForm(request.POST if "make" in request.POST else None)
+        made = ""
+        if request.method == "POST" and "revoke" in request.POST:
+            _revoke(_tokens_of(user), request.POST["revoke"], request)
+            return HttpResponseRedirect(request.path)
+        if request.method == "POST" and form.is_valid():
+            made = _make(user, form.cleaned_data["days"])
+            form = NewTokenForm()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API tokens",
+            "form": form,
+            "made": made,
+            "tokens": _tokens_of(user).select_related("user").order_by("-created"),
+        }
+        return TemplateResponse(request, "admin/deliveries/tokens.html", context)
+
+
+def _tokens_of(user: User) -> QuerySet[Any]:
+    tokens: QuerySet[Any] = AuthToken.objects.all()
+    return tokens if user.is_superuser else tokens.filter(user=user)
+
+
+@transaction.atomic
+def _make(user: User, days: int | None) -> str:
+    row, token = AuthToken.objects.create(user, expiry=timedelta(days=days) if days else None)
+    _log(user, user, f"Made the API token {row.token_key[:8]}….")
+    text: str = token
+    return text
+
+
+@transaction.atomic
+def _revoke(tokens: QuerySet[Any], key: str, request: HttpRequest) -> None:
+    row = tokens.filter(token_key=key.replace("\x00", "")).select_related("user").first()
+    if row is None:
+        messages.warning(request, "There is no such token any more.")
+        return
+    _log(cast(User, request.user), row.user, f"Revoked the API token {row.token_key[:8]}….")
+    row.delete()
+    messages.success(request, "The token is revoked.")
+
+
+def _log(by: User, owner: User, message: str) -> None:
+    LogEntry.objects.log_actions(by.pk, [owner], CHANGE, change_message=message, single_object=True)

@@ -1,0 +1,70 @@
+"""Two ways to try an endpoint: a signed ``curl`` line, and a test event through the real receiving path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from deliveries import display
+from deliveries.receiving import samples
+from integrations.models import Endpoint
+
+
+@dataclass(frozen=True)
+class CurlLine:
+    """A shell line that sends one event, or, with ``text`` "", why there is none."""
+
+    text: str = ""
+    note: str = ""
+
+
+def curl_line(endpoint: Endpoint, *, now: datetime) -> CurlLine:
+    """Return the line for ``endpoint``; opening a page makes no keys, so some endpoints have none yet."""
+    if endpoint.url is None or endpoint.retired_at is not None:
+        return CurlLine()
+    if _would_make_keys(endpoint, now):
+        return CurlLine(note="The first test event makes a key pair to sign with; the line for a shell comes then.")
+    try:
+        text = samples.curl_line(endpoint)
+    except samples.CannotSign as exc:
+        return CurlLine(note=f"No line for a shell: {exc}")
+    return CurlLine(text, "It was signed when this page was made; where the time is signed, it is good for minutes.")
+
+
+def _would_make_keys(endpoint: Endpoint, now: datetime) -> bool:
+    try:
+        scheme = endpoint.preset.scheme_for(endpoint.settings)
+    except (KeyError, ValueError):
+        return False
+    if not scheme.needs_key or scheme.symmetric:
+        return False
+    return not any(secret.signing_key for secret in endpoint.secrets.live(now))
+
+
+def send_test(endpoint: Endpoint) -> tuple[int, str | SafeString]:
+    """Send a signed sample to ``endpoint``; return a message level and what the endpoint answered."""
+    try:
+        status, answer = samples.send_sample(endpoint)
+    except samples.CannotSign as exc:
+        return messages.ERROR, f"No test event was sent: {exc}"
+    if status // 100 != 2:
+        return messages.ERROR, f"The endpoint answered {status}: {answer}"
+    event = _event_of(answer)
+    if event is None:
+        return messages.SUCCESS, f"The endpoint answered {status}."
+    link = display.link("deliveries_event_change", event, "see the event")
+    return messages.SUCCESS, format_html("The endpoint answered {} ({}): {}.", status, answer["status"], link)
+
+
+def _event_of(answer: Any) -> UUID | None:
+    # A provider's own form of answer names no event.
+    try:
+        return UUID(answer["event"])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,116 @@
+"""``/endpoints/``: public URLs with their secrets."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.utils import timezone
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from deliveries import hold
+from deliveries.api.audit import ADDITION, CHANGE, DELETION, caller, log
+from deliveries.api.configuration import ConfigurationViewSet
+from deliveries.api.errors import Conflict
+from deliveries.api.roles import MAY_OPERATE
+from deliveries.receiving.samples import CannotSign, send_sample
+from integrations.api.checked import OrderSerializer
+from integrations.api.serializers import EndpointSerializer, SecretSerializer
+from integrations.api.views import UUID_REGEX
+from integrations.models import Endpoint, EndpointState
+
+MAY_ADD_SECRETS = "integrations.add_secret"
+
+
+class SampleOrder(OrderSerializer):
+    """The body of a test event: what is left out is the provider's own sample's."""
+
+    event_type = serializers.CharField(default="", allow_blank=True, max_length=255)
+    payload = serializers.JSONField(default=None, allow_null=True)
+
+
+class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
+    """Filters of ``GET /endpoints/``."""
+
+    provider = filters.CharFilter("provider", max_length=50)
+    state = filters.ChoiceFilter(choices=EndpointState.choices)
+
+    class Meta:
+        model = Endpoint
+        fields: list[str] = []
+
+
+class EndpointViewSet(ConfigurationViewSet[Endpoint]):
+    """Endpoints, their secrets, a test event."""
+
+    queryset = Endpoint.objects.live().prefetch_related("secrets")
+    serializer_class = EndpointSerializer
+    filterset_class = EndpointFilter
+    lookup_field = "slug"
+    lookup_value_regex = "[-a-zA-Z0-9_]+"
+    hold_field = "state"
+    action_permissions: ClassVar[dict[str, str]] = {
+        **ConfigurationViewSet.action_permissions,
+        "test": MAY_OPERATE,
+        "secrets": MAY_ADD_SECRETS,
+        "end_secret": "integrations.delete_secret",
+    }
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        """Save the endpoint; with secrets in it, only for who may add secrets."""
+        if serializer.validated_data.get("secrets") and not self.request.user.has_perm(MAY_ADD_SECRETS):
+            raise PermissionDenied
+        super().perform_create(serializer)
+
+    def move_deliveries(self, row: Endpoint) -> None:
+        """Hold the deliveries if the endpoint is now paused, else let them go."""
+        hold.set_endpoint_state(row, EndpointState(row.state), by=caller(self.request), via="API")
+
+    def set_held(self, row: Endpoint, *, held: bool) -> None:
+        """Pause or resume the endpoint."""
+        (hold.pause_endpoint if held else hold.resume_endpoint)(row, by=caller(self.request), via="API")
+
+    @action(detail=True, methods=["post"])
+    def secrets(self, request: Request, slug: str) -> Response:
+        """Add a secret; those that the endpoint has stay live."""
+        endpoint = self.get_object()
+        serializer = SecretSerializer(data=request.data, context={"endpoint": endpoint})
+        serializer.is_valid(raise_exception=True)
+        with transaction.atomic():
+            log(request, serializer.save(endpoint=endpoint), ADDITION, f"added to {endpoint.slug}.")
+        return Response(serializer.data, status=201)
+
+    @action(detail=True, methods=["delete"], url_path=f"secrets/(?P<secret_id>{UUID_REGEX})")
+    def end_secret(self, request: Request, slug: str, secret_id: str) -> Response:
+        """End a live secret now."""
+        now = timezone.now()
+        secret = get_object_or_404(self.get_object().secrets.live(now), pk=secret_id)
+        with transaction.atomic():
+            secret.expires_at = now
+            secret.save(update_fields=["expires_at"])
+            log(request, secret, DELETION, f"ended, of {slug}.")
+        return Response(status=204)
+
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, slug: str) -> Response:
+        """Send a correctly signed sample through the real receiving path."""
+        order = SampleOrder(data=request.data)
+        order.is_valid(raise_exception=True)
+        endpoint = self.get_object()
+        try:
+            status, answer = send_sample(endpoint, **order.validated_data)
+        except CannotSign as exc:
+            raise Conflict(str(exc)) from exc
+        if not 200 <= status < 300:
+            raise Conflict(f"The endpoint answered {status} to the test event: {answer}")
+        log(request, endpoint, CHANGE, "sent a test event.")
+        known = answer if isinstance(answer, dict) else {}
+        named = {name: known.get(name) for name in ("status", "event", "deliveries")}
+        return Response({**named, "http_status": status, "answer": answer}, status=201)

@@ -1,0 +1,69 @@
+"""``/events/``: what came in, and its bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import BinaryField, Case, F, Prefetch, QuerySet, Value, When
+from django.http import HttpResponse
+from rest_framework import mixins
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+
+from deliveries.api.filters import EventFilter
+from deliveries.api.roles import MAY_SEE_CREDENTIALS
+from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
+from deliveries.models import Delivery, Event
+from integrations.api.views import UUID_REGEX, HubViewSet
+
+
+class AnyAccept(DefaultContentNegotiation):
+    """Send a file whatever the client says it accepts; errors are JSON all the same."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """Return the first renderer."""
+        return renderers[0], renderers[0].media_type
+
+
+class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]):
+    """List, detail, and the raw body."""
+
+    queryset = Event.objects.select_related("endpoint").prefetch_related(
+        Prefetch("deliveries", Delivery.objects.select_related("route").order_by("id"))
+    )
+    filterset_class = EventFilter
+    lookup_value_regex = UUID_REGEX
+
+    def get_queryset(self) -> QuerySet[Event]:
+        """Return the events; for a list, without the bodies that it would not show."""
+        events = super().get_queryset()
+        if self.action != "list":
+            return events
+        shown = When(body_bytes__lte=LISTED_BODY_BYTES, endpoint__sensitive=False, then=F("raw_body"))
+        listed_body = Case(shown, default=Value(None), output_field=BinaryField(null=True))
+        return events.defer("raw_body", "sealed").annotate(listed_body=listed_body)
+
+    def get_serializer_class(self) -> type[EventSerializer]:
+        """Return how the event is shown."""
+        return ListedEventSerializer if self.action == "list" else EventSerializer
+
+    @action(detail=True, content_negotiation_class=AnyAccept)
+    def body(self, request: Request, pk: str) -> HttpResponse:
+        """Return the raw bytes, as a file that no browser will open."""
+        event = self.get_object()
+        if event.raw_body is None:
+            raise NotFound("The body has not been kept.")
+        if event.shown_payload != event.payload and not request.user.has_perm(MAY_SEE_CREDENTIALS):
+            raise PermissionDenied("This body holds credentials; only who may change endpoints may read it.")
+        return HttpResponse(
+            event.body,
+            content_type="application/octet-stream",
+            headers={
+                "Content-Disposition": f'attachment; filename="event-{event.pk}.bin"',
+                "Content-Security-Policy": "default-src 'none'; sandbox",
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store",
+            },
+        )

@@ -1,0 +1,41 @@
+"""``/routes/``: which events go to which handler."""
+
+from __future__ import annotations
+
+from django_filters import rest_framework as filters
+
+from deliveries import hold
+from deliveries.api.audit import caller
+from deliveries.api.configuration import ConfigurationViewSet
+from integrations.api.serializers import RouteSerializer
+from integrations.api.views import UUID_REGEX
+from integrations.models import Route
+
+
+class RouteFilter(filters.FilterSet):  # type: ignore[misc]
+    """Filters of ``GET /routes/``."""
+
+    endpoint = filters.CharFilter("endpoint__slug", max_length=100)
+    handler = filters.CharFilter("handler", max_length=100)
+
+    class Meta:
+        model = Route
+        fields: list[str] = []
+
+
+class RouteViewSet(ConfigurationViewSet[Route]):
+    """Routes of the endpoints that are in service."""
+
+    queryset = Route.objects.live().filter(endpoint__retired_at=None).select_related("endpoint")
+    serializer_class = RouteSerializer
+    filterset_class = RouteFilter
+    lookup_value_regex = UUID_REGEX
+    hold_field = "paused"
+
+    def move_deliveries(self, row: Route) -> None:
+        """Hold or release the deliveries."""
+        self.set_held(row, held=row.paused)
+
+    def set_held(self, row: Route, *, held: bool) -> None:
+        """Pause or resume the route."""
+        (hold.pause_route if held else hold.resume_route)(row, by=caller(self.request), via="API")

@@ -1,0 +1,185 @@
+"""How history looks in JSON: events, deliveries, attempts and rejections. All of it is read only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from deliveries.models import Attempt, Delivery, Event, Rejection
+
+#: A list shows payloads of bodies up to this size; an event by itself shows any.
+LISTED_BODY_BYTES = 64 * 1024
+
+
+class AttemptSummarySerializer(serializers.ModelSerializer[Attempt]):
+    """One try of a delivery, as lists show it."""
+
+    duration_ms = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Attempt
+        fields = [
+            "number",
+            "trigger",
+            "requested_by",
+            "started_at",
+            "finished_at",
+            "duration_ms",
+            "outcome",
+            "error_type",
+            "error_message",
+        ]
+        read_only_fields = fields
+
+    def get_duration_ms(self, attempt: Attempt) -> float | None:
+        """Return how long it took, in milliseconds; None while it runs."""
+        return round(attempt.duration.total_seconds() * 1000, 3) if attempt.duration is not None else None
+
+
+class AttemptSerializer(AttemptSummarySerializer):
+    """One try of a delivery, whole."""
+
+    class Meta(AttemptSummarySerializer.Meta):
+        fields = [*AttemptSummarySerializer.Meta.fields, "traceback", "log", "response"]
+        read_only_fields = fields
+
+
+class DeliverySummarySerializer(serializers.ModelSerializer[Delivery]):
+    """One event for one route, as lists show it; its attempts without traceback, log and response.
+
+    The context says what reasons are given as of: ``now``, and whether ``workers_alive``.
+    """
+
+    event = serializers.UUIDField(source="event_id")
+    endpoint = serializers.CharField(source="endpoint.slug")
+    route = serializers.UUIDField(source="route_id")
+    route_name = serializers.CharField(source="route.name")
+    handler = serializers.CharField(source="route.handler")
+    event_type = serializers.CharField(source="event.event_type")
+    reason = serializers.SerializerMethodField()
+    attempts = AttemptSummarySerializer(many=True)
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "event",
+            "event_type",
+            "endpoint",
+            "route",
+            "route_name",
+            "handler",
+            "status",
+            "priority",
+            "attempt_count",
+            "created_at",
+            "due_at",
+            "finished_at",
+            "reason",
+            "attempts",
+        ]
+        read_only_fields = fields
+
+    def get_reason(self, delivery: Delivery) -> str:
+        """Return why it is not running now, or how it stands, in a sentence."""
+        return delivery.reason_at(self.context["now"], workers_alive=self.context["workers_alive"])
+
+
+class DeliverySerializer(DeliverySummarySerializer):
+    """One event for one route, whole."""
+
+    attempts = AttemptSerializer(many=True)
+
+
+class EventDeliverySerializer(serializers.ModelSerializer[Delivery]):
+    """What became of an event at one route."""
+
+    route = serializers.UUIDField(source="route_id")
+    route_name = serializers.CharField(source="route.name")
+    handler = serializers.CharField(source="route.handler")
+
+    class Meta:
+        model = Delivery
+        fields = ["id", "route", "route_name", "handler", "status", "attempt_count"]
+        read_only_fields = fields
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """One thing that a provider told us, whole; credentials are masked."""
+
+    endpoint = serializers.CharField(source="endpoint.slug")
+    payload = serializers.SerializerMethodField()
+    payload_omitted = serializers.SerializerMethodField()
+    deliveries = EventDeliverySerializer(many=True)
+
+    class Meta:
+        model = Event
+        fields = [
+            "id",
+            "endpoint",
+            "provider",
+            "verdict",
+            "flags",
+            "event_id",
+            "event_type",
+            "received_at",
+            "request_id",
+            "source",
+            "content_type",
+            "body_bytes",
+            "duplicates",
+            "payload",
+            "payload_omitted",
+            "headers",
+            "query_string",
+            "deliveries",
+        ]
+        read_only_fields = fields
+
+    def get_payload(self, event: Event) -> Any:
+        """Return the decoded body, credentials masked; None where it is opaque."""
+        return event.shown_payload
+
+    def get_payload_omitted(self, event: Event) -> bool:
+        """Return whether ``payload`` is null only because a list leaves it out."""
+        return False
+
+
+class ListedEventSerializer(EventSerializer):
+    """An event in a list: a large or sensitive payload is left out."""
+
+    def get_payload(self, event: Event) -> Any:
+        """Return the payload, or None where it is left out."""
+        if self.get_payload_omitted(event):
+            return None
+        event.raw_body = vars(event)["listed_body"]  # annotated by the view
+        return event.shown_payload
+
+    def get_payload_omitted(self, event: Event) -> bool:
+        """Return whether the payload is left out: `EventViewSet` has not loaded those bodies."""
+        return event.endpoint.sensitive or event.body_bytes > LISTED_BODY_BYTES
+
+
+class RejectionSerializer(serializers.ModelSerializer[Rejection]):
+    """A request that was refused, and why; credentials are masked, the body is not shown."""
+
+    endpoint = serializers.CharField(source="endpoint.slug")
+
+    class Meta:
+        model = Rejection
+        fields = [
+            "id",
+            "endpoint",
+            "received_at",
+            "reason",
+            "explanation",
+            "detail",
+            "source",
+            "request_id",
+            "content_type",
+            "headers",
+            "query_string",
+            "body_bytes",
+        ]
+        read_only_fields = fields

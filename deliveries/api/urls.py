@@ -1,0 +1,46 @@
+"""Every address of the API, with or without the last slash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import re_path
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
+
+from deliveries.api.deliveries import DeliveryViewSet
+from deliveries.api.endpoints import EndpointViewSet
+from deliveries.api.events import EventViewSet
+from deliveries.api.rejections import RejectionViewSet
+from deliveries.api.routes import RouteViewSet
+from integrations.api.catalog import HandlerList, ProviderList
+
+
+class UnknownPath(APIView):
+    """404 in the API's own shape, to everybody."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse before anything else is looked at."""
+        raise NotFound("There is no such address.")
+
+
+router = SimpleRouter()
+# Both forms are answered: a redirect from one to the other would lose the body of a POST.
+router.trailing_slash = "/?"
+router.register("endpoints", EndpointViewSet, "endpoint")
+router.register("routes", RouteViewSet, "route")
+router.register("events", EventViewSet, "event")
+router.register("deliveries", DeliveryViewSet, "delivery")
+router.register("rejections", RejectionViewSet, "rejection")
+
+urlpatterns = [
+    re_path(r"^providers/?$", ProviderList.as_view(), name="provider-list"),
+    re_path(r"^handlers/?$", HandlerList.as_view(), name="handler-list"),
+    *router.urls,
+]

@@ -1,0 +1,174 @@
+"""How rows look on a page: labels, moments, bodies. Everything that came from outside is escaped here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString, mark_safe
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import JsonLexer, PythonTracebackLexer
+
+from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, Verdict
+from deliveries.models.sealing import storable
+from integrations.models import EndpointState
+
+#: What is shown of a body or a traceback; the rest is in the download.
+SHOWN_CHARACTERS = 50_000
+#: Larger bodies are not decoded for a page.
+DECODED_BYTES = 512 * 1024
+
+KINDS: dict[str, str] = {
+    DeliveryStatus.PENDING: "info",
+    DeliveryStatus.HELD: "warning",
+    DeliveryStatus.RUNNING: "info",
+    DeliveryStatus.WAITING: "warning",
+    DeliveryStatus.SUCCEEDED: "success",
+    DeliveryStatus.DEAD: "danger",
+    DeliveryStatus.DISCARDED: "neutral",
+    Outcome.FAILED: "danger",
+    Outcome.TIMED_OUT: "danger",
+    Outcome.LOST: "warning",
+    Verdict.VERIFIED: "success",
+    Verdict.UNVERIFIED: "warning",
+    Verdict.INTERNAL: "neutral",
+    Verdict.BACKFILLED: "neutral",
+    Verdict.REVERIFIED: "success",
+    EndpointState.ACTIVE: "success",
+    EndpointState.PAUSED: "warning",
+    EndpointState.DISABLED: "neutral",
+}
+
+
+def label(text: object, kind: str = "neutral") -> SafeString:
+    """Return ``text`` as a coloured label: neutral, info, success, warning or danger."""
+    return format_html('<span class="hub-label hub-{}">{}</span>', kind, text)
+
+
+def state(value: str, text: str | None = None) -> SafeString:
+    """Return the label of a status, outcome, verdict or endpoint state, in the colour it has everywhere."""
+    return label(text or value.replace("_", " "), KINDS.get(value, "neutral"))
+
+
+def moment(value: datetime | None) -> SafeString:
+    """Return a point in time, to the second, in the hub's time zone; a dash for None."""
+    if value is None:
+        return mark_safe('<span class="hub-quiet">–</span>')
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        f"{local:%Y-%m-%d %H:%M:%S.%f %Z}",
+        f"{local:%Y-%m-%d %H:%M:%S}",
+    )
+
+
+def length(value: timedelta | None) -> str:
+    """Return a duration in the unit that fits: 12 ms, 3.4 s, 5 min 20 s, 3 h 10 min, 2 d 4 h."""
+    if value is None:
+        return "–"
+    seconds = max(value.total_seconds(), 0)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in the unit that fits."""
+    if count < 1024:
+        return f"{count} B"
+    if count < 1024 * 1024:
+        return f"{count / 1024:.1f} KiB"
+    return f"{count / (1024 * 1024):.1f} MiB"
+
+
+def link(view: str, pk: object, text: object) -> SafeString:
+    """Return a link to the admin page ``view`` of ``pk``."""
+    return format_html('<a class="hub-link" href="{}">{}</a>', reverse(f"admin:{view}", args=[pk]), text)
+
+
+def code(value: Any) -> SafeString:
+    """Return a JSON value, indented and coloured, cut at `SHOWN_CHARACTERS`."""
+    return _highlighted(json.dumps(value, indent=2, ensure_ascii=False, default=str), JsonLexer(ensurenl=False))
+
+
+def traceback(text: str) -> SafeString:
+    """Return a traceback, coloured; the end of a long one, where the error is."""
+    shown = text if len(text) <= SHOWN_CHARACTERS else "…\n" + text[-SHOWN_CHARACTERS:]
+    return _highlighted(shown, PythonTracebackLexer(ensurenl=False))
+
+
+def log_lines(lines: list[dict[str, Any]]) -> str:
+    """Return an attempt's log as text, a line for each: its time, its message and its fields."""
+    shown = []
+    for line in lines:
+        fields = line.get("fields", {}).items()
+        tail = " ".join(f"{name}={json.dumps(value, ensure_ascii=False, default=str)}" for name, value in fields)
+        shown.append(f"{line.get('at', '')}  {line.get('message', '')}  {tail}".rstrip())
+    return storable("\n".join(shown)[:SHOWN_CHARACTERS])
+
+
+@dataclass(frozen=True)
+class ShownBody:
+    """A body as a page shows it; ``note`` says what is left out, and why."""
+
+    html: SafeString
+    note: str = ""
+
+
+def body(row: Event | Rejection | EventVariant, payload: Any = None) -> ShownBody:
+    """Return the body of ``row``: its decoded ``payload`` if there is one, else text, else the first bytes in hex.
+
+    What is stored encrypted is shown as ``payload`` only, in which credentials are masked.
+    """
+    if not row.body_bytes:
+        return ShownBody(_plain(""), "The body is empty.")
+    if row.raw_body is None:
+        return ShownBody(_plain(""), f"The body ({size(row.body_bytes)}) was not kept.")
+    if payload is not None:
+        shown = code(payload)
+        return ShownBody(shown, _cut_note(len(json.dumps(payload, indent=2, default=str))))
+    if row.body_is_encrypted:
+        return ShownBody(_plain(""), "The body is stored encrypted and cannot be shown with its credentials masked.")
+    return _opaque(row.body)
+
+
+def _opaque(raw: bytes) -> ShownBody:
+    head = raw[: SHOWN_CHARACTERS * 4]
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        if exc.end < len(head) - 4 or len(raw) == len(head):
+            return ShownBody(_plain(raw[:512].hex(" ", 2)), "Not text: the first 512 bytes, in hexadecimal.")
+        text = head[: exc.start].decode("utf-8")
+    return ShownBody(_plain(text), _cut_note(len(text) if len(head) == len(raw) else len(raw)))
+
+
+def _cut_note(characters: int) -> str:
+    return f"Only the first {SHOWN_CHARACTERS:,} characters are shown." if characters > SHOWN_CHARACTERS else ""
+
+
+def _plain(text: str) -> SafeString:
+    return mark_safe(escape(storable(text[:SHOWN_CHARACTERS])))  # noqa: S308 - escaped
+
+
+def _highlighted(text: str, lexer: Any) -> SafeString:
+    # Lone surrogates are legal in JSON and cannot be sent; the highlighter escapes the rest.
+    shown = storable(text[:SHOWN_CHARACTERS])
+    html: str = highlight(shown, lexer, HtmlFormatter(nowrap=True))
+    return mark_safe(html)  # noqa: S308 - escaped by the formatter

@@ -1,0 +1,113 @@
+"""The queue as django-q2 sees it: a broker that keeps no messages and looks at the deliveries themselves."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from functools import cached_property
+
+import structlog
+from django.conf import settings
+from django.db import Error, close_old_connections, connection
+from django.utils import timezone
+from django_q.brokers import Broker
+from django_q.signing import SignedPackage
+
+from deliveries.execution.stopping import stop_ordered
+from deliveries.models import Delivery
+
+logger = structlog.get_logger(__name__)
+
+DRAIN = "deliveries.execution.drain.drain"
+POLL_SECONDS = 0.1
+_LONGEST_REST_SECONDS = 5.0
+
+
+class DueDeliveries(Broker):  # type: ignore[misc]
+    """Hands out the order to drain: when a delivery is due, and every other second when none is.
+
+    The idle order is how a worker proves that it still gets work, and how abandoned deliveries are found; every worker
+    gets one well within `deliveries.models.worker.SILENT_AFTER`. An order lost with its worker is no loss: the rows
+    are still due.
+    """
+
+    def __init__(self, list_key: str | None = None) -> None:
+        super().__init__(list_key)
+        # Workers take turns at the queue, so each gets one order of so many.
+        self._idle_seconds = min(2.0, 10.0 / settings.HUB_WORKERS)
+        self._idle_order_at = 0.0
+        self._look_at = 0.0
+        self._failures = 0
+
+    def dequeue(self) -> list[tuple[int, str]] | None:
+        """Wait up to `POLL_SECONDS`; return an order, or None. A database that is away raises nothing.
+
+        The caller, django-q2's pusher, would sleep ten seconds and die of an exception; and it looks only between two
+        calls whether it has to stop.
+        """
+        time.sleep(POLL_SECONDS)
+        if stop_ordered.is_set():
+            return None
+        if time.monotonic() >= self._idle_order_at:
+            close_old_connections()
+            return self._order()
+        return self._order() if self._there_is_work() else None
+
+    def enqueue(self, task: str) -> int:
+        """Refuse: what runs here is the drain alone, so that nobody can queue a function of his choice."""
+        raise RuntimeError("The hub's queue is its deliveries; functions cannot be queued.")
+
+    def acknowledge(self, task_id: int) -> None:
+        """Do nothing: a delivery that is done is not due any more."""
+
+    delete = fail = acknowledge
+
+    def ping(self) -> bool:
+        """Return True, so that the workers also start while the database is away."""
+        return True
+
+    def info(self) -> str:
+        """Return what django-q2 shows as the kind of queue."""
+        return "the due deliveries"
+
+    def _there_is_work(self) -> bool:
+        if time.monotonic() < self._look_at:
+            return False
+        try:
+            found = Delivery.objects.due(timezone.now()).exists()
+        except Error as exc:
+            self._rest(exc)
+            return False
+        self._failures = 0
+        return found
+
+    def _rest(self, exc: Error) -> None:
+        seconds = min(_LONGEST_REST_SECONDS, POLL_SECONDS * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        self._look_at = time.monotonic() + seconds
+        connection.close()
+        logger.warning("queue.database_unavailable", error=type(exc).__name__, again_in_seconds=seconds)
+
+    def _order(self) -> list[tuple[int, str]]:
+        self._idle_order_at = time.monotonic() + self._idle_seconds
+        return [(0, self._package)]
+
+    @cached_property
+    def _package(self) -> str:
+        """The order: always the same, so it is signed once.
+
+        ``timeout`` -1: django-q2's alarm would cut off every handler of a drain at once; each has a limit of its own.
+        """
+        package: str = SignedPackage.dumps(
+            {
+                "id": uuid.uuid4().hex,
+                "name": "drain",
+                "func": DRAIN,
+                "args": (),
+                "kwargs": {},
+                "started": timezone.now(),
+                "timeout": -1,
+                "save": False,
+            }
+        )
+        return package

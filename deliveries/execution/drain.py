@@ -1,0 +1,225 @@
+"""What a worker does when it is woken: claim due deliveries, run them in threads, close their attempts, claim more.
+
+One loop in the worker's main thread does all that touches deliveries in the database; the threads run handlers and
+nothing else. So there is one place that renews leases, that knows which outcomes are still to be stored when the
+database comes back, and whose standing still shows (the supervisor's file is touched here).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import Error, InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from deliveries.execution import report
+from deliveries.execution.endings import Ending
+from deliveries.execution.housekeeping import Housekeeping
+from deliveries.execution.pulse import Pulse
+from deliveries.execution.run import Run
+from deliveries.execution.stopping import StopFlag, stop_ordered
+from deliveries.execution.threads import HandlerThreads
+from deliveries.models import Delivery
+from deliveries.models.transitions import AttemptResult
+
+logger = structlog.get_logger(__name__)
+
+#: A drain ends, so that django-q2 can recycle its process, once it has claimed for so long.
+CLAIM_SECONDS = 20.0
+#: A handler that takes longer keeps the drain open anyway: then it claims on, for the sake of the idle threads.
+LONG_SECONDS = 5.0
+_POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 1.0
+_LONGEST_REST_SECONDS = 5.0
+
+
+class Drain:
+    """One drain: from being woken until nothing is due and nothing runs, or until the worker has to stop.
+
+    ``end_process`` is called, after `give_back`, when a handler cannot be ended within the time for it: it has to end
+    the process, and with it the thread.
+    """
+
+    def __init__(
+        self,
+        pulse: Pulse,
+        threads: HandlerThreads,
+        *,
+        housekeeping: Housekeeping | None = None,
+        stop: StopFlag = stop_ordered,
+        end_process: Callable[[int], object] = os._exit,
+    ) -> None:
+        self._pulse = pulse
+        self._threads = threads
+        self._housekeeping = housekeeping or Housekeeping()
+        self._stop = stop
+        self._end_process = end_process
+        self._lease = timedelta(seconds=settings.HUB_LEASE_SECONDS)
+        self._runs: dict[tuple[UUID, int], Run] = {}
+        self._done: SimpleQueue[Run] = SimpleQueue()
+        self._claim_until = time.monotonic() + CLAIM_SECONDS
+        self._renew_at = self._sweep_at = self._look_at = 0.0
+        self._failures = 0
+        self._spoiled = False
+        self._leave_by: float | None = None
+
+    def run(self) -> None:
+        """Work until there is nothing left to do. Raises nothing, neither for a database that is away."""
+        try:
+            self._work()
+        except Exception:
+            # Of a failed task django-q2 would keep a row of pickles; a log line is what helps.
+            logger.exception("worker.drain_failed", worker=self._pulse.worker)
+            if self._runs:  # handlers that nobody would watch over
+                self._leave(1)
+            time.sleep(_SWEEP_SECONDS)  # the next order comes at once
+
+    def _work(self) -> None:
+        while True:
+            self._pulse.touch()
+            self._enforce_limits()
+            self._use_database()
+            if self._must_end_process():
+                self._leave(1 if self._spoiled else 0)
+                return
+            if not self._runs:
+                return
+            self._collect()
+
+    def _enforce_limits(self) -> None:
+        for run in self._runs.values():
+            if run.ending is None and run.limit.is_over():
+                run.limit.interrupt()
+            elif run.ending is None and run.limit.is_stuck():
+                # Its thread sits in a call that no exception reaches: only the end of the process ends it.
+                run.close_as_stuck()
+                self._spoiled = True
+                logger.error("handler.stuck", **report.fields(run.delivery))
+
+    def _use_database(self) -> None:
+        if time.monotonic() < self._look_at:
+            return
+        now = timezone.now()
+        try:
+            self._pulse.beat(now)
+            self._renew(now)
+            self._close_finished(now)
+            self._take_over(now)
+            self._claim(now)
+            self._housekeeping.tidy_up(now)
+        except Error as exc:
+            seconds = min(_LONGEST_REST_SECONDS, _POLL_SECONDS * 2**self._failures)
+            self._failures = min(self._failures + 1, 10)
+            self._look_at = time.monotonic() + seconds
+            connection.close()
+            logger.warning("worker.database_unavailable", error=type(exc).__name__, again_in_seconds=seconds)
+        else:
+            self._failures = 0
+
+    def _renew(self, now: datetime) -> None:
+        if time.monotonic() < self._renew_at:
+            return
+        held = self._held()
+        still = Delivery.objects.renew(held, until=now + self._lease)
+        self._renew_at = time.monotonic() + self._lease.total_seconds() / 3
+        for pk in held.keys() - still:
+            run = self._runs[pk, held[pk]]
+            run.lost = True
+            report.lease_lost(run.delivery)
+
+    def _close_finished(self, now: datetime) -> None:
+        for run in list(self._runs.values()):
+            if run.ending is not None:
+                self._close(run, run.ending, now)
+                del self._runs[run.token]
+
+    def _close(self, run: Run, ending: Ending, now: datetime) -> None:
+        pk, number = run.token
+
+        def store(result: AttemptResult) -> bool:
+            return Delivery.objects.close(pk, number, result, status=ending.status, now=now, due_at=ending.due_at)
+
+        try:
+            closed = store(ending.result)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: the lease is renewed, and this comes round again
+        except Exception:
+            logger.exception("attempt.not_storable", **report.fields(run.delivery))
+            closed = store(AttemptResult(ending.result.outcome, "NotStorable", "The database refused the result."))
+        if closed:
+            report.closed(run.delivery, ending)
+        elif not run.lost:
+            report.lease_lost(run.delivery)
+
+    def _take_over(self, now: datetime) -> None:
+        if time.monotonic() < self._sweep_at:
+            return
+        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+        if Delivery.objects.abandoned(now).exists():
+            for delivery in Delivery.objects.take_over(now=now):
+                report.taken_over(delivery)
+
+    def _claim(self, now: datetime) -> None:
+        free = self._threads.limit - len(self._runs)
+        # The look first: a claim on SQLite takes the only write lock, for nothing if nothing is due.
+        if free <= 0 or not self._may_claim() or not Delivery.objects.due(now).exists():
+            return
+        for delivery in Delivery.objects.claim(limit=free, now=now, lease=self._lease, worker=self._pulse.worker):
+            run = Run(delivery, self._done)
+            self._runs[run.token] = run
+            self._threads.start(run)
+
+    def _may_claim(self) -> bool:
+        if self._stop.is_set() or self._spoiled:
+            return False
+        return time.monotonic() < self._claim_until or any(run.age > LONG_SECONDS for run in self._runs.values())
+
+    def _must_end_process(self) -> bool:
+        if not self._spoiled and not self._stop.is_set():
+            return False
+        if self._leave_by is None:
+            self._leave_by = time.monotonic() + settings.HUB_STOP_SECONDS
+        return (self._spoiled and not self._runs) or (bool(self._runs) and time.monotonic() >= self._leave_by)
+
+    def _leave(self, status: int) -> None:
+        held = self._held()
+        if held:
+            with suppress(Error):  # then their leases run out
+                given = Delivery.objects.give_back(held, now=timezone.now())
+                logger.warning("worker.gave_back", worker=self._pulse.worker, deliveries=given)
+        logger.warning("worker.ends", worker=self._pulse.worker, handler_stuck=self._spoiled)
+        self._end_process(status)
+
+    def _collect(self) -> None:
+        """Wait a little for the first handler that finishes, and take in all that have."""
+        with suppress(Empty):
+            self._done.get(timeout=_POLL_SECONDS).settle()
+            while True:
+                self._done.get_nowait().settle()
+
+    def _held(self) -> dict[UUID, int]:
+        return {pk: number for (pk, number), run in self._runs.items() if not run.lost}
+
+
+class _Process:
+    """What a worker process keeps from one drain to the next."""
+
+    housekeeping = Housekeeping()
+    pulse: Pulse | None = None
+    threads: HandlerThreads | None = None
+
+
+def drain() -> None:
+    """Do one drain in this worker process; what django-q2 runs for every order of `DueDeliveries`."""
+    if not stop_ordered.is_set():
+        pulse = _Process.pulse = _Process.pulse or Pulse()
+        threads = _Process.threads = _Process.threads or HandlerThreads(settings.HUB_WORKER_THREADS)
+        Drain(pulse, threads, housekeeping=_Process.housekeeping).run()

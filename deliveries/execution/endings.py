@@ -1,0 +1,130 @@
+"""How an attempt ended, and what follows for its delivery."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import CodeType, TracebackType
+
+from deliveries.execution.journal import AttemptJournal
+from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
+from deliveries.models import Delivery, DeliveryStatus, Outcome
+from deliveries.models.sealing import storable
+from deliveries.models.transitions import AttemptResult
+from integrations.errors import GiveUp, RetryLater, UnknownHandler
+from integrations.retry import LONGEST_WAIT, wait_before
+
+MESSAGE_CHARACTERS = 4 * 1024
+TRACEBACK_CHARACTERS = 32 * 1024
+_NOT_RUN_WAIT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The attempt's result, the delivery's next status, and, for a `WAITING` one, when it may run again."""
+
+    result: AttemptResult
+    status: DeliveryStatus
+    due_at: datetime | None = None
+
+
+def success(journal: AttemptJournal) -> Ending:
+    """Return the ending of a handler that returned."""
+    result = AttemptResult(outcome=Outcome.SUCCEEDED, log=journal.lines, response=journal.summary)
+    return Ending(result, DeliveryStatus.SUCCEEDED)
+
+
+def failure(
+    delivery: Delivery,
+    error: BaseException,
+    journal: AttemptJournal,
+    *,
+    now: datetime,
+    rng: random.Random,
+    stack: str,
+) -> Ending:
+    """Return the ending of a handler that raised ``error``; ``stack`` is the traceback to show.
+
+    `GiveUp` and a handler that does not exist are final. `RetryLater` waits for exactly what it names, everything else
+    as long as the route's policy says; both only while the policy has attempts left since the last replay.
+    """
+    result = AttemptResult(
+        outcome=Outcome.TIMED_OUT if isinstance(error, HandlerTimedOut) else Outcome.FAILED,
+        error_type=storable(type(error).__name__, 200),
+        error_message=message_of(error),
+        traceback=shortened(storable(stack)),
+        log=journal.lines,
+        response=journal.summary,
+    )
+    wait = wait_before(delivery.attempt_count - delivery.budget_start, delivery.route.retry_policy, rng)
+    if wait is None or isinstance(error, GiveUp | UnknownHandler):
+        return Ending(result, DeliveryStatus.DEAD)
+    if isinstance(error, RetryLater) and isinstance(error.after, timedelta):
+        wait = max(error.after, timedelta(0))
+    return Ending(result, DeliveryStatus.WAITING, now + min(wait, LONGEST_WAIT))
+
+
+def not_run(delivery: Delivery, error: BaseException, *, now: datetime) -> Ending:
+    """Return the ending of an attempt that failed on the way to or from its handler: that is the hub's own fault."""
+    result = AttemptResult(
+        outcome=Outcome.FAILED,
+        error_type=storable(type(error).__name__, 200),
+        error_message="The worker could not run the handler, or not take in how it ended; its log says why.",
+    )
+    spent = delivery.attempt_count - delivery.budget_start >= delivery.route.retry_policy.max_attempts
+    status = DeliveryStatus.DEAD if spent else DeliveryStatus.WAITING
+    return Ending(result, status, None if spent else now + _NOT_RUN_WAIT)
+
+
+def timeout_of(limit: TimeLimit) -> HandlerTimedOut:
+    """Return the error of a handler that took longer than ``limit``."""
+    return HandlerTimedOut(f"The handler took longer than the {limit.seconds:g} s of its route.")
+
+
+def message_of(error: BaseException) -> str:
+    """Return the error's text, storable and bounded."""
+    try:
+        text = str(error)
+    except Exception as exc:  # an error's __str__ is anybody's code
+        text = f"(the text of this error cannot be made: {type(exc).__name__})"
+    return storable(text, MESSAGE_CHARACTERS)
+
+
+def error_stack(error: BaseException, handler_code: CodeType | None) -> str:
+    """Return the traceback of ``error`` from the handler's own frame on."""
+    own = error.with_traceback(_from_handler(error.__traceback__, handler_code))
+    return "".join(traceback.format_exception(own))
+
+
+def limit_stack(limit: TimeLimit, handler_code: CodeType | None) -> str:
+    """Return where the handler stood when ``limit`` was over, from its own frame on; "" if nobody looked."""
+    frames = list(limit.stack or [])
+    if handler_code is not None:
+        of_handler = (
+            place
+            for place, frame in enumerate(frames)
+            if frame.filename == handler_code.co_filename and frame.name == handler_code.co_name
+        )
+        frames = frames[next(of_handler, 0) :]
+    return "Where it stood (innermost call last):\n" + "".join(traceback.format_list(frames)) if frames else ""
+
+
+def shortened(text: str) -> str:
+    """Return ``text`` within `TRACEBACK_CHARACTERS`: its beginning and, above all, its end."""
+    if len(text) <= TRACEBACK_CHARACTERS:
+        return text
+    beginning, gap = TRACEBACK_CHARACTERS // 4, "\n[...]\n"
+    return text[:beginning] + gap + text[-(TRACEBACK_CHARACTERS - beginning - len(gap)) :]
+
+
+def _from_handler(tb: TracebackType | None, handler_code: CodeType | None) -> TracebackType | None:
+    return next((part for part in _parts(tb) if part.tb_frame.f_code is handler_code), tb)
+
+
+def _parts(tb: TracebackType | None) -> Iterator[TracebackType]:
+    while tb is not None:
+        yield tb
+        tb = tb.tb_next

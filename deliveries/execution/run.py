@@ -1,0 +1,64 @@
+"""One claimed delivery on its way through a thread."""
+
+from __future__ import annotations
+
+import time
+from queue import SimpleQueue
+from uuid import UUID
+
+import structlog
+from django.utils import timezone
+
+from deliveries.execution import endings, runner
+from deliveries.execution.endings import Ending
+from deliveries.execution.journal import AttemptJournal
+from deliveries.execution.timeouts import TimeLimit
+from deliveries.models import Delivery
+
+logger = structlog.get_logger(__name__)
+
+
+class Run:
+    """A task for `HandlerThreads`: calling it runs the handler and puts itself into ``done``.
+
+    The thread writes only ``_returned``; all else belongs to the drain.
+    """
+
+    def __init__(self, delivery: Delivery, done: SimpleQueue[Run]) -> None:
+        self.delivery = delivery
+        self.limit = TimeLimit(delivery.route.timeout_seconds)
+        #: How it ended, once the drain has taken that in.
+        self.ending: Ending | None = None
+        #: Whether another worker has taken the delivery over: what comes of this run is dropped.
+        self.lost = False
+        self._journal = AttemptJournal(delivery.pk)
+        self._done = done
+        self._returned: Ending | None = None
+        self._started_at = time.monotonic()
+
+    def __call__(self) -> None:
+        """Run the handler, in the thread that calls."""
+        try:
+            self._returned = runner.run(self.delivery, self._journal, self.limit)
+        except BaseException as exc:  # without an ending the delivery would stay `running` for ever
+            logger.exception("worker.run_failed", delivery=str(self.delivery.pk))
+            self._returned = endings.not_run(self.delivery, exc, now=timezone.now())
+        self._done.put(self)
+
+    @property
+    def token(self) -> tuple[UUID, int]:
+        """The delivery and the attempt's number."""
+        return self.delivery.pk, self.delivery.attempt_count
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was handed to a thread."""
+        return time.monotonic() - self._started_at
+
+    def settle(self) -> None:
+        """Take in what the thread has returned, unless the attempt has been closed as stuck."""
+        self.ending = self.ending or self._returned
+
+    def close_as_stuck(self) -> None:
+        """Take the attempt as timed out although its thread goes on."""
+        self.ending = runner.stuck(self.delivery, self._journal, self.limit)

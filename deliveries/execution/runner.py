@@ -1,0 +1,129 @@
+"""Running the handler of one claimed delivery, in the thread that calls."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+from collections.abc import Awaitable
+from types import CodeType
+
+import structlog
+from django.core.exceptions import ValidationError
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from deliveries.execution import endings
+from deliveries.execution.endings import Ending
+from deliveries.execution.journal import AttemptJournal
+from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
+from deliveries.models import Delivery, Event
+from integrations.contracts import Context
+from integrations.errors import GiveUp, UnknownHandler
+from integrations.handlers import Handler, handlers
+from integrations.validation import validate_handler_config
+
+#: An event loop ends its handler by itself at the limit; the thread is interrupted only if that does not work.
+_LOOP_SECONDS = 1.0
+_rng = random.SystemRandom()
+
+
+class InvalidConfig(GiveUp):
+    """A route's config does not fit its handler; another run cannot help before the route is mended."""
+
+
+def run(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending:
+    """Run the handler and return how it ended; whatever the handler raises is part of that.
+
+    ``delivery`` is as `claim` returned it. No transaction is open while the handler runs, and none that it left open
+    survives it.
+    """
+    handler = handlers.get(delivery.route.handler)
+    error: BaseException | None = None
+    try:
+        close_old_connections()
+        with structlog.contextvars.bound_contextvars(delivery=str(delivery.pk)), limit:
+            _call(handler, delivery, journal, limit)
+    except BaseException as exc:  # SystemExit and the like, too: a handler cannot end the worker
+        error = exc
+    _tidy_connections(broken=limit.interrupted)
+    return _ending(handler, delivery, journal, limit, error)
+
+
+def stuck(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending:
+    """Return the ending of a handler that was interrupted and goes on all the same."""
+    return _ending(handlers.get(delivery.route.handler), delivery, journal, limit, None)
+
+
+def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> None:
+    route = delivery.route
+    if handler is None:
+        raise UnknownHandler(f"No installed app registers the handler {route.handler!r}.")
+    try:
+        validate_handler_config(route.handler, route.config)
+    except ValidationError:
+        # Not chained: it quotes the config.
+        raise InvalidConfig(
+            f"The config of route {route.name!r} does not fit the handler {route.handler!r}: edit and save the route."
+        ) from None
+    context = Context(
+        config=route.config,
+        delivery_id=str(delivery.pk),
+        route=route.name,
+        attempt=delivery.attempt_count,
+        timeout_seconds=route.timeout_seconds,
+        journal=journal,
+    )
+    event = Event.objects.select_related("endpoint").get(pk=delivery.event_id)
+    result = handler.run(event.inbound(), context)
+    if inspect.isawaitable(result):
+        limit.extend(_LOOP_SECONDS)
+        asyncio.run(_awaited(result, limit))
+
+
+async def _awaited(result: Awaitable[object], limit: TimeLimit) -> None:
+    scope = asyncio.timeout(limit.seconds)
+    try:
+        async with scope:
+            await result
+    except TimeoutError as exc:
+        if scope.expired():
+            raise endings.timeout_of(limit) from exc.__cause__
+        raise
+    if scope.expired():  # swallowed by the handler
+        raise endings.timeout_of(limit)
+
+
+def _ending(
+    handler: Handler | None,
+    delivery: Delivery,
+    journal: AttemptJournal,
+    limit: TimeLimit,
+    error: BaseException | None,
+) -> Ending:
+    code = _code(handler)
+    if limit.interrupted:
+        error, stack = endings.timeout_of(limit), endings.limit_stack(limit, code)
+    elif error is None:
+        return endings.success(journal)
+    elif isinstance(error, HandlerTimedOut) and error.__cause__ is not None:
+        stack = endings.error_stack(error.__cause__, code)
+    else:
+        stack = endings.error_stack(error, code)
+    return endings.failure(delivery, error, journal, now=timezone.now(), rng=_rng, stack=stack)
+
+
+def _code(handler: Handler | None) -> CodeType | None:
+    code = getattr(inspect.unwrap(handler.run), "__code__", None) if handler else None
+    return code if isinstance(code, CodeType) else None
+
+
+def _tidy_connections(*, broken: bool) -> None:
+    """Leave no transaction behind, and no connection that was interrupted in the middle of a query."""
+    for connection in connections.all(initialized_only=True):
+        if broken or connection.in_atomic_block:
+            # The wrapper's own state cannot be trusted either: the next use makes a new one.
+            connection.in_atomic_block = False
+            connection.close()
+            del connections[connection.alias]
+    close_old_connections()

@@ -1,0 +1,46 @@
+"""The threads that handlers run in: kept, with their database connections, from one drain to the next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from django.db import connections
+
+
+class HandlerThreads:
+    """Up to as many threads as the caller has tasks at once; it is the caller who stays within ``limit``.
+
+    They are daemons, unlike those of `concurrent.futures`: a handler that cannot be ended must not keep its process.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._threads: list[threading.Thread] = []
+
+    def start(self, task: Callable[[], None]) -> None:
+        """Run ``task``, which must not raise, in an idle thread, or in a new one if all are busy."""
+        self._tasks.put(task)
+        if not self._idle.acquire(blocking=False):
+            thread = threading.Thread(target=self._work, name=f"handler-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def close(self) -> None:
+        """End the threads once they have finished what they do."""
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        try:
+            while (task := self._tasks.get()) is not None:
+                task()
+                del task  # it holds an event, which may be large
+                self._idle.release()
+        finally:
+            connections.close_all()

@@ -1,0 +1,68 @@
+"""Pause and resume: an endpoint or a route takes events in all the same, their deliveries wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries.models import Delivery
+from deliveries.replay import logged
+from integrations.models import Endpoint, EndpointState, Route
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def pause_endpoint(endpoint: Endpoint, *, by: User, via: str = "") -> int:
+    """Go on storing events and hold every delivery that has not started; return how many were held."""
+    return set_endpoint_state(endpoint, EndpointState.PAUSED, by=by, via=via)
+
+
+def resume_endpoint(endpoint: Endpoint, *, by: User, via: str = "") -> int:
+    """Deliver again, what was held first; return how many were let go. Those of paused routes stay held."""
+    return set_endpoint_state(endpoint, EndpointState.ACTIVE, by=by, via=via)
+
+
+def set_endpoint_state(endpoint: Endpoint, state: EndpointState, *, by: User, via: str = "") -> int:
+    """Move ``endpoint`` to ``state``; hold its deliveries if that is paused, else let them go. Return how many."""
+    with transaction.atomic():
+        endpoint.state = state
+        endpoint.save(update_fields=["state", "updated_at"])
+        deliveries = Delivery.objects.filter(endpoint=endpoint)
+        if state == EndpointState.PAUSED:
+            moved = deliveries.hold()
+        else:
+            moved = deliveries.filter(route__paused=False).resume(now=timezone.now())
+        _log(endpoint, logged(f"{EndpointState(state).name.capitalize()}; {moved} deliveries moved.", via=via), by=by)
+    return moved
+
+
+def pause_route(route: Route, *, by: User, via: str = "") -> int:
+    """Hold every delivery of ``route`` that has not started, and those to come; return how many were held."""
+    with transaction.atomic():
+        _set_paused(route, True)
+        moved = Delivery.objects.filter(route=route).hold()
+        _log(route, logged(f"Paused; {moved} deliveries held.", via=via), by=by)
+    return moved
+
+
+def resume_route(route: Route, *, by: User, via: str = "") -> int:
+    """Let the deliveries of ``route`` go; return how many. While its endpoint is paused they stay held."""
+    with transaction.atomic():
+        _set_paused(route, False)
+        held = Delivery.objects.filter(route=route).exclude(endpoint__state=EndpointState.PAUSED)
+        moved = held.resume(now=timezone.now())
+        _log(route, logged(f"Resumed; {moved} deliveries released.", via=via), by=by)
+    return moved
+
+
+def _set_paused(route: Route, paused: bool) -> None:
+    route.paused = paused
+    route.save(update_fields=["paused", "updated_at"])
+
+
+def _log(obj: Endpoint | Route, message: str, *, by: User) -> None:
+    LogEntry.objects.log_actions(by.pk, [obj], CHANGE, change_message=message, single_object=True)

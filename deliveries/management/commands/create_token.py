@@ -1,0 +1,58 @@
+"""``manage.py create_token USERNAME [--expires 90d]``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from knox.models import AuthToken
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST = timedelta(days=3650)
+
+
+class Command(BaseCommand):
+    """Make an API token, print it once; only its hash is kept."""
+
+    help = "Make an API token for a user; it is the last word of the output and cannot be shown again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the user's name and the token's life."""
+        parser.add_argument("username")
+        parser.add_argument(
+            "--expires",
+            metavar="90d",
+            help="how long it is good for, as 30m, 12h, 90d or 4w; without it, until revoked",
+        )
+
+    def handle(self, *args: Any, username: str, expires: str | None, **options: Any) -> None:
+        """Make the token."""
+        life = None if expires is None else parse_life(expires)
+        model = get_user_model()
+        try:
+            user = model._default_manager.get_by_natural_key(username.replace("\x00", ""))
+        except model.DoesNotExist:
+            raise CommandError(f"there is no user {username!r}") from None
+        if not user.is_active:
+            raise CommandError(f"the user {username!r} is not active, a token would be refused")
+        with transaction.atomic():
+            row, token = AuthToken.objects.create(user, expiry=life)
+            entries: Any = LogEntry.objects
+            message = f"Made the API token {row.token_key[:8]}… on the command line."
+            entries.log_actions(user.pk, [user], CHANGE, change_message=message, single_object=True)
+        end = f"until {row.expiry:%Y-%m-%d %H:%M} UTC" if row.expiry else "until it is revoked"
+        self.stdout.write(f"token of {username}, good {end}: {token}")
+
+
+def parse_life(text: str) -> timedelta:
+    """Return the duration that ``text`` (30m, 12h, 90d, 4w) says; raises `CommandError`."""
+    match = re.fullmatch(r"([1-9][0-9]{0,6})([mhdw])", text)
+    life = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+    if life is None or life > _LONGEST:
+        raise CommandError(f"--expires has to be a duration such as 90d, 12h or 30m, at most 3650d, not {text!r}")
+    return life

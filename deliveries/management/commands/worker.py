@@ -1,0 +1,23 @@
+"""Run the worker processes alone; `manage.py hub` starts this beside the web server."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from deliveries.execution.cluster import run_cluster
+
+
+class Command(BaseCommand):
+    """Run due deliveries until SIGTERM or Ctrl-C."""
+
+    help = (
+        "Run the worker processes alone, until SIGTERM or Ctrl-C; `hub` does this and watches over them. "
+        "Signal this process only, not its group. It ends with the process that started it."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until the order to stop; exit with 1 if the processes ended by themselves."""
+        sys.exit(run_cluster())

@@ -1,0 +1,23 @@
+"""What happened: events, rejections, deliveries and their attempts. Facts and atomic transitions."""
+
+from deliveries.models.attempt import Attempt, StepResult
+from deliveries.models.delivery import Delivery
+from deliveries.models.event import Event, EventVariant, Verdict
+from deliveries.models.rejection import Rejection, RejectionCount
+from deliveries.models.states import DeliveryStatus, Outcome, Trigger
+from deliveries.models.worker import Worker
+
+__all__ = [
+    "Attempt",
+    "Delivery",
+    "DeliveryStatus",
+    "Event",
+    "EventVariant",
+    "Outcome",
+    "Rejection",
+    "RejectionCount",
+    "StepResult",
+    "Trigger",
+    "Verdict",
+    "Worker",
+]

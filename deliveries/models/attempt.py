@@ -1,0 +1,62 @@
+"""One try of a delivery, and the kept results of its steps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Q
+
+from deliveries.models.states import Outcome, Trigger
+
+
+class Attempt(models.Model):
+    """One try of a delivery: on record before its handler starts. ``number`` is the fencing token."""
+
+    delivery = models.ForeignKey("deliveries.Delivery", on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    trigger = models.CharField(max_length=10, choices=Trigger)
+    requested_by = models.CharField(max_length=150, blank=True)
+    worker = models.CharField(max_length=120, blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.RUNNING)
+    error_type = models.CharField(max_length=200, blank=True)
+    error_message = models.TextField(blank=True)
+    traceback = models.TextField(blank=True)
+    log = models.JSONField(default=list)
+    response = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once_per_number"),
+            models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="attempt_outcome_known"),
+            models.CheckConstraint(
+                condition=Q(outcome=Outcome.RUNNING, finished_at=None)
+                | (~Q(outcome=Outcome.RUNNING) & Q(finished_at__isnull=False)),
+                name="attempt_finished_unless_running",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it took; None while it runs."""
+        return self.finished_at - self.started_at if self.finished_at else None
+
+
+class StepResult(models.Model):
+    """The kept result of ``context.once(key, ...)``: a retry or a replay does not repeat the step."""
+
+    delivery = models.ForeignKey("deliveries.Delivery", on_delete=models.CASCADE, related_name="step_results")
+    key = models.CharField(max_length=200)
+    value = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["delivery", "key"], name="step_result_once_per_key")]
+
+    def __str__(self) -> str:
+        return self.key

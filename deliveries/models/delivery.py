@@ -1,0 +1,126 @@
+"""One event for one route: the row that is also its place in the queue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from deliveries.models.event import Event
+from deliveries.models.states import CLAIMABLE, FINISHED, DeliveryStatus, Trigger
+from deliveries.models.transitions import DeliveryQuerySet
+from deliveries.models.worker import Worker
+from integrations.identifiers import uuid7
+from integrations.models import Endpoint, EndpointState, Route
+
+
+class Delivery(models.Model):
+    """One event for one route. The committed row is its place in the queue; any wake-up is a hint.
+
+    ``attempt_count`` is the number of the latest attempt and the fencing token: only its holder may finish the
+    delivery. ``budget_start`` is the attempt count at the last replay, from where the retry budget counts; an attempt
+    that a stopping worker gave back moves it on by one. ``next_trigger`` and ``requested_by`` describe the next
+    attempt. ``lease_until`` and ``worker`` are set exactly while it runs.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
+    route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="deliveries")
+    status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
+    priority = models.PositiveSmallIntegerField(default=5)
+    due_at = models.DateTimeField()
+    attempt_count = models.PositiveIntegerField(default=0)
+    budget_start = models.PositiveIntegerField(default=0)
+    next_trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.FIRST)
+    requested_by = models.CharField(max_length=150, blank=True)
+    worker = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        permissions = [("replay_delivery", "Can replay, hold and discard deliveries")]
+        constraints = [
+            models.UniqueConstraint(fields=["event", "route"], name="delivery_once_per_event_and_route"),
+            models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=DeliveryStatus.RUNNING, lease_until__isnull=False)
+                | (~Q(status=DeliveryStatus.RUNNING) & Q(lease_until=None)),
+                name="delivery_leased_exactly_while_running",
+            ),
+            models.CheckConstraint(
+                condition=(Q(status__in=FINISHED) & Q(finished_at__isnull=False))
+                | (~Q(status__in=FINISHED) & Q(finished_at=None)),
+                name="delivery_finished_at_exactly_when_finished",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-priority", "due_at"], name="delivery_due", condition=Q(status__in=CLAIMABLE)),
+            models.Index(fields=["lease_until"], name="delivery_leased", condition=Q(status=DeliveryStatus.RUNNING)),
+            models.Index(
+                fields=["route", "-created_at"], name="delivery_dead", condition=Q(status=DeliveryStatus.DEAD)
+            ),
+            models.Index(fields=["created_at"], name="delivery_by_creation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.id}"
+
+    @property
+    def reason(self) -> str:
+        """Why it is not running now, or how it stands, in a sentence for the operator."""
+        return self.reason_at(timezone.now())
+
+    def reason_at(self, now: datetime, *, workers_alive: bool | None = None) -> str:
+        """Return `reason` as of ``now``; a list asks once whether ``workers_alive`` and says so for all its rows."""
+        match self.status:
+            case DeliveryStatus.RUNNING:
+                return self._why_running(now)
+            case DeliveryStatus.HELD:
+                return self._why_held()
+            case DeliveryStatus.PENDING | DeliveryStatus.WAITING:
+                return self._why_not_yet(now, workers_alive)
+            case DeliveryStatus.DEAD:
+                return f"Gave up after attempt {self._attempt_of_budget}: {self.last_error or 'no error kept'}"
+            case DeliveryStatus.DISCARDED:
+                return f"Discarded: {self.last_error or 'no reason given'}"
+            case _:
+                return f"Succeeded at attempt {self.attempt_count}."
+
+    def _why_running(self, now: datetime) -> str:
+        if self.lease_until is None or self.lease_until < now:
+            return f"Its worker {self.worker} has gone silent; the next live worker takes it over."
+        return f"Running on worker {self.worker}, lease until {_at(self.lease_until)}."
+
+    def _why_held(self) -> str:
+        if self.endpoint.state == EndpointState.PAUSED:
+            return "Held because its endpoint is paused."
+        if self.route.paused:
+            return "Held because its route is paused."
+        return "Held until an operator resumes it." if self.status == DeliveryStatus.HELD else ""
+
+    def _why_not_yet(self, now: datetime, workers_alive: bool | None) -> str:
+        if self.due_at > now:
+            after = f" after attempt {self._attempt_of_budget}" if self.attempt_count > self.budget_start else ""
+            error = f": {self.last_error}" if self.last_error else "."
+            return f"Waits until {_at(self.due_at)}{after}{error}"
+        if held := self._why_held():
+            return held
+        if workers_alive is None:
+            workers_alive = Worker.objects.alive(now).exists()
+        return "Due: the next free worker takes it." if workers_alive else "Due, but no worker is alive."
+
+    @property
+    def _attempt_of_budget(self) -> str:
+        return f"{self.attempt_count - self.budget_start} of {self.route.retry_policy.max_attempts}"
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,67 @@
+"""What was refused, kept for a short time and in bounded number; and the count of all of it."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from deliveries.models.sealing import SealedRequest
+from integrations.identifiers import uuid7
+from integrations.models import Endpoint
+from integrations.verification.reasons import explanation
+
+#: The reasons that are not about proof or form; those are the schemes' own.
+_EXPLANATIONS = {
+    "source_not_allowed": "The request came from an address outside the endpoint's allowed networks.",
+    "source_rate_limited": "One address sent more requests a second than the endpoint takes from one address.",
+    "endpoint_rate_limited": "More proven requests a second came than the endpoint's rate allows.",
+    "announced_too_large": "The body was announced as larger than the endpoint's limit; it was not read.",
+    "too_large": "The body, sent without an announced length, went over the endpoint's limit.",
+    "length_invalid": "The announced length of the body is not a number.",
+    "body_too_slow": "The body did not arrive within the time that the hub waits for one.",
+    "content_encoding": "The body is compressed; the hub takes it only as it is (identity).",
+    "content_type": "The body's media type is none of those that the endpoint takes.",
+    "settings_unusable": "The provider's preset cannot work with the endpoint's settings, or is no longer installed.",
+}
+
+
+class Rejection(SealedRequest):
+    """A request that was refused, with the exact reason; the body is kept up to a size (``raw_body`` may be None)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="rejections")
+    reason = models.CharField(max_length=60)
+    detail = models.JSONField(default=dict)
+    received_at = models.DateTimeField()
+    request_id = models.CharField(max_length=128, blank=True)
+    source = models.CharField(max_length=45, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["endpoint", "reason", "source"], name="rejection_by_group"),
+            models.Index(fields=["received_at"], name="rejection_by_arrival"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+    @property
+    def explanation(self) -> str:
+        """What the reason means and what mends it, in one line for the operator."""
+        return _EXPLANATIONS.get(self.reason) or explanation(self.reason)
+
+
+class RejectionCount(models.Model):
+    """How many requests an endpoint refused for one reason in one hour; every refusal counts, stored or not."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="rejection_counts")
+    reason = models.CharField(max_length=60)
+    hour = models.DateTimeField(help_text="The hour's beginning.")
+    count = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "reason", "hour"], name="rejection_count_once_per_hour")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.reason}"

@@ -1,0 +1,42 @@
+"""The words for where a delivery and its attempts stand."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class DeliveryStatus(models.TextChoices):
+    """Where a delivery stands."""
+
+    PENDING = "pending", "Pending"
+    HELD = "held", "Held"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting for a retry"
+    SUCCEEDED = "succeeded", "Succeeded"
+    DEAD = "dead", "Dead letter"
+    DISCARDED = "discarded", "Discarded"
+
+
+#: A worker may claim these once they are due.
+CLAIMABLE = (DeliveryStatus.PENDING, DeliveryStatus.WAITING)
+#: Nothing happens to these any more unless an operator replays them.
+FINISHED = (DeliveryStatus.SUCCEEDED, DeliveryStatus.DEAD, DeliveryStatus.DISCARDED)
+
+
+class Trigger(models.TextChoices):
+    """Why an attempt was made."""
+
+    FIRST = "first", "First"
+    RETRY = "retry", "Retry"
+    TAKEOVER = "takeover", "Takeover"
+    REPLAY = "replay", "Replay"
+
+
+class Outcome(models.TextChoices):
+    """How an attempt ended."""
+
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    TIMED_OUT = "timed_out", "Timed out"
+    LOST = "lost", "Lost"

@@ -1,0 +1,106 @@
+"""Readiness for traffic: the database, its migrations, the workers, the age of the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Max, Min
+
+from deliveries.models import Delivery, Worker
+from deliveries.models.states import CLAIMABLE
+from deliveries.models.worker import SILENT_AFTER
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found: ``reason`` is "" if all is well, ``facts`` are numbers for the operator."""
+
+    reason: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all is well."""
+        return not self.reason
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding for an answer."""
+        return {"ok": self.ok, **({} if self.ok else {"reason": self.reason}), **self.facts}
+
+
+class Migrations:
+    """Whether every migration is applied. A yes is kept: it does not become a no while this code runs."""
+
+    def __init__(self) -> None:
+        self._applied = False
+
+    def __call__(self, now: datetime) -> Finding:
+        """Count the migrations that are missing."""
+        if not self._applied:
+            executor = MigrationExecutor(connection)
+            missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+            if missing:
+                return Finding(f"{missing} migrations are not applied; run manage.py migrate.", {"missing": missing})
+            self._applied = True
+        return Finding()
+
+
+def database(now: datetime) -> Finding:  # noqa: ARG001 - as all checks
+    """Ask the database for an answer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return Finding()
+
+
+def workers(now: datetime) -> Finding:
+    """Look for signs of life, which workers give from where the work is done."""
+    heard = Worker.objects.aggregate(last=Max("beat_at"))["last"]
+    silent_seconds = None if heard is None else round((now - heard).total_seconds(), 1)
+    facts = {"alive": Worker.objects.alive(now).count(), "last_beat_seconds": silent_seconds}
+    if facts["alive"]:
+        return Finding(facts=facts)
+    return Finding(f"No worker has been heard of for {SILENT_AFTER.total_seconds():.0f} s.", facts)
+
+
+def queue(now: datetime) -> Finding:
+    """Look how long the oldest delivery that could run has been waiting for a worker."""
+    due = Delivery.objects.filter(status__in=CLAIMABLE, due_at__lte=now)
+    oldest = due.aggregate(oldest=Min("due_at"))["oldest"]
+    age = now - oldest if oldest else timedelta(0)
+    facts = {"oldest_due_seconds": round(age.total_seconds(), 1)}
+    bound = settings.HUB_READY_QUEUE_SECONDS
+    if age <= timedelta(seconds=bound):
+        return Finding(facts=facts)
+    return Finding(f"A delivery has been waiting for a worker for more than {bound} s.", facts)
+
+
+CHECKS: Mapping[str, Callable[[datetime], Finding]] = {
+    "database": database,
+    "migrations": Migrations(),
+    "workers": workers,
+    "queue": queue,
+}
+
+
+def look(now: datetime) -> dict[str, Finding]:
+    """Return what the checks find, in order; what builds on a failed one is left out."""
+    findings: dict[str, Finding] = {}
+    for name, check in CHECKS.items():
+        try:
+            findings[name] = check(now)
+        except (DatabaseError, InterfaceError) as exc:
+            # Not its text: it can hold the database's address.
+            logger.error("readiness.database_failed", check=name, error_type=type(exc).__name__)
+            findings[name] = Finding("The database does not answer as it should.")
+        if name in {"database", "migrations"} and not findings[name].ok:
+            break
+    return findings

@@ -1,0 +1,220 @@
+"""Endpoints as the receiving path knows them: loaded once for many requests, right within a second."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any, NoReturn
+from uuid import UUID
+
+import structlog
+from cachetools import LRUCache, TTLCache
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
+from django.utils import timezone
+
+from deliveries.receiving.refusals import Unavailable
+from deliveries.receiving.source import Network
+from integrations.contracts import InboundRequest
+from integrations.errors import ReferenceMissing, VerificationFailed
+from integrations.models import Endpoint, EndpointState, Route, Secret
+from integrations.providers import Handshake, Provider, providers
+from integrations.verification import Scheme
+
+log = structlog.get_logger(__name__)
+
+#: How old a loaded endpoint may be, counted from the start of its load; an operator's change shows after that.
+FRESH_SECONDS = 0.8
+_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,100}")
+_RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class LiveSecret:
+    """One live secret, resolved."""
+
+    id: UUID
+    value: str = field(repr=False)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LiveEndpoint:
+    """An endpoint with all that it takes to judge and to store a request."""
+
+    row: Endpoint
+    preset: Provider
+    scheme: Scheme
+    secrets: Sequence[LiveSecret] = ()
+    routes: Sequence[Route] = ()
+    networks: Sequence[Network] = ()
+
+    @property
+    def handshake(self) -> Handshake | None:
+        """The provider's handshake, if it has one."""
+        return self.preset.handshake
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether deliveries are held."""
+        return self.row.state == EndpointState.PAUSED
+
+    @property
+    def encrypts_bodies(self) -> bool:
+        """Whether bodies are stored encrypted."""
+        return self.row.sensitive or bool(self.preset.sensitive_fields)
+
+    def secrets_at(self, moment: datetime) -> list[LiveSecret]:
+        """Return those that have not expired by ``moment``, the newest first."""
+        return [secret for secret in self.secrets if secret.expires_at is None or secret.expires_at > moment]
+
+
+class _Unusable(Scheme):
+    """Refuses everything: the provider is not installed, or its preset cannot work with the endpoint's settings."""
+
+    kind = "unusable"
+
+    def verify(self, request: InboundRequest, keys: Sequence[str]) -> int:
+        raise VerificationFailed("settings_unusable")
+
+    def sign(self, request: InboundRequest, key: str, *, now: datetime) -> NoReturn:
+        raise ValueError("The provider's preset cannot work with the endpoint's settings.")
+
+    def check_key(self, key: str) -> NoReturn:
+        raise ValueError("The provider's preset cannot work with the endpoint's settings.")
+
+
+class EndpointCache:
+    """Endpoints by slug, also the slugs that have none; bounded in number, safe between threads."""
+
+    def __init__(
+        self,
+        load: Callable[[str], LiveEndpoint | None],
+        *,
+        most: int = 2048,
+        fresh_seconds: float = FRESH_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._load = load
+        self._fresh_seconds = fresh_seconds
+        self._clock = clock
+        self._entries: LRUCache[str, tuple[float, LiveEndpoint | None]] = LRUCache(most)
+        self._lock = threading.Lock()
+        self._generation = 0
+        # One load for all who wait for the same slug; slugs that share a lock wait for each other, no more.
+        self._loading = [threading.Lock() for _ in range(64)]
+
+    def get(self, slug: str) -> LiveEndpoint | None:
+        """Return the endpoint at ``slug``, or None; the answer is at most ``fresh_seconds`` old."""
+        entry = self._fresh(slug)
+        if entry is None:
+            with self._loading[hash(slug) % len(self._loading)]:
+                entry = self._fresh(slug) or self._loaded(slug)
+        return entry[1]
+
+    def forget(self) -> None:
+        """Load all anew; a load that is under way is used by those who wait for it and not kept."""
+        with self._lock:
+            self._generation += 1
+            self._entries.clear()
+
+    def _fresh(self, slug: str) -> tuple[float, LiveEndpoint | None] | None:
+        with self._lock:
+            entry = self._entries.get(slug)
+        return entry if entry is not None and self._clock() - entry[0] < self._fresh_seconds else None
+
+    def _loaded(self, slug: str) -> tuple[float, LiveEndpoint | None]:
+        # The clock is read first: what is changed while the rows are read must not count as fresh from its end.
+        entry_time, generation = self._clock(), self._generation
+        entry = (entry_time, self._load(slug))
+        with self._lock:
+            if generation == self._generation:
+                self._entries[slug] = entry
+        return entry
+
+
+def load(slug: str) -> LiveEndpoint | None:
+    """Return the endpoint at ``slug`` from the database; None if none answers there. Raises as `live` does."""
+    row = Endpoint.objects.receiving().filter(slug=slug).first()
+    return None if row is None else live(row)
+
+
+def live(row: Endpoint) -> LiveEndpoint:
+    """Return ``row`` with its preset, live secrets and enabled routes, as they are in the database now.
+
+    Raises `Unavailable` if a secret cannot be decrypted: the sender shall come again once the key is back.
+    """
+    preset, scheme = _preset_and_scheme(row)
+    try:
+        secrets = [_resolved(secret) for secret in row.secrets.live(timezone.now())]
+    except ImproperlyConfigured as exc:
+        log.error("endpoint.secrets_unreadable", endpoint=row.slug, reason=str(exc))
+        raise Unavailable(wait_seconds=_RETRY_SECONDS) from exc
+    return LiveEndpoint(
+        row=row,
+        preset=preset,
+        scheme=scheme,
+        secrets=[secret for secret in secrets if secret],
+        routes=list(row.routes.enabled()),
+        networks=[ip_network(text) for text in row.allowed_networks],
+    )
+
+
+_cache = EndpointCache(load)
+
+
+def at(slug: str) -> LiveEndpoint | None:
+    """Return the endpoint that answers at ``/hooks/<slug>``, or None."""
+    return _cache.get(slug) if _SLUG.fullmatch(slug) else None
+
+
+def forget() -> None:
+    """Load every endpoint anew at its next request, in this process."""
+    _cache.forget()
+
+
+@receiver([post_save, post_delete], sender=Endpoint)
+@receiver([post_save, post_delete], sender=Secret)
+@receiver([post_save, post_delete], sender=Route)
+def _changed(**kwargs: Any) -> None:  # noqa: ARG001 - a signal's signature
+    # Now, for the transaction that made the change; and once it is committed, for what others loaded meanwhile.
+    forget()
+    transaction.on_commit(forget)
+
+
+def _preset_and_scheme(row: Endpoint) -> tuple[Provider, Scheme]:
+    preset = providers.get(row.provider)
+    try:
+        if preset is not None:
+            return preset, preset.scheme_for(row.settings)
+    except ValueError:
+        _warn_once("endpoint.settings_unusable", key=row.pk, endpoint=row.slug, provider=row.provider)
+    return Provider(name=row.provider, scheme=_Unusable()), _Unusable()
+
+
+def _resolved(secret: Secret) -> LiveSecret | None:
+    try:
+        return LiveSecret(secret.pk, secret.resolved(), secret.expires_at)
+    except ReferenceMissing as exc:
+        _warn_once("secret.reference_missing", key=secret.pk, reference=str(exc))
+        return None
+
+
+_warned: TTLCache[tuple[str, UUID], bool] = TTLCache(1000, ttl=60)
+_warned_lock = threading.Lock()
+
+
+def _warn_once(event: str, *, key: UUID, **fields: str) -> None:
+    """Log at most once a minute for each row: endpoints are loaded more often than that."""
+    with _warned_lock:
+        if (event, key) in _warned:
+            return
+        _warned[event, key] = True
+    log.warning(event, **fields)

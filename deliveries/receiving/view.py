@@ -1,0 +1,234 @@
+"""The public URLs: webhooks come in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from deliveries.receiving import endpoints, ingest, last_use, rejections
+from deliveries.receiving.authentication import Proof, SignatureAuthentication
+from deliveries.receiving.endpoints import LiveEndpoint
+from deliveries.receiving.parsing import RawBodyParser, refuse_announced
+from deliveries.receiving.permissions import SourceAllowed
+from deliveries.receiving.refusals import (
+    Disconnected,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    RateLimited,
+    SourceNotAllowed,
+    Unavailable,
+    UnknownEndpoint,
+    UnknownProvider,
+    UnsupportedMediaType,
+)
+from deliveries.receiving.source import Address, client_address, inbound_request
+from deliveries.receiving.throttling import EndpointRate, Rate, SourceRate
+from integrations.contracts import InboundRequest
+from integrations.errors import RequestRejected
+from integrations.payloads import decode
+from integrations.providers import Answer
+
+log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 5
+_HANDSHAKE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Refusals that say nothing about an endpoint's traffic: nothing of theirs is counted or kept.
+_NOT_RECORDED = (MethodNotAllowed, UnknownEndpoint, UnknownProvider, Disconnected, Unavailable)
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """JSON, whatever the sender says that it accepts: a webhook is not refused over its Accept header."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
+        """Return the only parser."""
+        return next(iter(parsers))
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the only renderer."""
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
+class ReceiveView(APIView):
+    """Take in one webhook: 200 once it is committed; what is refused is in docs/reference/receiving.md."""
+
+    authentication_classes = [SignatureAuthentication]
+    permission_classes = [SourceAllowed]
+    throttle_classes = [SourceRate, EndpointRate]
+    parser_classes = [RawBodyParser]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = AlwaysJson
+    schema = None
+
+    #: A test event that the hub sends itself: it comes from no network.
+    from_the_hub_itself = False
+
+    endpoint: LiveEndpoint
+    source: Address | None
+    inbound: InboundRequest
+    #: The answer to a handshake that carries no proof; such a request is no event.
+    handshake_answer: Answer | None = None
+    #: The body once it has been read whole, None before.
+    body: bytes | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check in the order that the documentation promises; DRF's own would prove first and look at the method last.
+
+        The cheap comes first, and nothing is read of a request that will be refused without it.
+        """
+        self.received_at = timezone.now()
+        source_rate, endpoint_rate = self.get_throttles()
+        self.endpoint = self.find_endpoint(request.method or "", kwargs.get("slug") or "")
+        self.source = client_address(request._request)
+        self.inbound = inbound_request(request._request, received_at=self.received_at, source=self.source)
+        refuse_announced(request.META, limit=self.endpoint.row.max_body_bytes)
+        self.check_permissions(request)
+        self.check_rate(request, source_rate)
+        self.inbound = replace(self.inbound, body=self.read_body(request))
+        self.check_media_type()
+        self.handshake_answer = self.shake_hands_unproven()
+        if self.handshake_answer is None:
+            self.perform_authentication(request)
+            self.check_rate(request, endpoint_rate)
+
+    def find_endpoint(self, method: str, slug: str) -> LiveEndpoint:
+        """Return the endpoint at ``slug``, if it answers ``method``."""
+        if method != "POST" and method not in _HANDSHAKE_METHODS:
+            raise MethodNotAllowed
+        endpoint = endpoints.at(slug)
+        if method != "POST" and not (endpoint and endpoint.handshake and method in endpoint.handshake.methods):
+            raise MethodNotAllowed
+        if endpoint is None:
+            raise UnknownEndpoint if slug else UnknownProvider
+        return endpoint
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
+        """Refuse the source; DRF would make a 401 of it, as nobody has proven anything yet."""
+        raise SourceNotAllowed
+
+    def check_rate(self, request: Request, throttle: BaseThrottle) -> None:
+        """Refuse what is over the rate; DRF would look at all throttles at once."""
+        rate = cast(Rate, throttle)
+        if not rate.allow_request(request, self):
+            raise RateLimited(rate.reason, wait_seconds=rate.wait())
+
+    def read_body(self, request: Request) -> bytes:
+        """Return the body as it came, from the server's own input: nothing may parse it before the proof."""
+        parser = cast(RawBodyParser, self.get_parsers()[0])
+        body: bytes = parser.parse(request._request, parser_context=request.parser_context)
+        self.body = body
+        return body
+
+    def check_media_type(self) -> None:
+        """Refuse what is compressed, and types outside the endpoint's own list."""
+        encodings = {part.strip().lower() for part in self.inbound.headers.get("Content-Encoding", "").split(",")}
+        if encodings - {"", "identity"}:
+            raise UnsupportedMediaType("content_encoding")
+        if self.endpoint.row.content_types and self.inbound.content_type not in self.endpoint.row.content_types:
+            raise UnsupportedMediaType("content_type", {"content_type": self.inbound.content_type[:255]})
+
+    def shake_hands_unproven(self) -> Answer | None:
+        """Return the answer to a handshake that by its nature carries no proof; None if this is no such thing."""
+        handshake = self.endpoint.handshake
+        if handshake is None or self.lacks_secret():
+            return None
+        answer = handshake.unsigned(self.inbound, self.endpoint.row.settings)
+        if answer is None and self.inbound.method != "POST":
+            raise MethodNotAllowed
+        return answer
+
+    def lacks_secret(self) -> bool:
+        """Return whether the endpoint refuses everything, as it has no live secret to judge with."""
+        return self.endpoint.scheme.needs_key and not self.endpoint.secrets_at(self.received_at)
+
+    def post(self, request: Request, slug: str = "") -> HttpResponseBase:
+        """Store what has been verified, or answer the handshake."""
+        if self.handshake_answer is not None:
+            return _as_response(self.handshake_answer)
+        endpoint = self.endpoint
+        payload = decode(self.inbound.content_type, self.inbound.body, json_field=endpoint.preset.json_field)
+        if endpoint.handshake is not None:
+            answer = endpoint.handshake.signed(self.inbound, payload, endpoint.row.settings)
+            if answer is not None:
+                return _as_response(answer)
+        proof = cast(Proof, request.auth)
+        accepted = ingest.accept(endpoint, self.inbound, payload, verdict=proof.verdict)
+        last_use.note(proof.secret_id, at=self.received_at)
+        log.info(
+            "event.duplicate" if accepted.is_duplicate else "event.accepted",
+            endpoint=endpoint.row.slug,
+            id=str(accepted.event_id),
+            deliveries=accepted.deliveries,
+        )
+        return self.as_accepted(accepted, payload)
+
+    # Only a handshake comes this far with another method; DRF's own OPTIONS would describe the view to strangers.
+    get = head = post
+    options = cast(Any, post)
+
+    def as_accepted(self, accepted: ingest.Acceptance, payload: Any) -> HttpResponseBase:
+        """Return the answer to an event: the provider's own, else the hub's; a repeated one gets the same status."""
+        answer = self.endpoint.preset.answer_to(payload, self.endpoint.row.settings)
+        if answer is not None:
+            return _as_response(answer)
+        status = self.endpoint.row.accepted_status
+        return Response(None if status in {204, 205} else accepted.as_json(), status=status)
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
+        """Return what turns a refusal into its answer; anything else is a fault of the hub and stays one."""
+        return self.as_answer
+
+    def as_answer(self, exc: Exception, context: Mapping[str, Any]) -> Response | None:
+        """Return the answer to ``exc``, having recorded it; None if it is not a refusal."""
+        if isinstance(exc, OperationalError | InterfaceError):
+            log.error("receiving.database_unavailable", error_type=type(exc).__name__)
+            exc = Unavailable(wait_seconds=_RETRY_SECONDS)
+        if not isinstance(exc, RequestRejected):
+            return None
+        self.record(exc)
+        return Response({"error": exc.error}, status=exc.status_code, headers=self.headers_of(exc))
+
+    def record(self, refusal: RequestRejected) -> None:
+        """Count and keep what an existing endpoint refused."""
+        if isinstance(refusal, _NOT_RECORDED):
+            return
+        size = refusal.body_bytes if isinstance(refusal, PayloadTooLarge) else len(self.body or b"")
+        log.info("request.refused", endpoint=self.endpoint.row.slug, reason=refusal.reason, status=refusal.status_code)
+        rejections.record(self.endpoint, self.inbound, refusal, body=self.body, body_bytes=size)
+
+    def headers_of(self, refusal: RequestRejected) -> dict[str, str]:
+        """Return the headers that HTTP wants with a refusal."""
+        if isinstance(refusal, RateLimited | Unavailable):
+            return {"Retry-After": str(refusal.retry_after)}
+        if isinstance(refusal, MethodNotAllowed):
+            return {"Allow": "POST"}
+        if refusal.status_code == 401:
+            return {"WWW-Authenticate": self.get_authenticate_header(self.request) or ""}
+        return {}
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Return none: DRF would tell strangers on every answer which methods there are."""
+        return {}
+
+
+def _as_response(answer: Answer) -> HttpResponse:
+    return HttpResponse(
+        answer.body, status=answer.status, content_type=answer.content_type, headers=dict(answer.headers)
+    )

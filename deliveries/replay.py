@@ -1,0 +1,84 @@
+"""Replay and discard: an operator's orders about deliveries, each with its entry in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.states import CLAIMABLE, FINISHED
+from deliveries.models.transitions import DeliveryQuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+#: A delivery in one of these can be replayed, in one of those discarded; any other is left alone.
+REPLAYABLE = FINISHED
+DISCARDABLE = (*CLAIMABLE, DeliveryStatus.HELD)
+
+_BATCH = 500  # ids in one statement; SQLite takes 32,766 parameters, locks are held for a batch at a time
+
+
+def replay(
+    deliveries: DeliveryQuerySet, *, by: User, now: datetime | None = None, from_start: bool = False, via: str = ""
+) -> int:
+    """Make the finished ones of ``deliveries`` due at once, with a new retry budget; return how many.
+
+    The others (running, waiting, held) are left alone. Attempt numbers go on. With ``from_start`` the kept results of
+    ``context.once`` are forgotten, so that every step runs again. Each delivery gets a log entry that names ``by``, and
+    ``via`` ("API") where it did not come from the admin.
+    """
+    at = now or timezone.now()
+
+    def move(rows: DeliveryQuerySet) -> int:
+        return rows.replay(now=at, requested_by=by.get_username(), from_start=from_start)
+
+    entry = "Replayed from the start." if from_start else "Replayed."
+    return _moved(deliveries, REPLAYABLE, move, by=by, entry=logged(entry, via=via))
+
+
+def discard(
+    deliveries: DeliveryQuerySet, *, by: User, now: datetime | None = None, reason: str = "", via: str = ""
+) -> int:
+    """End those of ``deliveries`` that still wait to run; return how many. Running and finished ones stay.
+
+    ``reason`` is kept on the delivery; ``via`` is as with `replay`.
+    """
+    at = now or timezone.now()
+    stated = f"{reason} (by {by.get_username()})" if reason else f"by {by.get_username()}"
+
+    def move(rows: DeliveryQuerySet) -> int:
+        return rows.discard(now=at, reason=stated)
+
+    return _moved(deliveries, DISCARDABLE, move, by=by, entry=logged("Discarded.", via=via))
+
+
+def logged(entry: str, *, via: str) -> str:
+    """Return the log entry with where the order came from: "API: Replayed."; the admin's own say nothing of it."""
+    return f"{via}: {entry}" if via else entry
+
+
+def _moved(
+    deliveries: DeliveryQuerySet,
+    legal: tuple[DeliveryStatus, ...],
+    move: Callable[[DeliveryQuerySet], int],
+    *,
+    by: User,
+    entry: str,
+) -> int:
+    ids = list(deliveries.filter(status__in=legal).order_by("pk").values_list("pk", flat=True))
+    total = 0
+    for start in range(0, len(ids), _BATCH):
+        with transaction.atomic(using=deliveries.db):
+            # The status is asked again under the lock: what a worker or another operator took meanwhile is not logged.
+            batch = Delivery.objects.using(deliveries.db).filter(pk__in=ids[start : start + _BATCH], status__in=legal)
+            taken = list(batch.order_by("pk").select_for_update())
+            total += move(Delivery.objects.using(deliveries.db).filter(pk__in=[row.pk for row in taken]))
+            if taken:
+                LogEntry.objects.log_actions(by.pk, taken, CHANGE, change_message=entry)
+    return total

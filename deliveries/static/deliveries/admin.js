@@ -1,0 +1,119 @@
+/* What the hub's pages do in the browser: copy a text, show the chosen provider's settings, offer a handler's defaults.
+   Without it every page still works. */
+"use strict";
+
+(function () {
+    function copy(text) {
+        if (navigator.clipboard && window.isSecureContext) {
+            return navigator.clipboard.writeText(text);
+        }
+        // Over plain http the clipboard is closed to scripts; a selection may still be copied.
+        const area = document.createElement("textarea");
+        area.value = text;
+        area.style.position = "fixed";
+        area.style.opacity = "0";
+        document.body.append(area);
+        area.select();
+        const done = document.execCommand("copy");
+        area.remove();
+        return done ? Promise.resolve() : Promise.reject(new Error("not copied"));
+    }
+
+    function onCopy(event) {
+        const button = event.target.closest("[data-copy]");
+        if (!button) {
+            return;
+        }
+        const source = document.getElementById(button.dataset.copy);
+        const before = button.textContent;
+        copy(source.textContent.trim()).then(
+            () => { button.textContent = "Copied"; },
+            () => { button.textContent = "Select and copy by hand"; }
+        ).finally(() => setTimeout(() => { button.textContent = before; }, 1500));
+    }
+
+    function showProvider(select) {
+        for (const part of document.querySelectorAll("[data-provider-help]")) {
+            part.hidden = part.dataset.providerHelp !== select.value;
+        }
+    }
+
+    function offerDefaults(select) {
+        const handlers = JSON.parse(select.dataset.handlers);
+        const chosen = handlers[select.value];
+        const before = handlers[select.dataset.before] || null;
+        select.dataset.before = select.value;
+        if (!chosen) {
+            return;
+        }
+        describe(select, chosen);
+        const prefix = select.name.slice(0, select.name.length - "handler".length);
+        for (const name of ["config", "retry", "timeout_seconds"]) {
+            const field = select.form.elements[prefix + name];
+            // What somebody has written stays: only what is still as the page, or the handler before, offered it.
+            if (field && isUntouched(field, before ? before[name] : undefined)) {
+                field.value = asText(chosen[name]);
+                field.dataset.offered = field.value;
+            }
+        }
+    }
+
+    function isUntouched(field, offeredBefore) {
+        const value = field.value.trim();
+        return value === "" || value === field.defaultValue.trim() || value === field.dataset.offered
+            || value === asText(offeredBefore);
+    }
+
+    function asText(value) {
+        return typeof value === "object" ? JSON.stringify(value, null, 2) : String(value);
+    }
+
+    function describe(select, handler) {
+        const frame = select.parentElement; // it places the arrow of the select, and so has to keep its height
+        let note = frame.parentElement.querySelector(".hub-handler-note");
+        if (!note) {
+            note = document.createElement("p");
+            note.className = "hub-handler-note hub-quiet";
+            frame.after(note);
+        }
+        const names = Object.keys(handler.config_schema.properties || {});
+        note.textContent = handler.summary + (names.length ? " Config: " + names.join(", ") + "." : "");
+    }
+
+    function onChange(event) {
+        const target = event.target;
+        if (target.id === "id_provider") {
+            showProvider(target);
+        } else if (target.matches("select[data-handlers]")) {
+            offerDefaults(target);
+        }
+    }
+
+    // A new row of a folded list is there to be filled in: unfold it, once Alpine has seen it.
+    function onRowAdded(event) {
+        const title = event.target.querySelector("h3.cursor-pointer");
+        if (title) {
+            setTimeout(() => title.click(), 50);
+        }
+        for (const select of event.target.querySelectorAll("select[data-handlers]")) {
+            offerDefaults(select);
+        }
+    }
+
+    document.addEventListener("click", onCopy);
+    document.addEventListener("formset:added", onRowAdded);
+    document.addEventListener("change", onChange);
+    document.addEventListener("DOMContentLoaded", () => {
+        const provider = document.getElementById("id_provider");
+        if (provider) {
+            showProvider(provider);
+        }
+        for (const select of document.querySelectorAll("select[data-handlers]")) {
+            select.dataset.before = select.value;
+            const chosen = JSON.parse(select.dataset.handlers)[select.value];
+            if (chosen) {
+                describe(select, chosen);
+            }
+        }
+    });
+}());

@@ -1,0 +1,1 @@
+"""Web server and workers under one supervisor."""

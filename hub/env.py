@@ -1,0 +1,158 @@
+"""Settings from the environment: typed, one clear line when a value is missing or bad.
+
+Every function reads ``NAME``, or the file named by ``NAME_FILE`` (its content, stripped), so that a secret can be
+mounted rather than exported; the file wins if both are set. They raise `ImproperlyConfigured`, which names the setting
+and never its value: no error is chained, because Python's own texts quote what they could not read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import environ
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+def load_dotenv(path: Path) -> None:
+    """Read ``path`` into the environment, if it is there; what is already set stays."""
+    if path.is_file():
+        environ.Env.read_env(str(path))
+
+
+def env_str(name: str, default: str | None = None) -> str:
+    """Return the text of ``name``; without a default it has to be set and not empty."""
+    value = _raw(name)
+    if value:
+        return value
+    if default is None:
+        raise ImproperlyConfigured(f"{name} is not set (nor {name}_FILE)")
+    return default
+
+
+def env_secret(name: str) -> str:
+    """Return a secret that has to be there; like `env_str`, under the name that says what it is."""
+    return env_str(name)
+
+
+def env_int(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
+    """Return a whole number between ``minimum`` and ``maximum``, both included."""
+
+    def whole(text: str) -> int:
+        number = int(text)
+        if number < minimum or (maximum is not None and number > maximum):
+            raise ValueError
+        return number
+
+    upper = "" if maximum is None else f" to {maximum}"
+    return _parsed(name, default, whole, f"a whole number from {minimum}{upper}")
+
+
+def env_bool(name: str, default: bool) -> bool:
+    """Return a switch: 1/true/yes/on or 0/false/no/off."""
+
+    def switch(text: str) -> bool:
+        if text.lower() in _TRUE:
+            return True
+        if text.lower() in _FALSE:
+            return False
+        raise ValueError
+
+    return _parsed(name, default, switch, "true or false")
+
+
+def env_list(name: str, default: list[str] | None = None) -> list[str]:
+    """Return comma-separated items, stripped, without the empty ones."""
+    value = _raw(name)
+    if not value:
+        return list(default or [])
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def env_networks(name: str, default: list[str] | None = None) -> list[IPv4Network | IPv6Network]:
+    """Return comma-separated networks such as ``10.0.0.0/8``; an address alone is the network of it alone."""
+    try:
+        return [ip_network(item) for item in env_list(name, default)]
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has to be a list of networks such as 10.0.0.0/8") from None
+
+
+def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """Return one of ``choices``."""
+
+    def choice(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return _parsed(name, default, choice, " or ".join(choices))
+
+
+def env_base_url(name: str, default: str) -> str:
+    """Return an absolute http(s) address without a last slash; no user, query or fragment."""
+
+    def address(text: str) -> str:
+        parts = urlsplit(text)
+        is_plain = parts.port != 0 and not (set(text) & set("@?#\\")) and text.isascii() and text.isprintable()
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain or " " in text:
+            raise ValueError
+        return text.rstrip("/")
+
+    return _parsed(name, default, address, "an address such as https://hub.example.com")
+
+
+def env_database(name: str, default: str) -> dict[str, Any]:
+    """Return Django's database dictionary for a URL such as ``postgres://user:password@host/name``."""
+    try:
+        config: dict[str, Any] = environ.Env.db_url_config(_raw(name) or default)
+        is_known = config.get("ENGINE") in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
+        # Not in memory: web and workers are processes of their own.
+        if not is_known or not config.get("NAME") or config["NAME"] == ":memory:":
+            raise ValueError
+    except Exception:  # the library raises whatever urllib raises; the address may hold a password
+        raise ImproperlyConfigured(f"{name} has to be a sqlite:///FILE or postgres:// address") from None
+    return config
+
+
+def env_fernet_keys(name: str) -> list[str]:
+    """Return Fernet keys, the first encrypts and all decrypt; each is checked here."""
+    keys = env_list(name)
+    if not keys:
+        raise ImproperlyConfigured(f"{name} is not set (nor {name}_FILE)")
+    for key in keys:
+        try:
+            Fernet(key.encode())
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} has to be a comma-separated list of Fernet keys") from None
+    return keys
+
+
+def _raw(name: str) -> str:
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {why}") from None
+    return os.environ.get(name, "").strip()
+
+
+def _parsed(name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
+    value = _raw(name)
+    if not value:
+        return default
+    try:
+        return parse(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has to be {expected}") from None

@@ -1,0 +1,53 @@
+"""Health: is the hub alive, and is it ready for traffic."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from deliveries import readiness
+from deliveries.receiving.source import client_address, is_within
+
+
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django passes it
+    """Answer 200 as long as the process can answer at all; says nothing else, to everybody."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+class FromOperations(BasePermission):
+    """Requests from ``HUB_OPERATIONS_NETWORKS``, and those with a valid token from anywhere."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return whether the request may look; asks the database only if the address does not suffice."""
+        address = client_address(request._request)
+        if address is not None and is_within(address, settings.HUB_OPERATIONS_NETWORKS):
+            return True
+        return bool(request.user and request.user.is_authenticated)
+
+
+class ReadyView(APIView):
+    """200 if every check is well, else 503 with the reason; each check's finding is in the JSON."""
+
+    permission_classes = [FromOperations]
+    http_method_names = ["get", "head"]
+
+    def perform_authentication(self, request: Request) -> None:
+        """Leave it to `FromOperations`: a probe from the right network is answered without a database, too."""
+
+    def get(self, request: Request) -> Response:
+        """Run the checks."""
+        findings = readiness.look(timezone.now())
+        reasons = [finding.reason for finding in findings.values() if not finding.ok]
+        answer = {
+            "status": "unavailable" if reasons else "ready",
+            "reason": " ".join(reasons) or None,
+            "checks": {name: finding.as_json() for name, finding in findings.items()},
+        }
+        return Response(answer, status=503 if reasons else 200, headers={"Cache-Control": "no-store"})

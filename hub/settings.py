@@ -1,0 +1,204 @@
+"""Django's settings, all from the environment. The table of names is in docs/reference/settings.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.templatetags.static import static
+
+from hub import env
+from hub.logging import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.load_dotenv(BASE_DIR / ".env")
+
+# -- identity and keys ------------------------------------------------------------------------------------------------
+DEBUG = False
+SECRET_KEY = env.env_secret("SECRET_KEY")
+HUB_ENCRYPTION_KEYS = env.env_fernet_keys("HUB_ENCRYPTION_KEYS")
+HUB_SECRETS_DIR = env.env_str("HUB_SECRETS_DIR", "")
+# The first administrator; used once, by `manage.py hub --quickstart`. Without a password one is made and printed.
+HUB_ADMIN_USERNAME = env.env_str("HUB_ADMIN_USERNAME", "admin")
+HUB_ADMIN_PASSWORD = env.env_str("HUB_ADMIN_PASSWORD", "")
+
+# -- where the hub listens and how it is reached ----------------------------------------------------------------------
+HUB_BIND = env.env_str("HUB_BIND", "127.0.0.1")
+HUB_PORT = env.env_int("HUB_PORT", 8000, minimum=1, maximum=65535)
+HUB_BASE_URL = env.env_base_url("HUB_BASE_URL", f"http://127.0.0.1:{HUB_PORT}")
+_BASE = urlsplit(HUB_BASE_URL)
+ALLOWED_HOSTS = env.env_list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", _BASE.hostname or ""])
+HUB_TRUSTED_PROXIES = env.env_networks("HUB_TRUSTED_PROXIES")
+HUB_OPERATIONS_NETWORKS = env.env_networks("HUB_OPERATIONS_NETWORKS", ["127.0.0.0/8", "::1/128"])
+HUB_READY_QUEUE_SECONDS = env.env_int("HUB_READY_QUEUE_SECONDS", 300, minimum=1)
+HUB_EGRESS_ALLOW = env.env_networks("HUB_EGRESS_ALLOW")
+_HTTPS = _BASE.scheme == "https"
+
+# -- database ---------------------------------------------------------------------------------------------------------
+HUB_DATA_DIR = Path(env.env_str("HUB_DATA_DIR", str(BASE_DIR / "var")))
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.env_database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+}
+_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+if _SQLITE:
+    # FULL: a 2xx means committed, also across a power cut. IMMEDIATE: a transaction that reads first and then writes
+    # would otherwise fail at once with "database is locked", whatever the timeout.
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        transaction_mode="IMMEDIATE",
+        timeout=20,
+        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+    )
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = env.env_int("HUB_DATABASE_CONN_MAX_AGE", 600)
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- processes --------------------------------------------------------------------------------------------------------
+HUB_WEB_WORKERS = env.env_int("HUB_WEB_WORKERS", 1 if _SQLITE else 2, minimum=1)
+HUB_WEB_THREADS = env.env_int("HUB_WEB_THREADS", 16, minimum=1)
+HUB_WORKERS = env.env_int("HUB_WORKERS", 2, minimum=1)
+HUB_WORKER_THREADS = env.env_int("HUB_WORKER_THREADS", 16, minimum=1)
+HUB_LEASE_SECONDS = env.env_int("HUB_LEASE_SECONDS", 15, minimum=3)
+HUB_STOP_SECONDS = env.env_int("HUB_STOP_SECONDS", 25, minimum=1)
+HUB_FROZEN_SECONDS = env.env_int("HUB_FROZEN_SECONDS", 30, minimum=5)
+
+# -- receiving --------------------------------------------------------------------------------------------------------
+HUB_BODY_SECONDS = env.env_int("HUB_BODY_SECONDS", 30, minimum=1)
+HUB_BODY_DEDUPE_SECONDS = env.env_int("HUB_BODY_DEDUPE_SECONDS", 24 * 3600)
+HUB_REJECTION_DAYS = env.env_int("HUB_REJECTION_DAYS", 7, minimum=1)
+HUB_REJECTIONS_PER_ENDPOINT = env.env_int("HUB_REJECTIONS_PER_ENDPOINT", 1000, minimum=1)
+HUB_REJECTION_BODY_BYTES = env.env_int("HUB_REJECTION_BODY_BYTES", 64 * 1024)
+
+# -- django -----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "rest_framework",
+    "knox",
+    "django_q",
+    "integrations",
+    "deliveries",
+]
+MIDDLEWARE = [
+    "hub.middleware.request_id",
+    "hub.middleware.forwarded_scheme",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hub.middleware.content_security_policy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "hub.urls"
+WSGI_APPLICATION = "hub.wsgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+# -- security ---------------------------------------------------------------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = env.env_int("SECURE_HSTS_SECONDS", 31_536_000 if _HTTPS else 0)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [f"{_BASE.scheme}://{_BASE.netloc}"]
+SILENCED_SYSTEM_CHECKS = [
+    # The proxy in front turns http into https; redirecting here too would answer a webhook with a 301.
+    "security.W008",
+    # HSTS for subdomains, and for ever: the hub speaks for its own name only.
+    *("security.W005", "security.W021"),
+    # Without TLS there is no HSTS and no secure cookie; hub.W001 says so where it matters.
+    *(() if _HTTPS else ("security.W004", "security.W012", "security.W016")),
+]
+
+# -- API --------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["deliveries.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["integrations.api.parsing.StrictJSONParser"],
+    "URL_FORMAT_OVERRIDE": None,
+    "EXCEPTION_HANDLER": "deliveries.api.errors.as_contract",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX: dict[str, Any] = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
+
+# -- django-q2: a process pool that is woken; the delivery rows are the queue (docs/decisions/0002-engine.md) ---------
+Q_CLUSTER: dict[str, Any] = {
+    "name": "hub",
+    "broker_class": "deliveries.execution.broker.DueDeliveries",
+    "workers": HUB_WORKERS,
+    # Neither is at work: a drain carries a timeout of its own (none), and the broker redelivers nothing.
+    "timeout": 60,
+    "retry": 300,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": -1,
+    "queue_limit": 2,
+    "recycle": 1000,
+    "max_rss": 400_000,
+    "catch_up": False,
+    "scheduler": False,
+    "log_level": "WARNING",
+    "ALT_CLUSTERS": {},
+}
+
+# -- logs -------------------------------------------------------------------------------------------------------------
+LOG_FORMAT = env.env_choice("LOG_FORMAT", "console", ("console", "json"))
+LOG_LEVEL = env.env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = logging_config(LOG_FORMAT, level=LOG_LEVEL)
+
+# -- admin ------------------------------------------------------------------------------------------------------------
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Automation Hub",
+    "SITE_HEADER": "Automation Hub",
+    "SITE_SYMBOL": "webhook",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("deliveries/icon.svg")}],
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "deliveries.admin.home.attention",
+    "STYLES": [lambda _request: static("deliveries/admin.css")],
+    "SCRIPTS": [lambda _request: static("deliveries/admin.js")],
+    "SIDEBAR": {"navigation": "deliveries.admin.navigation.sidebar"},
+}

@@ -1,0 +1,22 @@
+"""Every address of the hub."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from deliveries.api.urls import UnknownPath
+from deliveries.receiving.view import ReceiveView
+from hub import health
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("hooks/<slug:slug>", ReceiveView.as_view(), name="receive"),
+    # With a trailing slash, and whatever else is under /hooks: the answer is JSON, never a redirect or a page.
+    re_path(r"\Ahooks(?:/(?P<slug>[\s\S]*?))?/?\Z", ReceiveView.as_view()),
+    path("api/v1/", include("deliveries.api.urls")),
+    re_path("^api(/|$)", UnknownPath.as_view()),
+    path("health", health.ReadyView.as_view()),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ReadyView.as_view(), name="health-ready"),
+    path("admin/", admin.site.urls),
+]

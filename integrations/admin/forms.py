@@ -1,0 +1,161 @@
+"""The forms of endpoints, secrets and routes; what they accept is decided by the models."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
+from integrations.handlers import handler_choices, handlers
+from integrations.models import Endpoint, Route, Secret
+from integrations.providers import provider_choices
+from integrations.retry import RetryPolicy
+from integrations.validation import default_retry, validate_provider, validate_provider_settings
+
+if TYPE_CHECKING:
+    _EndpointForm = forms.ModelForm[Endpoint]
+    _SecretForm = forms.ModelForm[Secret]
+    _RouteForm = forms.ModelForm[Route]
+else:
+    _EndpointForm = _SecretForm = _RouteForm = forms.ModelForm
+
+
+class EndpointForm(_EndpointForm):
+    """An endpoint: JSON as indented text, lists as lines."""
+
+    settings = JsonObjectField(
+        rows=7, label="Settings", help_text="The provider's own settings, as a JSON object; empty for none."
+    )
+    allowed_networks = LinesField(help_text="Networks that may send, one a line, such as 192.0.2.0/24; empty: any.")
+    content_types = LinesField(help_text="Media types that are taken, one a line; empty: any.")
+
+    class Meta:
+        model = Endpoint
+        fields = "__all__"
+        # Help texts are HTML there: the <slug> in the model's would vanish.
+        help_texts = {"slug": "The last part of the public URL."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ask_for(self, "provider", provider_choices())
+
+
+class SecretForm(_SecretForm):
+    """A secret: its value is written once and never shown; what can still be changed is its label and its end."""
+
+    value = forms.CharField(
+        widget=WriteOnlyTextarea(
+            attrs={"rows": 1, "class": "hub-code", "autocomplete": "off", "spellcheck": "false", "required": False}
+        ),
+        strip=True,
+    )
+
+    class Meta:
+        model = Secret
+        fields = ("label", "value", "expires_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.pop("value", None)
+        if not self.instance._state.adding:
+            self._lock("value")
+            self.fields["value"].widget.attrs["placeholder"] = "saved, not shown"
+        if self.has_ended:
+            self._lock("label")
+            self._lock("expires_at")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the secret no longer counts; then nothing about it changes any more."""
+        ends = self.instance.expires_at
+        return not self.instance._state.adding and ends is not None and ends <= timezone.now()
+
+    def clean_value(self) -> str:
+        """Return the new value, or the stored one where it is locked."""
+        value: str = self.cleaned_data["value"] if self.instance._state.adding else self.instance.value
+        return value
+
+    def _post_clean(self) -> None:
+        # An ended secret may be of another scheme than the endpoint's present one. An endpoint whose own settings are
+        # wrong says so itself, and has no scheme to check a key with.
+        if not self.has_ended and _is_sound(self.cleaned_data.get("endpoint") or self.instance.endpoint):
+            super()._post_clean()  # type: ignore[misc]
+
+    def _lock(self, name: str) -> None:
+        if name in self.fields:
+            self.fields[name].disabled = True
+            self.fields[name].required = False
+
+
+def _is_sound(endpoint: Endpoint) -> bool:
+    try:
+        validate_provider(endpoint.provider)
+        validate_provider_settings(endpoint.provider, endpoint.settings)
+    except ValidationError:
+        return False
+    return True
+
+
+class RouteForm(_RouteForm):
+    """A route. Choosing a handler offers its defaults (in the browser; ``data-handlers`` has them)."""
+
+    events = LinesField(label="Event types", help_text="One a line, such as push or pull_request.*; empty: all.")
+    filter = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "hub-code", "spellcheck": "false"}),
+        help_text=Route._meta.get_field("filter").help_text,
+    )
+    config = JsonObjectField(rows=7, label="Handler's config", help_text="As a JSON object; empty for none.")
+    retry = JsonObjectField(
+        rows=7,
+        initial=default_retry,
+        help_text="max_attempts, initial_seconds, factor, max_seconds, jitter; what is left out is the default.",
+    )
+
+    class Meta:
+        model = Route
+        fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ask_for(self, "handler", handler_choices())
+        if "handler" in self.fields:
+            self.fields["handler"].widget.attrs["data-handlers"] = json.dumps(handler_defaults())
+
+
+def _ask_for(form: forms.ModelForm[Any], name: str, choices: list[tuple[str, str]]) -> None:
+    """Let a new row start without a choice at ``name``: the first of a list is nobody's decision."""
+    field = form.fields.get(name)
+    if isinstance(field, forms.ChoiceField) and form.instance._state.adding:
+        field.choices = [("", "Choose one"), *choices]
+
+
+def handler_defaults() -> dict[str, dict[str, Any]]:
+    """Return what a new route starts from, by handler: summary, config_schema, retry, timeout_seconds."""
+    found = {}
+    for key in handlers:
+        entry = handlers[key]
+        policy = RetryPolicy() if entry.max_attempts is None else RetryPolicy(max_attempts=entry.max_attempts)
+        found[key] = {
+            "summary": entry.summary,
+            "config": _starting_config(entry.config_schema),
+            "config_schema": entry.config_schema,
+            "retry": policy.as_json(),
+            "timeout_seconds": entry.timeout.total_seconds() if entry.timeout else _default_timeout(),
+        }
+    return found
+
+
+def _starting_config(schema: Any) -> dict[str, Any]:
+    properties = schema.get("properties", {})
+    return {name: properties.get(name, {}).get("default", "") for name in schema.get("required", [])}
+
+
+def _default_timeout() -> float:
+    seconds: float = Route._meta.get_field("timeout_seconds").get_default()
+    return seconds

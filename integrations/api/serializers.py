@@ -1,0 +1,193 @@
+"""How endpoints, their secrets and routes look in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import transaction
+from django.utils import timezone
+from rest_framework import serializers
+
+from integrations.api.checked import CheckedSerializer, messages
+from integrations.errors import ReferenceMissing
+from integrations.handlers import route_defaults
+from integrations.models import Endpoint, Route, Secret
+from integrations.retry import RetryPolicy
+from integrations.validation import default_retry
+
+_TEN_YEARS = 10 * 366 * 24 * 3600
+
+
+class LiveSecrets(serializers.ListSerializer[Any]):
+    """The secrets of an endpoint that count, the newest first; ended ones are history."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        """Return the JSON of the live ones."""
+        now = timezone.now()
+        live = [secret for secret in data.all() if secret.expires_at is None or secret.expires_at > now]
+        return super().to_representation(sorted(live, key=lambda secret: secret.id, reverse=True))
+
+
+class SecretSerializer(CheckedSerializer[Secret]):
+    """A key of an endpoint. ``value`` goes in and never comes out."""
+
+    class Meta:
+        model = Secret
+        fields = ["id", "label", "value", "created_at", "expires_at", "last_used_at"]
+        read_only_fields = ["id", "created_at", "last_used_at"]
+        extra_kwargs = {"value": {"write_only": True, "max_length": 20_000}}
+        list_serializer_class = LiveSecrets
+
+    def validate_expires_at(self, value: datetime | None) -> datetime | None:
+        """Refuse an end that has passed: the secret would never count."""
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("This has passed.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check the key against its endpoint's scheme; with a new endpoint, the endpoint's serializer does it."""
+        endpoint = self.context.get("endpoint")
+        if endpoint is not None:
+            check_secret(endpoint, attrs)
+        return attrs
+
+
+class EndpointSerializer(CheckedSerializer[Endpoint]):
+    """One public URL for one source, with its secrets."""
+
+    secrets = SecretSerializer(many=True, required=False, max_length=20)  # type: ignore[call-arg] # of the list
+    nested_fields = ("secrets",)
+    fixed_fields = {"secrets": "Secrets are added and ended at /endpoints/{slug}/secrets/."}
+
+    class Meta:
+        model = Endpoint
+        fields = [
+            "id",
+            "slug",
+            "name",
+            "provider",
+            "settings",
+            "state",
+            "secrets",
+            "url",
+            "allowed_networks",
+            "rate_per_second",
+            "source_rate_per_second",
+            "max_body_bytes",
+            "accepted_status",
+            "content_types",
+            "dedupe",
+            "dedupe_seconds",
+            "priority",
+            "sensitive",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["id", "url", "created_at", "updated_at"]
+        extra_kwargs = {
+            "rate_per_second": {"min_value": 0.001},
+            "source_rate_per_second": {"min_value": 0.001},
+            "max_body_bytes": {"min_value": 1, "max_value": 1024**3},
+            "accepted_status": {"min_value": 200, "max_value": 299},
+            "dedupe_seconds": {"max_value": _TEN_YEARS},
+            "priority": {"min_value": 0, "max_value": 9},
+        }
+
+    def validate_slug(self, value: str) -> str:
+        """Refuse the slug of another endpoint in service."""
+        others = Endpoint.objects.live().filter(slug=value)
+        if isinstance(self.instance, Endpoint):
+            others = others.exclude(pk=self.instance.pk)
+        if others.exists():
+            raise serializers.ValidationError("An endpoint with this slug exists already.")
+        return value
+
+    def check(self, candidate: Endpoint, attrs: Mapping[str, Any]) -> None:
+        """Check new secrets against the scheme; a changed scheme against the secrets that the endpoint has."""
+        problems = [_secret_problem(candidate, secret) for secret in attrs.get("secrets", [])]
+        if any(problems):
+            raise serializers.ValidationError({"secrets": problems})
+        if isinstance(self.instance, Endpoint) and {"provider", "settings"} & attrs.keys():
+            live = self.instance.secrets.live(timezone.now())
+            if any(_secret_problem(candidate, {"value": secret.value}) for secret in live):
+                raise serializers.ValidationError(
+                    {"provider": ["A live secret does not fit this provider and settings; end it first."]}
+                )
+
+    @transaction.atomic
+    def create(self, validated_data: Mapping[str, Any]) -> Endpoint:
+        """Save the endpoint and its secrets."""
+        endpoint = self.candidate(validated_data)
+        endpoint.save(force_insert=True)
+        for secret in validated_data.get("secrets", []):
+            endpoint.secrets.create(**secret)
+        return endpoint
+
+
+class RouteSerializer(CheckedSerializer[Route]):
+    """Which events of an endpoint go to which handler."""
+
+    endpoint = serializers.SlugRelatedField(slug_field="slug", queryset=Endpoint.objects.live())
+    fixed_fields = {"endpoint": "A route stays with its endpoint; make another one."}
+
+    class Meta:
+        model = Route
+        fields = [
+            "id",
+            "endpoint",
+            "name",
+            "events",
+            "filter",
+            "handler",
+            "config",
+            "retry",
+            "timeout_seconds",
+            "priority",
+            "enabled",
+            "paused",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["id", "created_at", "updated_at"]
+        extra_kwargs = {
+            "timeout_seconds": {"min_value": 0.001, "max_value": 3600},
+            "priority": {"min_value": 0, "max_value": 9},
+        }
+
+    def validate_retry(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Merge into the policy that the route has; `validate` completes a new route's from its handler's."""
+        return {**self.instance.retry, **value} if isinstance(self.instance, Route) else value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Start a new route from its handler's defaults, then check the whole row."""
+        if self.instance is None:
+            defaults = route_defaults(attrs["handler"])
+            retry = {**defaults.get("retry", default_retry()), **attrs.get("retry", {})}
+            attrs = {**defaults, **attrs, "retry": retry}
+        return super().validate(attrs)
+
+    def to_representation(self, instance: Route) -> dict[str, Any]:
+        """Return the JSON, with the whole retry policy, defaults included."""
+        shown = super().to_representation(instance)
+        shown["retry"] = RetryPolicy.from_json(instance.retry).as_json()
+        return shown
+
+
+def check_secret(endpoint: Endpoint, attrs: Mapping[str, Any]) -> None:
+    """Raise `serializers.ValidationError` if the endpoint's scheme cannot use this key."""
+    problem = _secret_problem(endpoint, attrs)
+    if problem:
+        raise serializers.ValidationError(problem)
+
+
+def _secret_problem(endpoint: Endpoint, attrs: Mapping[str, Any]) -> Any:
+    try:
+        Secret(endpoint=endpoint, **attrs).full_clean(exclude=["endpoint"], validate_unique=False)
+    except DjangoValidationError as exc:
+        return messages(exc)
+    except ReferenceMissing as exc:
+        return {"value": [str(exc)]}
+    return {}

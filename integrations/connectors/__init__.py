@@ -1,0 +1,1 @@
+"""Outbound clients: what handlers call outside systems with."""

@@ -1,0 +1,54 @@
+"""Encryption at rest: `MultiFernet` over ``HUB_ENCRYPTION_KEYS``, and a model field that uses it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+
+
+@lru_cache(maxsize=4)
+def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key.encode()) for key in keys])
+
+
+def encrypt(plain: bytes) -> bytes:
+    """Return ``plain`` as a Fernet token under the first key."""
+    return _fernet(tuple(settings.HUB_ENCRYPTION_KEYS)).encrypt(plain)
+
+
+def decrypt(token: bytes) -> bytes:
+    """Return what `encrypt` was given; raises `ImproperlyConfigured` if no live key fits."""
+    try:
+        return _fernet(tuple(settings.HUB_ENCRYPTION_KEYS)).decrypt(token)
+    except InvalidToken:
+        # Not chained: nothing of the token may reach a log.
+        raise ImproperlyConfigured(
+            "HUB_ENCRYPTION_KEYS holds no key that decrypts a stored value; was a key removed?"
+        ) from None
+
+
+def rotate(token: bytes) -> bytes:
+    """Return ``token`` encrypted anew under the first key."""
+    return encrypt(decrypt(token))
+
+
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
+    """Text that is encrypted in the database and plain in Python. Cannot be searched; "" is stored as ""."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the token that is stored for ``value``."""
+        text = super().get_prep_value(value)
+        return encrypt(text.encode()).decode("ascii") if text else text
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the text of a stored token; raises `ImproperlyConfigured` for what is none, or no key's."""
+        return decrypt(value.encode("ascii", "replace")).decode() if value else value
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Know ``isnull`` only: every encryption differs, so a comparison would silently find nothing."""
+        return super().get_lookup(lookup_name) if lookup_name == "isnull" else None

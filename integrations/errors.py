@@ -1,0 +1,61 @@
+"""What can go wrong, as the caller sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+
+class HubError(Exception):
+    """The root of the hub's own errors; never raised itself."""
+
+
+class RequestRejected(HubError):
+    """A request is refused: ``status_code`` and ``error`` are what the sender sees, ``reason`` is for the operator.
+
+    ``reason`` is short and stable (a metric label, a filter in the admin); ``detail`` holds plain JSON values that
+    explain it (``{"stale_by_seconds": 412}``) and never a secret.
+    """
+
+    status_code: ClassVar[int]
+    error: ClassVar[str]
+
+    def __init__(self, reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
+        super().__init__(reason or self.error)
+        self.reason = reason or self.error
+        self.detail = dict(detail or {})
+
+
+class VerificationFailed(RequestRejected):
+    """401: no proof that the provider sent it."""
+
+    status_code = 401
+    error = "invalid_signature"
+
+
+class MalformedPayload(RequestRejected):
+    """400: proven, but not what its content type or the provider's documentation says."""
+
+    status_code = 400
+    error = "malformed_payload"
+
+
+class RetryLater(HubError):
+    """A handler asks for another try, no sooner than ``after``."""
+
+    def __init__(self, after: timedelta, reason: str = "") -> None:
+        super().__init__(reason or f"retry in {after}")
+        self.after = after
+
+
+class GiveUp(HubError):
+    """A handler says that another run cannot help: the delivery goes to the dead letters at once."""
+
+
+class UnknownHandler(HubError):
+    """A route names a handler that no installed app registers."""
+
+
+class ReferenceMissing(HubError):
+    """A secret's reference (``env:NAME``, ``file:NAME``) leads nowhere; the message names the reference."""

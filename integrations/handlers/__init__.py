@@ -1,0 +1,103 @@
+"""Handlers: Python functions that act on events. This module is what a handler's author imports.
+
+    from integrations.handlers import Context, InboundEvent, handler
+
+    @handler("crm.upsert_contact", max_attempts=6, timeout=timedelta(seconds=20))
+    def upsert_contact(event: InboundEvent, context: Context) -> None: ...
+
+They are found in the ``handlers`` module of every installed app.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, TypeVar
+
+from integrations.contracts import Context, InboundEvent
+from integrations.errors import GiveUp, RetryLater
+from integrations.registry import Registry, load_handlers
+from integrations.retry import RetryPolicy
+
+__all__ = [
+    "Context",
+    "GiveUp",
+    "InboundEvent",
+    "RetryLater",
+    "handler",
+    "handler_choices",
+    "handlers",
+    "route_defaults",
+]
+
+HandlerFunction = Callable[[InboundEvent, Context], Any]
+F = TypeVar("F", bound=Callable[[InboundEvent, Context], None] | Callable[[InboundEvent, Context], Awaitable[None]])
+
+ANY_CONFIG: dict[str, Any] = {"type": "object"}
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A registered handler: the function, its docstring's first line, and what its routes start from.
+
+    ``max_attempts`` and ``timeout`` are the defaults of a new route; None leaves the hub's own.
+    """
+
+    key: str
+    run: HandlerFunction
+    summary: str
+    config_schema: Mapping[str, Any]
+    max_attempts: int | None = None
+    timeout: timedelta | None = None
+
+
+def _load() -> None:
+    for name in ("log", "http"):
+        import_module(f"{__name__}.{name}")
+    load_handlers()
+
+
+handlers: Registry[Handler] = Registry("handler", _load)
+
+
+def handler(
+    key: str,
+    *,
+    max_attempts: int | None = None,
+    timeout: timedelta | None = None,
+    config_schema: Mapping[str, Any] | None = None,
+) -> Callable[[F], F]:
+    """Register a function under a dotted ``key``; a key taken twice stops the start-up.
+
+    ``config_schema`` is a JSON Schema of the route's config; without it any object is taken.
+    """
+
+    def register(run: F) -> F:
+        summary = (inspect.getdoc(run) or "").partition("\n")[0]
+        entry = Handler(key, run, summary, config_schema or ANY_CONFIG, max_attempts, timeout)
+        handlers.register(key)(entry)
+        return run
+
+    return register
+
+
+def handler_choices() -> list[tuple[str, str]]:
+    """Return (key, key) of every handler, for forms."""
+    return [(key, key) for key in handlers]
+
+
+def route_defaults(key: str) -> dict[str, Any]:
+    """Return what a new route to handler ``key`` starts from: ``retry`` and ``timeout_seconds``, where it names them.
+
+    For forms and the API, which put what the operator says on top. {} for a handler without wishes, or an unknown one.
+    """
+    entry = handlers.get(key)
+    defaults: dict[str, Any] = {}
+    if entry and entry.max_attempts is not None:
+        defaults["retry"] = replace(RetryPolicy(), max_attempts=entry.max_attempts).as_json()
+    if entry and entry.timeout is not None:
+        defaults["timeout_seconds"] = entry.timeout.total_seconds()
+    return defaults

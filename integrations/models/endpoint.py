@@ -1,0 +1,145 @@
+"""One public URL for one source."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from integrations.identifiers import uuid7
+from integrations.providers import provider_choices, providers
+from integrations.validation import (
+    validate_content_types,
+    validate_dedupe,
+    validate_networks,
+    validate_provider,
+    validate_provider_settings,
+)
+
+if TYPE_CHECKING:
+    from integrations.providers import Provider
+
+
+class EndpointState(models.TextChoices):
+    """What happens to a request that comes in."""
+
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused (stored, deliveries held)"
+    DISABLED = "disabled", "Disabled (answers 404)"
+
+
+class EndpointQuerySet(models.QuerySet["Endpoint"]):
+    """Endpoints by what they are to a request."""
+
+    def live(self) -> EndpointQuerySet:
+        """Return those that have not been retired."""
+        return self.filter(retired_at=None)
+
+    def receiving(self) -> EndpointQuerySet:
+        """Return those that answer at their public URL."""
+        return self.live().exclude(state=EndpointState.DISABLED).exclude(provider="internal")
+
+
+class Endpoint(models.Model):
+    """One public URL, ``/hooks/<slug>``, for one source."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(max_length=100, help_text="The last part of the public URL, /hooks/<slug>.")
+    name = models.CharField(max_length=200, blank=True, help_text="For people; the slug is used where it is empty.")
+    provider = models.CharField(
+        max_length=50,
+        choices=provider_choices,
+        validators=[validate_provider],
+        help_text="Who sends, and so how a request proves its origin.",
+    )
+    settings = models.JSONField(default=dict, blank=True, help_text="The provider's own settings, as a JSON object.")
+    state = models.CharField(max_length=10, choices=EndpointState, default=EndpointState.ACTIVE)
+    allowed_networks = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_networks],
+        help_text='Networks that may send, such as ["192.0.2.0/24"]; empty means any.',
+    )
+    rate_per_second = models.FloatField(
+        null=True, blank=True, help_text="Verified requests a second; empty means no limit."
+    )
+    source_rate_per_second = models.FloatField(
+        null=True, blank=True, help_text="Requests a second from one address, verified or not; empty means no limit."
+    )
+    max_body_bytes = models.PositiveIntegerField(default=10 * 1024 * 1024)
+    accepted_status = models.PositiveSmallIntegerField(
+        default=200, help_text="The status of the answer to an accepted event."
+    )
+    content_types = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_content_types],
+        help_text='Media types that are taken, such as ["application/json"]; empty means any.',
+    )
+    dedupe = models.CharField(
+        max_length=500,
+        default="id",
+        validators=[validate_dedupe],
+        help_text='"id" (the provider\'s event id, else the body), "body", or a JMESPath over the payload.',
+    )
+    dedupe_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How long an identical body counts as a duplicate; empty means 24 hours."
+    )
+    priority = models.PositiveSmallIntegerField(default=5, help_text="0 to 9, 9 first; routes add their own.")
+    sensitive = models.BooleanField(default=False, help_text="Payloads are stored encrypted and masked in lists.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = EndpointQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slug"],
+                condition=Q(retired_at=None),
+                name="endpoint_slug_unique_while_live",
+                violation_error_message="An endpoint with this slug exists already.",
+            ),
+            models.CheckConstraint(condition=Q(state__in=EndpointState.values), name="endpoint_state_known"),
+            models.CheckConstraint(
+                condition=Q(accepted_status__gte=200, accepted_status__lte=299),
+                name="endpoint_accepted_status_2xx",
+                violation_error_message="The status of an accepted event has to be from 200 to 299.",
+            ),
+            models.CheckConstraint(condition=Q(priority__lte=9), name="endpoint_priority_0_to_9"),
+            models.CheckConstraint(
+                condition=(Q(rate_per_second=None) | Q(rate_per_second__gt=0))
+                & (Q(source_rate_per_second=None) | Q(source_rate_per_second__gt=0)),
+                name="endpoint_rates_positive",
+                violation_error_message="A rate has to be more than 0.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+    def clean(self) -> None:
+        """Check ``settings`` against the provider's own schema."""
+        validate_provider_settings(self.provider, self.settings)
+
+    @property
+    def preset(self) -> Provider:
+        """The provider's preset; raises KeyError for one that no longer exists (a system check names it)."""
+        return providers[self.provider]
+
+    @property
+    def url(self) -> str | None:
+        """The public URL, or None where the endpoint has none (``internal``)."""
+        if self.provider == "internal":
+            return None
+        return f"{settings.HUB_BASE_URL}/hooks/{self.slug}"
+
+    def retire(self, *, now: datetime) -> None:
+        """Take the endpoint out of service for good; its history stays, its slug is free again."""
+        self.retired_at = now
+        self.state = EndpointState.DISABLED
+        self.save(update_fields=["retired_at", "state", "updated_at"])

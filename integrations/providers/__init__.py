@@ -1,0 +1,175 @@
+"""Providers: presets as data, a module each. See docs/how-to/add-a-provider.md."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol
+
+from integrations.contracts import InboundRequest, Sample
+from integrations.providers.samples import plain_sample, put
+from integrations.registry import Registry
+from integrations.routing import compiled, search
+from integrations.verification import Scheme
+from integrations.verification.texts import first_header
+
+Settings = Mapping[str, Any]
+
+
+def settings_schema(properties: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the JSON Schema of settings that have ``properties`` and no others."""
+    return {"type": "object", "additionalProperties": False, "properties": dict(properties or {})}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer in the provider's own form."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Handshake(Protocol):
+    """How a provider checks, before or between events, that the endpoint is its owner's."""
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """Methods besides POST that `unsigned` answers."""
+
+    def unsigned(self, request: InboundRequest, settings: Settings) -> Answer | None:
+        """Answer a request that by its nature carries no proof (Meta's GET), or None if it is no handshake.
+
+        Raises `VerificationFailed` if it is one and its token is wrong.
+        """
+
+    def signed(self, request: InboundRequest, payload: Any, settings: Settings) -> Answer | None:
+        """Answer a request that has been verified (Slack's url_verification), or None if it is an event."""
+
+
+class AcceptedAnswer(Protocol):
+    """How a provider wants an accepted event answered where that depends on the event; None: in the hub's own form."""
+
+    def __call__(self, payload: Any, settings: Settings, /) -> Answer | None:
+        """Return the answer to an event with this payload."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a verified request says of itself; "" where it says nothing."""
+
+    event_id: str
+    event_type: str
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who sends: a scheme plus where the id, the type and the handshake live.
+
+    ``event_id`` and ``event_type`` are places, ``header:NAME`` (``header:NAME|OTHER`` where a provider uses two
+    families of names) or ``body:JMESPATH``; of several for the id the first that is there counts, those of the type
+    are joined with "." (GitHub: the header and the body's action).
+    """
+
+    name: str
+    #: The scheme, or how to make it from the endpoint's settings (raises ValueError for impossible ones).
+    scheme: Scheme | Callable[[Settings], Scheme]
+    documentation_url: str = ""
+    settings_schema: Mapping[str, Any] = field(default_factory=settings_schema)
+    event_id: Sequence[str] = ()
+    event_type: Sequence[str] = ()
+    #: The form field that holds the payload as JSON.
+    json_field: str = ""
+    handshake: Handshake | None = None
+    #: The answer to an accepted event where the provider wants one of its own: see `answer_to`.
+    accepted: Answer | AcceptedAnswer | None = None
+    #: JMESPaths of credentials in the payload: the body is stored encrypted, these are masked.
+    sensitive_fields: Sequence[str] = ()
+    #: Where at the provider the secret is found, for the operator.
+    secret_help: str = ""
+    #: Seconds within which the provider wants its answer; None: not documented.
+    deadline_seconds: float | None = None
+    #: A realistic event, not yet signed: (event type or "", id) -> Sample. None: a plain JSON sample.
+    sample: Callable[[str, str], Sample] | None = None
+
+    def scheme_for(self, settings: Settings) -> Scheme:
+        """Return the scheme for an endpoint with these settings; raises ValueError if they cannot work."""
+        return self.scheme if isinstance(self.scheme, Scheme) else self.scheme(settings)
+
+    def check_settings(self, settings: Settings) -> None:
+        """Raise ValueError if a place in ``settings`` cannot be read; the schema has been checked before."""
+        for name in ("event_id", "event_type"):
+            if name in settings:
+                check_place(settings[name])
+
+    def describe(self, request: InboundRequest, payload: Any, settings: Settings) -> Description:
+        """Return the event's id and type, from the operator's places if ``settings`` names them."""
+        id_places = [settings["event_id"]] if settings.get("event_id") else self.event_id
+        type_places = [settings["event_type"]] if settings.get("event_type") else self.event_type
+        found = (read_place(place, request, payload) for place in id_places)
+        types = (read_place(place, request, payload) for place in type_places)
+        return Description(
+            event_id=next((text for text in found if text), ""),
+            event_type=".".join(text for text in types if text),
+        )
+
+    def signs_id(self, settings: Settings) -> bool:
+        """Return whether the proof covers the event's id; if not, a known body under a new id may be a replay."""
+        place = settings.get("event_id") or next(iter(self.event_id), "")
+        scheme = self.scheme_for(settings)
+        kind, _, rest = place.partition(":")
+        if kind == "header":
+            return {name.lower() for name in rest.split("|")} <= scheme.covered_headers
+        return kind == "body" and scheme.covers_body
+
+    def answer_to(self, payload: Any, settings: Settings) -> Answer | None:
+        """Return the answer to an accepted (or repeated) event in the provider's form, or None for the hub's own."""
+        return self.accepted(payload, settings) if callable(self.accepted) else self.accepted
+
+    def example(self, event_type: str, event_id: str, settings: Settings) -> Sample:
+        """Return a realistic event, not yet signed, with type and id where this endpoint looks for them."""
+        sample = (self.sample or plain_sample)(event_type, event_id)
+        for place, text in ((settings.get("event_id"), event_id), (settings.get("event_type"), event_type)):
+            if place and text:
+                sample = put(sample, place, text)
+        return sample
+
+
+def check_place(place: str) -> None:
+    """Raise ValueError unless ``place`` is ``header:NAME`` or ``body:JMESPATH``."""
+    kind, _, rest = place.partition(":")
+    if kind not in {"header", "body"} or not rest:
+        raise ValueError(f"{place!r} is not a place such as header:X-Event-Id or body:data.id")
+    if kind == "body":
+        try:
+            compiled(rest)
+        except Exception as exc:  # JMESPath's parser lets a few of Python's own errors through
+            raise ValueError(f"{place!r}: {exc}") from exc
+
+
+def read_place(place: str, request: InboundRequest, payload: Any) -> str:
+    """Return the text at ``place``; "" if nothing, or nothing that can be a text, is there."""
+    kind, _, rest = place.partition(":")
+    value = first_header(request, tuple(rest.split("|"))) if kind == "header" else search(rest, payload)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    try:
+        return str(value).strip()
+    except ValueError:  # an int of more digits than Python converts
+        return ""
+
+
+def _load() -> None:
+    for module in pkgutil.iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+
+
+providers: Registry[Provider] = Registry("provider", _load)
+
+
+def provider_choices() -> list[tuple[str, str]]:
+    """Return (key, name) of every provider, for forms."""
+    return [(key, providers[key].name) for key in providers]

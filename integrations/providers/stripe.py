@@ -1,0 +1,55 @@
+"""Stripe: https://docs.stripe.com/webhooks#verify-official-libraries.
+
+Stripe's own libraries take any timestamp in the future. Here one that is ahead by more than the tolerance is refused:
+Stripe never sends it, and it would make a captured request last.
+"""
+
+from __future__ import annotations
+
+from integrations.contracts import Sample
+from integrations.providers import Provider, providers
+from integrations.providers.samples import json_sample, unix_seconds
+from integrations.verification import Fields, Hmac, Timestamp
+
+
+def _sample(event_type: str, event_id: str) -> Sample:
+    return json_sample(
+        {
+            "id": event_id,
+            "object": "event",
+            "api_version": "2025-09-30.clover",
+            "created": unix_seconds(),
+            "data": {
+                "object": {
+                    "id": "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+                    "object": "payment_intent",
+                    "amount": 2000,
+                    "currency": "usd",
+                    "status": "succeeded",
+                }
+            },
+            "livemode": False,
+            "pending_webhooks": 1,
+            "request": {"id": None, "idempotency_key": None},
+            "type": event_type or "payment_intent.succeeded",
+        }
+    )
+
+
+providers.register("stripe")(
+    Provider(
+        name="Stripe",
+        documentation_url="https://docs.stripe.com/webhooks",
+        scheme=Hmac(
+            headers=("Stripe-Signature",),
+            layout=Fields(signature="v1", timestamp="t"),
+            template="{timestamp}.{body}",
+            timestamp=Timestamp(field="t"),
+            # The secret begins with whsec_ and is used as it is: unlike Standard Webhooks', it is not decoded.
+        ),
+        event_id=("body:id",),
+        event_type=("body:type",),
+        secret_help="Workbench, Webhooks, your endpoint: Signing secret (whsec_...).",
+        sample=_sample,
+    )
+)

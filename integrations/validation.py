@@ -1,0 +1,127 @@
+"""What an operator may enter: checks shared by the admin, the API and the command line."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from jmespath.exceptions import JMESPathError
+
+from integrations.handlers import handlers
+from integrations.providers import providers
+from integrations.retry import RetryPolicy
+from integrations.routing import compiled
+from integrations.schemas import check_schema, is_storable
+
+RETRY_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "max_attempts": {"type": "integer", "minimum": 1, "maximum": 100},
+        "initial_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+        "factor": {"type": "number", "minimum": 1, "maximum": 100},
+        "max_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 604_800},
+        "jitter": {"type": "boolean"},
+    },
+}
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
+_LONGEST_EVENT_TYPE = 255
+
+
+def default_retry() -> dict[str, Any]:
+    """Return the retry policy of a new route, as it is stored."""
+    return RetryPolicy().as_json()
+
+
+def validate_provider(value: str) -> None:
+    """Refuse a provider that has no preset."""
+    if value not in providers:
+        raise ValidationError(f"There is no provider {value!r}.")
+
+
+def validate_provider_settings(provider: str, value: Any) -> None:
+    """Check an endpoint's settings against its provider's schema; unknown names are refused."""
+    preset = providers.get(provider)
+    if preset is None:
+        return
+    check_schema(value, preset.settings_schema, field="settings")
+    try:
+        preset.scheme_for(value)
+        preset.check_settings(value)
+    except ValueError as exc:
+        raise ValidationError({"settings": str(exc)}) from exc
+
+
+def validate_handler(value: str) -> None:
+    """Refuse a handler that no installed app registers."""
+    if value not in handlers:
+        raise ValidationError(f"There is no handler {value!r}.")
+
+
+def validate_handler_config(handler: str, value: Any) -> None:
+    """Check a route's config against its handler's schema."""
+    registered = handlers.get(handler)
+    if registered is not None:
+        check_schema(value, registered.config_schema, field="config")
+
+
+def validate_networks(value: Any) -> None:
+    """Refuse anything but a list of networks."""
+    _texts(value)
+    for item in value:
+        try:
+            ip_network(item)
+        except ValueError as exc:
+            raise ValidationError(_no_network(item)) from exc
+
+
+def validate_content_types(value: Any) -> None:
+    """Refuse anything but a list of media types, lower-case and without parameters."""
+    _texts(value)
+    for item in value:
+        if not _MEDIA_TYPE.fullmatch(item):
+            raise ValidationError(f"{item!r} is not a media type such as application/json.")
+
+
+def validate_event_globs(value: Any) -> None:
+    """Refuse anything but a list of event types or globs."""
+    _texts(value)
+    for item in value:
+        if not item or item != item.strip():
+            raise ValidationError("An event type is not empty and has no white space around it.")
+        if len(item) > _LONGEST_EVENT_TYPE:
+            raise ValidationError(f"An event type has at most {_LONGEST_EVENT_TYPE} characters.")
+
+
+def validate_jmespath(value: str) -> None:
+    """Refuse what is not a JMESPath, and say where it goes wrong."""
+    try:
+        compiled(value)
+    except JMESPathError as exc:
+        raise ValidationError(f"Not a JMESPath expression: {exc}") from exc
+
+
+def validate_dedupe(value: str) -> None:
+    """Accept "id", "body" or a JMESPath."""
+    if value not in {"id", "body"}:
+        validate_jmespath(value)
+
+
+def validate_retry(value: Any) -> None:
+    """Check a retry policy."""
+    check_schema(value, RETRY_SCHEMA)
+
+
+def _texts(value: Any) -> None:
+    if not isinstance(value, list) or not all(isinstance(item, str) and is_storable(item) for item in value):
+        raise ValidationError("This has to be a list of texts.")
+
+
+def _no_network(item: str) -> str:
+    try:
+        return f"{item!r} is an address within the network {ip_network(item, strict=False)}; name one of the two."
+    except ValueError:
+        return f"{item!r} is not a network such as 192.0.2.0/24."

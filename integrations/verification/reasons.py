@@ -1,0 +1,85 @@
+# ruff: noqa: S105 - codes, no passwords
+"""Why a request is refused: the stable codes, and one line for the operator on each.
+
+The sender sees none of this: to it, all failures of proof look alike.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from integrations.errors import MalformedPayload, VerificationFailed
+
+
+class Reason(StrEnum):
+    """A code as rejections, filters and metrics carry it."""
+
+    NO_LIVE_SECRET = "no_live_secret"
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_UNDECODABLE = "signature_undecodable"
+    SIGNATURE_MISMATCH = "signature_mismatch"
+    TOO_MANY_SIGNATURES = "too_many_signatures"
+    ALGORITHM_UNKNOWN = "algorithm_unknown"
+    SIGNED_HEADER_MISSING = "signed_header_missing"
+    BODY_NOT_SIGNED = "body_not_signed"
+    BODY_HASH_MISMATCH = "body_hash_mismatch"
+    TIMESTAMP_MISSING = "timestamp_missing"
+    TIMESTAMP_UNREADABLE = "timestamp_unreadable"
+    TIMESTAMP_STALE = "timestamp_stale"
+    TIMESTAMP_IN_FUTURE = "timestamp_in_future"
+    TOKEN_MISSING = "token_missing"
+    TOKEN_UNDECODABLE = "token_undecodable"
+    TOKEN_MISMATCH = "token_mismatch"
+    VERIFY_TOKEN_NOT_SET = "verify_token_not_set"
+    VERIFY_TOKEN_MISMATCH = "verify_token_mismatch"
+    CHALLENGE_UNREADABLE = "challenge_unreadable"
+    JSON_INVALID = "json_invalid"
+    JSON_TOO_DEEP = "json_too_deep"
+    FORM_INVALID = "form_invalid"
+    NOT_UTF8 = "not_utf8"
+
+
+EXPLANATIONS: dict[str, str] = {
+    Reason.NO_LIVE_SECRET: "The endpoint has no secret that is live and usable, so nothing can be proven.",
+    Reason.SIGNATURE_MISSING: "The header with the signature is not there: not this provider, or signing is off there.",
+    Reason.SIGNATURE_UNDECODABLE: "The signature is cut, or not written in the way this provider writes it.",
+    Reason.SIGNATURE_MISMATCH: "No live secret makes this signature: another secret is set at the provider, "
+    "or something on the way changed the request.",
+    Reason.TOO_MANY_SIGNATURES: "The request carries more signatures than any provider sends.",
+    Reason.ALGORITHM_UNKNOWN: "The request names a signature algorithm that the hub does not know.",
+    Reason.SIGNED_HEADER_MISSING: "A header that the signature covers is not there.",
+    Reason.BODY_NOT_SIGNED: "Nothing in the request ties its body to the signature.",
+    Reason.BODY_HASH_MISMATCH: "The body is not the one whose hash was signed: it was changed on the way.",
+    Reason.TIMESTAMP_MISSING: "The signed timestamp is not there.",
+    Reason.TIMESTAMP_UNREADABLE: "The timestamp is not written in the way this provider writes it.",
+    Reason.TIMESTAMP_STALE: "Correctly signed, but too long ago: a late delivery, a replayed request, or the hub's "
+    "clock is ahead.",
+    Reason.TIMESTAMP_IN_FUTURE: "Correctly signed, but in the future: the provider's clock is ahead, "
+    "or the hub's is behind.",
+    Reason.TOKEN_MISSING: "The request carries no token where this endpoint expects it.",
+    Reason.TOKEN_UNDECODABLE: "The credentials are not written as HTTP Basic authentication asks.",
+    Reason.TOKEN_MISMATCH: "The token is none of the endpoint's live secrets.",
+    Reason.VERIFY_TOKEN_NOT_SET: "The provider asks whether this URL is yours; set verify_token in the endpoint's "
+    "settings to the text that you entered there.",
+    Reason.VERIFY_TOKEN_MISMATCH: "The verify token is not the one in the endpoint's settings.",
+    Reason.CHALLENGE_UNREADABLE: "The handshake's challenge is missing, too long, or not plain text.",
+    Reason.JSON_INVALID: "The body is announced as JSON and is not.",
+    Reason.JSON_TOO_DEEP: "The JSON is nested more deeply than any provider's events are.",
+    Reason.FORM_INVALID: "The body is announced as a form and is not one, or has too many fields.",
+    Reason.NOT_UTF8: "The body is announced as text and is not UTF-8.",
+}
+
+
+def explanation(reason: str) -> str:
+    """Return one line on ``reason`` for the operator; "" for a code that is not about proof or form."""
+    return EXPLANATIONS.get(reason, "")
+
+
+def unproven(reason: Reason, **detail: str | int) -> VerificationFailed:
+    """Return the error for ``reason``, to be raised; ``detail`` is for the operator and holds no credential."""
+    return VerificationFailed(reason.value, detail)
+
+
+def malformed(reason: Reason, **detail: str | int) -> MalformedPayload:
+    """Return the error for a proven request whose body is not what it says it is, to be raised."""
+    return MalformedPayload(reason.value, detail)

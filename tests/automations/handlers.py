@@ -1,0 +1,152 @@
+"""Handlers that tests deliver to. A route's config says what a handler is to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections import defaultdict
+from contextlib import suppress
+from datetime import timedelta
+
+from django.db import connection, transaction
+
+from integrations.handlers import Context, GiveUp, InboundEvent, RetryLater, handler
+
+#: How often a step ran, and which deliveries were seen, in this process.
+steps: dict[str, int] = defaultdict(int)
+seen: list[tuple[str, int]] = []
+#: What `test.fail` says, by delivery.
+texts: dict[str, str] = {}
+#: Handlers named `test.wait` go on once this is set.
+go_on = threading.Event()
+
+
+class Broken(Exception):
+    """What a handler of a site may raise."""
+
+
+@handler("test.note", max_attempts=4, timeout=timedelta(seconds=12))
+def note(event: InboundEvent, context: Context) -> None:
+    """Note the delivery and succeed."""
+    seen.append((context.delivery_id, context.attempt))
+    context.log("noted", payload=event.payload, in_transaction=connection.in_atomic_block)
+
+
+@handler("test.fail")
+def fail(event: InboundEvent, context: Context) -> None:
+    """Fail with the text that a test has left for the delivery."""
+    context.log("about to fail")
+    raise Broken(texts.get(context.delivery_id, "it does not work"))
+
+
+@handler("test.exit")
+def leave(event: InboundEvent, context: Context) -> None:
+    """Try to end the process."""
+    raise SystemExit(3)
+
+
+@handler("test.later")
+def later(event: InboundEvent, context: Context) -> None:
+    """Ask for another try."""
+    raise RetryLater(timedelta(seconds=context.config["seconds"]))
+
+
+@handler("test.give_up")
+def give_up(event: InboundEvent, context: Context) -> None:
+    """Say that it is no use."""
+    raise GiveUp("no such customer")
+
+
+@handler("test.strict", config_schema={"type": "object", "required": ["list"], "additionalProperties": False})
+def strict(event: InboundEvent, context: Context) -> None:
+    """Need a config."""
+
+
+@handler("test.once")
+def once(event: InboundEvent, context: Context) -> None:
+    """Do one step, then fail as long as this is the first attempt."""
+
+    def step() -> dict[str, object]:
+        steps[context.delivery_id] += 1
+        return {"number": steps[context.delivery_id], "pair": (1, 2), "nul": "\x00"}
+
+    kept = context.once("step", step)
+    context.log("kept", number=kept["number"], pair=kept["pair"])
+    assert kept["nul"] == "\x00"
+    if context.attempt == 1:
+        raise Broken("after the step")
+
+
+@handler("test.async")
+async def asynchronous(event: InboundEvent, context: Context) -> None:
+    """Await, and keep the result of an awaited step."""
+
+    async def step() -> int:
+        await asyncio.sleep(0)
+        steps[context.delivery_id] += 1
+        return steps[context.delivery_id]
+
+    context.log("step", result=await context.aonce("step", step), plain=context.once("other", lambda: 7))
+    await asyncio.sleep(context.config.get("seconds", 0))
+
+
+@handler("test.sleep")
+def sleep(event: InboundEvent, context: Context) -> None:
+    """Sleep in short naps, or in one go that no exception ends."""
+    seconds, nap = context.config["seconds"], context.config.get("nap", 0.02)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(nap)
+
+
+@handler("test.wait")
+def wait(event: InboundEvent, context: Context) -> None:
+    """Wait until a test lets it go on."""
+    seen.append((context.delivery_id, context.attempt))
+    while not go_on.is_set():
+        time.sleep(0.01)
+
+
+@handler("test.spin")
+def spin(event: InboundEvent, context: Context) -> None:
+    """Compute for ever, now and then catching everything that is an Exception."""
+    while True:
+        with suppress(Exception):
+            sum(range(1000))
+
+
+@handler("test.swallow")
+def swallow(event: InboundEvent, context: Context) -> None:
+    """Swallow even the interruption, and return as if nothing were."""
+    with suppress(BaseException):
+        while True:
+            time.sleep(0.01)
+
+
+@handler("test.read")
+def read(event: InboundEvent, context: Context) -> None:
+    """Sit in a call to C that nobody ends until a test writes to the pipe."""
+    os.read(context.config["descriptor"], 1)
+
+
+@handler("test.leave_transaction")
+def leave_transaction(event: InboundEvent, context: Context) -> None:
+    """Open a transaction and forget it."""
+    transaction.atomic().__enter__()
+
+
+@handler("test.kill")
+def kill(event: InboundEvent, context: Context) -> None:
+    """End the whole worker process, as the kernel does with one that takes too much memory."""
+    os._exit(9)
+
+
+@handler("test.chatter")
+def chatter(event: InboundEvent, context: Context) -> None:
+    """Log and answer far more than is kept."""
+    fields = {"text": "x" * context.config["width"]} if "width" in context.config else {}
+    for _ in range(1000):
+        context.log("line", **fields)
+    context.record_response(status=200, body="y" * 1_000_000, headers={"a": "\x00" * 10})

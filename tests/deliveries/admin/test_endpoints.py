@@ -1,0 +1,405 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.test import TestCase
+from django.utils import timezone
+
+from deliveries.models import Delivery, Event
+from integrations.models import Endpoint, Route, Secret
+from tests.deliveries.admin.people import SECRET, logged_in
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
+
+ADD = "/admin/integrations/endpoint/add/"
+
+
+def page_of(endpoint: Endpoint) -> str:
+    return f"/admin/integrations/endpoint/{endpoint.pk}/change/"
+
+
+def fields_of(endpoint: Endpoint | None = None, **changes: Any) -> dict[str, Any]:
+    """Return what the form posts, with the rows of the secrets and routes that there are."""
+    fields: dict[str, Any] = {
+        "slug": "shop", "name": "", "provider": "generic_hmac", "state": "active", "settings": "",
+        "allowed_networks": "", "content_types": "", "rate_per_second": "", "source_rate_per_second": "",
+        "max_body_bytes": "1000", "dedupe": "id", "dedupe_seconds": "", "accepted_status": "200", "priority": "5",
+    }  # fmt: skip
+    if endpoint:
+        fields |= {"slug": endpoint.slug, "provider": endpoint.provider, "state": endpoint.state}
+        fields["settings"] = json.dumps(endpoint.settings)
+    secrets = list(endpoint.secrets.order_by("-created_at", "-id")) if endpoint else []
+    routes = list(endpoint.routes.live().order_by("created_at", "id")) if endpoint else []
+    for prefix, rows in (("secrets", secrets), ("routes", routes)):
+        fields |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": len(rows)}
+    for number, secret in enumerate(secrets):
+        fields |= {f"secrets-{number}-id": secret.pk, f"secrets-{number}-label": secret.label}
+        fields |= when(f"secrets-{number}-expires_at", secret.expires_at)
+    for number, route in enumerate(routes):
+        fields |= {f"routes-{number}-{name}": value for name, value in route_fields(route).items()}
+        fields[f"routes-{number}-id"] = route.pk
+    return {**fields, **changes}
+
+
+def when(name: str, moment: Any) -> dict[str, str]:
+    return {f"{name}_0": f"{moment:%Y-%m-%d}", f"{name}_1": f"{moment:%H:%M:%S}"} if moment else {}
+
+
+def route_fields(route: Route | None = None, **changes: Any) -> dict[str, Any]:
+    switches = {} if route is None else {name: "on" for name in ("enabled", "paused") if getattr(route, name)}
+    return {
+        "name": route.name if route else "new", "handler": route.handler if route else "log", "events": "",
+        "filter": "", "config": "", "retry": "", "timeout_seconds": "30", "priority": "5", **switches, **changes,
+    }  # fmt: skip
+
+
+def new_secret(value: str, *, number: int = 0, **changes: Any) -> dict[str, Any]:
+    return {
+        "secrets-TOTAL_FORMS": number + 1,
+        f"secrets-{number}-label": "new",
+        f"secrets-{number}-value": value,
+        **changes,
+    }
+
+
+def new_route(number: int = 0, **changes: Any) -> dict[str, Any]:
+    row = {f"routes-{number}-{name}": value for name, value in route_fields(None, **changes).items()}
+    return {"routes-TOTAL_FORMS": number + 1, f"routes-{number}-enabled": "on", **row}
+
+
+class NewEndpointTests(TestCase):
+    def setUp(self) -> None:
+        self.client = logged_in("administrator")
+
+    def test_is_made_with_its_secret_and_route(self) -> None:
+        answer = self.client.post(
+            ADD,
+            fields_of(
+                **new_secret(SECRET),
+                **new_route(events="order.*\n\n refund ", filter="total", retry='{"max_attempts": 2}'),
+                settings='{"header": "X-Shop", "event_type": "body:type"}',
+                allowed_networks="192.0.2.0/24\n2001:db8::/32",
+            ),
+        )
+
+        endpoint = Endpoint.objects.get()
+        self.assertRedirects(answer, page_of(endpoint))
+        self.assertEqual(endpoint.settings, {"header": "X-Shop", "event_type": "body:type"})
+        self.assertEqual(endpoint.allowed_networks, ["192.0.2.0/24", "2001:db8::/32"])
+        self.assertEqual(endpoint.secrets.get().value, SECRET)
+        route = endpoint.routes.get()
+        self.assertEqual(
+            (route.events, route.filter, route.retry), (["order.*", "refund"], "total", {"max_attempts": 2})
+        )
+
+    def test_starts_from_the_defaults(self) -> None:
+        page = self.client.get(ADD)
+
+        self.assertContains(page, "&quot;max_attempts&quot;: 6")
+        self.assertNotContains(page, ">null</textarea>")
+
+    def test_starts_without_a_provider_and_a_handler(self) -> None:
+        page = self.client.get(ADD)
+        refused = self.client.post(ADD, fields_of(provider="", **new_route(handler="")))
+
+        self.assertNotContains(page, "selected>Discord")
+        self.assertIn("provider", refused.context["adminform"].form.errors)
+        self.assertIn("handler", refused.context["inline_admin_formsets"][1].formset.errors[0])
+
+    def test_leaves_an_empty_json_field_an_empty_object(self) -> None:
+        self.client.post(ADD, fields_of(**new_secret(SECRET), **new_route()))
+
+        self.assertEqual(Endpoint.objects.get().settings, {})
+        self.assertEqual(Route.objects.get().config, {})
+
+    def test_is_refused_with_the_reason_at_the_field(self) -> None:
+        refused = {
+            "settings": (
+                {"settings": "{"}, {"settings": '{"nonsense": 1}'}, {"settings": "[1]"}, {"settings": "NaN"},
+                {"settings": '{"header": "a\\u0000"}'}, {"settings": "[" * 5000},
+                {"settings": '{"template": "{timestamp}.{body}"}'},
+            ),
+            "allowed_networks": ({"allowed_networks": "300.0.0.0/8"},),
+            "slug": ({"slug": "a b"}, {"slug": ""}),
+            "provider": ({"provider": "nobody"},),
+            "dedupe": ({"dedupe": "((("},),
+        }  # fmt: skip
+        for field, cases in refused.items():
+            for case in cases:
+                page = self.client.post(ADD, fields_of(**new_secret(SECRET), **case))
+                self.assertEqual(page.status_code, 200, case)
+                self.assertIn(field, page.context["adminform"].form.errors, case)
+        self.assertFalse(Endpoint.objects.exists())
+
+    def test_is_refused_for_a_bad_route_at_the_routes_field(self) -> None:
+        cases = {
+            "handler": {"handler": "nobody"},
+            "config": {"handler": "log", "config": '{"no": 1}'},
+            "filter": {"filter": "((("},
+            "retry": {"retry": '{"max_attempts": 0}'},
+            "timeout_seconds": {"timeout_seconds": "x"},
+        }
+        for field, case in cases.items():
+            page = self.client.post(ADD, fields_of(**new_route(**case)))
+            self.assertEqual(page.status_code, 200, case)
+            self.assertIn(field, page.context["inline_admin_formsets"][1].formset.errors[0], case)
+
+    def test_shows_what_each_providers_settings_mean(self) -> None:
+        page = self.client.get(ADD)
+
+        self.assertContains(page, 'data-provider-help="github"')
+        self.assertContains(page, "tolerance_seconds")
+
+
+class SecretRowTests(TestCase):
+    def setUp(self) -> None:
+        self.client = logged_in("administrator")
+        self.endpoint = make_endpoint(slug="shop", provider="generic_hmac", secret=SECRET)
+        self.old = self.endpoint.secrets.get()
+
+    def save(self, **changes: Any) -> Any:
+        return self.client.post(page_of(self.endpoint), fields_of(self.endpoint, **changes))
+
+    def test_is_kept_when_the_endpoint_is_saved(self) -> None:
+        self.assertEqual(self.save(name="renamed").status_code, 302)
+
+        self.old.refresh_from_db()
+        self.assertEqual(self.old.value, SECRET)
+
+    def test_is_not_overwritten_through_its_field(self) -> None:
+        self.save(**{"secrets-0-value": "another value", "secrets-0-label": "renamed"})
+
+        self.old.refresh_from_db()
+        self.assertEqual((self.old.value, self.old.label), (SECRET, "renamed"))
+
+    def test_is_joined_by_a_second_one(self) -> None:
+        self.save(**new_secret("the next one", number=1))
+
+        self.assertEqual({secret.value for secret in Secret.objects.all()}, {SECRET, "the next one"})
+
+    def test_is_ended_and_not_deleted(self) -> None:
+        self.save(**{"secrets-0-DELETE": "on"})
+
+        self.old.refresh_from_db()
+        self.assertLessEqual(self.old.expires_at or timezone.now() + timedelta(1), timezone.now())
+        self.assertContains(self.client.get(page_of(self.endpoint)), "no live secret")
+
+    def test_gets_an_end(self) -> None:
+        end = timezone.now() + timedelta(days=3)
+        self.save(**when("secrets-0-expires_at", end))
+
+        self.old.refresh_from_db()
+        assert self.old.expires_at is not None
+        self.assertLess(abs(self.old.expires_at - end), timedelta(seconds=2))
+
+    def test_once_ended_stays_ended_and_never_stands_in_the_way(self) -> None:
+        ended_at = timezone.now() - timedelta(days=1)
+        Secret.objects.filter(pk=self.old.pk).update(expires_at=ended_at, label="a")
+        self.endpoint.provider = "github"
+
+        answer = self.save(**{"provider": "github", "secrets-0-expires_at_0": "2999-01-01", "secrets-0-label": "b"})
+
+        self.old.refresh_from_db()
+        self.assertEqual(answer.status_code, 302)
+        self.assertEqual((self.old.expires_at, self.old.label), (ended_at, "a"))
+
+    def test_that_the_scheme_cannot_use_is_refused_at_its_field_and_not_echoed(self) -> None:
+        cases = (
+            ("generic_basic", "no-colon-in-here-5151"),
+            ("standard_webhooks", "whsec_not!base64-5151"),
+            ("generic_hmac", ""),
+            ("generic_hmac", "env:HUB_SECRET_THAT_IS_NOT_SET"),
+            ("generic_none", "needless-5151"),
+        )
+        for provider, value in cases:
+            fields = fields_of(slug="other", provider=provider, **new_secret(value))
+            page = self.client.post(ADD, fields)
+            self.assertEqual(page.status_code, 200, (provider, value))
+            self.assertIn("value", page.context["inline_admin_formsets"][0].formset.errors[0], (provider, value))
+            self.assertNotContains(page, "5151", msg_prefix=provider)
+        self.assertFalse(Endpoint.objects.filter(slug="other").exists())
+
+    def test_is_read_without_its_value_by_who_may_not_write(self) -> None:
+        for role in ("viewer", "operator"):
+            page = logged_in(role).get(page_of(self.endpoint))
+            self.assertContains(page, "Last used")
+            self.assertNotContains(page, "secrets-0-value")
+            self.assertNotContains(page, SECRET)
+
+    def test_cannot_be_written_by_an_operator(self) -> None:
+        answer = logged_in("operator").post(
+            page_of(self.endpoint), fields_of(self.endpoint, **new_secret("sly", number=1))
+        )
+
+        self.assertEqual(answer.status_code, 403)
+        self.assertEqual(Secret.objects.count(), 1)
+
+
+class PanelTests(TestCase):
+    def test_shows_the_url_and_a_signed_line(self) -> None:
+        endpoint = make_endpoint(slug="shop", provider="generic_hmac", secret=SECRET)
+        page = logged_in("administrator").get(page_of(endpoint))
+
+        self.assertContains(page, "http://testserver/hooks/shop")
+        self.assertContains(page, "X-Signature: ")
+        self.assertContains(page, 'data-copy="curl-line"')
+
+    def test_keeps_the_signed_line_from_who_may_not_change_the_endpoint(self) -> None:
+        endpoint = make_endpoint(provider="generic_hmac", secret=SECRET)
+
+        self.assertNotContains(logged_in("operator").get(page_of(endpoint)), "X-Signature: ")
+
+    def test_warns_of_an_endpoint_that_proves_nothing(self) -> None:
+        page = logged_in("viewer").get(page_of(make_endpoint(provider="generic_none")))
+
+        self.assertContains(page, "asks for no proof")
+
+    def test_warns_of_an_endpoint_without_a_live_secret(self) -> None:
+        page = logged_in("viewer").get(page_of(make_endpoint(provider="generic_hmac")))
+
+        self.assertContains(page, "no live secret")
+
+    def test_makes_no_keys_by_being_looked_at(self) -> None:
+        endpoint = make_endpoint(provider="discord", settings={"mode": "interactions"})
+        logged_in("administrator").get(page_of(endpoint))
+
+        self.assertFalse(Secret.objects.exists())
+
+
+class TestEventTests(TestCase):
+    def setUp(self) -> None:
+        self.endpoint = make_endpoint(slug="shop", provider="generic_hmac", secret=SECRET)
+        self.address = f"/admin/integrations/endpoint/{self.endpoint.pk}/order/test/"
+
+    def test_goes_through_the_receiving_path(self) -> None:
+        make_route(self.endpoint)
+        page = logged_in("administrator").post(self.address, follow=True)
+        event = Event.objects.get()
+
+        self.assertEqual((event.verdict, event.deliveries.count()), ("verified", 1))
+        self.assertContains(page, "The endpoint answered 200")
+        self.assertContains(page, f"/admin/deliveries/event/{event.pk}/change/")
+
+    def test_says_what_is_missing(self) -> None:
+        Secret.objects.all().delete()
+
+        self.assertContains(logged_in("administrator").post(self.address, follow=True), "No test event was sent")
+
+    def test_is_for_administrators_and_by_post(self) -> None:
+        self.assertEqual(logged_in("operator").post(self.address).status_code, 403)
+        self.assertEqual(logged_in("administrator").get(self.address).status_code, 405)
+        self.assertFalse(Event.objects.exists())
+
+
+class PauseTests(TestCase):
+    def setUp(self) -> None:
+        self.endpoint = make_endpoint(slug="shop", provider="generic_hmac", secret=SECRET)
+        self.route = make_route(self.endpoint)
+        self.delivery = make_delivery(self.route)
+
+    def status(self) -> str:
+        return Delivery.objects.get(pk=self.delivery.pk).status
+
+    def order(self, role: str, order: str) -> Any:
+        return logged_in(role).post(f"/admin/integrations/endpoint/{self.endpoint.pk}/order/{order}/")
+
+    def test_holds_and_resume_releases(self) -> None:
+        self.order("operator", "pause")
+        self.endpoint.refresh_from_db()
+        self.assertEqual((self.endpoint.state, self.status()), ("paused", "held"))
+
+        self.order("operator", "resume")
+        self.endpoint.refresh_from_db()
+        self.assertEqual((self.endpoint.state, self.status()), ("active", "pending"))
+        self.assertEqual(LogEntry.objects.count(), 2)
+
+    def test_is_not_for_viewers_nor_for_links(self) -> None:
+        self.assertEqual(self.order("viewer", "pause").status_code, 403)
+        address = f"/admin/integrations/endpoint/{self.endpoint.pk}/order/pause/"
+        self.assertEqual(logged_in("operator").get(address).status_code, 405)
+        self.assertEqual(self.status(), "pending")
+
+    def test_happens_through_the_form_too(self) -> None:
+        client = logged_in("administrator")
+        client.post(page_of(self.endpoint), fields_of(self.endpoint, state="paused"))
+        self.assertEqual(self.status(), "held")
+
+        self.endpoint.refresh_from_db()
+        client.post(page_of(self.endpoint), fields_of(self.endpoint, state="active"))
+        self.assertEqual(self.status(), "pending")
+
+    def test_of_a_route_holds_its_deliveries(self) -> None:
+        address = f"/admin/integrations/route/{self.route.pk}/order"
+        client = logged_in("operator")
+
+        client.post(f"{address}/pause/")
+        self.assertEqual(self.status(), "held")
+        self.order("operator", "pause")
+        client.post(f"{address}/resume/")
+        self.assertEqual(self.status(), "held", "the endpoint is still paused")
+        self.order("operator", "resume")
+
+        self.assertEqual(self.status(), "pending")
+
+    def test_of_an_endpoint_leaves_paused_routes_held_when_it_ends(self) -> None:
+        logged_in("operator").post(f"/admin/integrations/route/{self.route.pk}/order/pause/")
+        self.order("operator", "pause")
+        self.order("operator", "resume")
+
+        self.assertEqual(self.status(), "held")
+
+    def test_of_a_route_in_the_form_of_its_endpoint_or_its_own(self) -> None:
+        client = logged_in("administrator")
+        client.post(page_of(self.endpoint), fields_of(self.endpoint, **{"routes-0-paused": "on"}))
+        self.assertEqual(self.status(), "held")
+
+        client.post(f"/admin/integrations/route/{self.route.pk}/change/", route_fields(self.route, enabled="on"))
+        self.route.refresh_from_db()
+        self.assertEqual((self.route.paused, self.status()), (False, "pending"))
+
+
+class RetireTests(TestCase):
+    def setUp(self) -> None:
+        self.endpoint = make_endpoint(slug="shop", provider="generic_hmac", secret=SECRET)
+        self.route = make_route(self.endpoint)
+        self.delivery = make_delivery(self.route, event=make_event(self.endpoint))
+        self.client = logged_in("administrator")
+
+    def test_takes_an_endpoint_out_of_service_and_keeps_its_history(self) -> None:
+        address = f"/admin/integrations/endpoint/{self.endpoint.pk}/delete/"
+        self.assertContains(self.client.get(address), "goes out of service for good")
+        self.client.post(address, {"post": "yes"})
+
+        self.endpoint.refresh_from_db()
+        self.assertIsNotNone(self.endpoint.retired_at)
+        self.assertTrue(Delivery.objects.filter(pk=self.delivery.pk).exists())
+        self.assertNotContains(self.client.get("/admin/integrations/endpoint/"), page_of(self.endpoint))
+        self.assertContains(self.client.get("/admin/integrations/endpoint/?service=retired"), page_of(self.endpoint))
+
+    def test_takes_selected_endpoints_and_routes(self) -> None:
+        for kind, row in (("route", self.route), ("endpoint", self.endpoint)):
+            fields = {"action": "delete_selected", "_selected_action": [str(row.pk)]}
+            self.assertContains(self.client.post(f"/admin/integrations/{kind}/", fields), "Retire 1")
+            self.client.post(f"/admin/integrations/{kind}/", {**fields, "post": "yes"})
+            row.refresh_from_db()
+            self.assertIsNotNone(row.retired_at, kind)
+        self.assertTrue(Delivery.objects.exists())
+
+    def test_makes_the_page_read_only(self) -> None:
+        self.endpoint.retire(now=timezone.now())
+
+        page = self.client.get(page_of(self.endpoint))
+
+        self.assertContains(page, "Retired on")
+        self.assertNotContains(page, 'name="slug"')
+        self.assertNotContains(page, "secrets-0-value")
+        self.assertEqual(self.client.post(page_of(self.endpoint), fields_of(self.endpoint)).status_code, 403)
+
+    def test_frees_the_slug(self) -> None:
+        self.endpoint.retire(now=timezone.now())
+
+        self.client.post(ADD, fields_of(slug="shop", **new_secret("x" * 20)))
+
+        self.assertEqual(Endpoint.objects.live().get().slug, "shop")

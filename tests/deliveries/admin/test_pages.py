@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client, TestCase
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from deliveries.models import Attempt, Delivery, Event, Rejection, RejectionCount, Worker
+from integrations.models import Endpoint, Route, Secret
+from tests.deliveries.admin.people import SECRET, logged_in, make_user
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
+
+LISTS = (
+    "/admin/deliveries/event/",
+    "/admin/deliveries/delivery/",
+    "/admin/deliveries/rejection/",
+    "/admin/deliveries/worker/",
+    "/admin/integrations/endpoint/",
+    "/admin/integrations/route/",
+)
+
+
+def fill(rows: int = 1) -> None:
+    """Make ``rows`` of everything, spread over endpoints of several schemes whose secrets contain `SECRET`."""
+    now = timezone.now()
+    for number in range(rows):
+        provider, secret = (("generic_hmac", SECRET), ("generic_token", SECRET), ("generic_basic", f"user:{SECRET}"))[
+            number % 3
+        ]
+        endpoint = make_endpoint(provider=provider, secret=secret, name=f"Name {number}")
+        route = make_route(endpoint)
+        event = make_event(endpoint, flags=["possible_replay"], headers={"X-Signature": "••••••", "Accept": "*/*"})
+        delivery = make_delivery(
+            route, event=event, status="dead", finished_at=now, attempt_count=1, last_error="ValueError: no"
+        )
+        Attempt.objects.create(
+            delivery=delivery,
+            number=1,
+            trigger="first",
+            started_at=now,
+            finished_at=now + timedelta(milliseconds=40),
+            outcome="failed",
+            error_type="ValueError",
+            error_message="no <b>bold</b> answer",
+            traceback='Traceback:\n  File "x.py", line 1\nValueError: no',
+            log=[{"at": "2026-01-01T00:00:00.000+00:00", "message": "tried", "fields": {"id": 7}}],
+            response={"status": 500},
+        )
+        Rejection.objects.create(endpoint=endpoint, reason="signature_mismatch", received_at=now, raw_body=b"{}")
+        RejectionCount.objects.create(endpoint=endpoint, reason="signature_mismatch", hour=now, count=3)
+        Worker.objects.create(name=f"host:{number}", started_at=now, beat_at=now)
+
+
+def every_page() -> list[str]:
+    """Return the addresses of all pages about the rows that `fill` made."""
+    delivery, event, rejection = Delivery.objects.get(), Event.objects.get(), Rejection.objects.get()
+    endpoint, route = Endpoint.objects.get(), Route.objects.get()
+    return [
+        "/admin/",
+        *LISTS,
+        "/admin/knox/authtoken/",
+        f"/admin/deliveries/event/{event.pk}/change/",
+        f"/admin/deliveries/delivery/{delivery.pk}/change/",
+        f"/admin/deliveries/delivery/{delivery.pk}/history/",
+        f"/admin/deliveries/rejection/{rejection.pk}/change/",
+        f"/admin/integrations/endpoint/{endpoint.pk}/change/",
+        f"/admin/integrations/endpoint/{endpoint.pk}/history/",
+        f"/admin/integrations/route/{route.pk}/change/",
+    ]
+
+
+class PageTests(TestCase):
+    def test_opens_for_every_role(self) -> None:
+        fill()
+        for role in ("viewer", "operator", "administrator", "superuser"):
+            client = logged_in(role)
+            for address in every_page():
+                self.assertEqual(client.get(address).status_code, 200, (role, address))
+
+    def test_stays_shut_without_a_role(self) -> None:
+        fill()
+        client = logged_in("nobody")
+        for address in every_page():
+            expected = 200 if address in {"/admin/", "/admin/knox/authtoken/"} else 403
+            self.assertEqual(client.get(address).status_code, expected, address)
+
+    def test_sends_a_stranger_to_the_login(self) -> None:
+        fill()
+        for address in every_page():
+            self.assertEqual(Client().get(address).status_code, 302, address)
+
+    def test_for_setting_up_opens_for_administrators_only(self) -> None:
+        fill()
+        endpoint, route = Endpoint.objects.get(), Route.objects.get()
+        pages = (
+            "/admin/integrations/endpoint/add/",
+            "/admin/integrations/route/add/",
+            f"/admin/integrations/endpoint/{endpoint.pk}/delete/",
+            f"/admin/integrations/route/{route.pk}/delete/",
+            "/admin/auth/user/",
+            "/admin/auth/user/add/",
+            f"/admin/auth/user/{make_user('viewer').pk}/change/",
+        )
+        for role, expected in (("viewer", 403), ("operator", 403), ("administrator", 200)):
+            client = logged_in(role)
+            for address in pages:
+                self.assertEqual(client.get(address).status_code, expected, (role, address))
+
+    def test_of_history_takes_no_change_from_anybody(self) -> None:
+        fill()
+        client = logged_in("superuser")
+        for kind, row in (("event", Event.objects.get()), ("delivery", Delivery.objects.get())):
+            self.assertEqual(client.post(f"/admin/deliveries/{kind}/{row.pk}/change/", {}).status_code, 405)
+            self.assertEqual(
+                client.post(f"/admin/deliveries/{kind}/{row.pk}/delete/", {"post": "yes"}).status_code, 403
+            )
+            self.assertEqual(client.get(f"/admin/deliveries/{kind}/add/").status_code, 403)
+
+
+class SecretTests(TestCase):
+    def test_is_on_no_page_in_any_form(self) -> None:
+        encoded = base64.b64encode(f"user:{SECRET}".encode()).decode()
+        for provider, value in (
+            ("generic_hmac", SECRET),
+            ("generic_token", SECRET),
+            ("generic_bearer", SECRET),
+            ("generic_basic", f"user:{SECRET}"),
+            ("slack", SECRET),
+        ):
+            fill()
+            Endpoint.objects.update(provider=provider, settings={})
+            Secret.objects.all().delete()
+            Secret.objects.create(endpoint=Endpoint.objects.get(), value=value, label="mine")
+            for role in ("viewer", "operator", "administrator", "superuser"):
+                client = logged_in(role)
+                for address in every_page():
+                    page = client.get(address).content.decode()
+                    self.assertNotIn(SECRET, page, (provider, role, address))
+                    self.assertNotIn(encoded, page, (provider, role, address))
+            for model in (Attempt, Delivery, Event, Rejection, RejectionCount, Route, Secret, Endpoint, Worker):
+                model._default_manager.all().delete()
+
+    def test_is_not_searched_through_the_address(self) -> None:
+        make_endpoint(provider="generic_hmac", secret=SECRET)
+        client = logged_in("superuser")
+        for lookup in ("secrets__value__startswith=t", "secrets__value=t", "secrets__value__regex=."):
+            self.assertEqual(client.get(f"/admin/integrations/endpoint/?{lookup}").status_code, 400, lookup)
+
+
+class ListTests(TestCase):
+    def asked(self, client: Client, address: str) -> list[str]:
+        """Return the statements that the page of ``address`` needs."""
+        with CaptureQueriesContext(connection) as captured:
+            self.assertEqual(client.get(address).status_code, 200)
+        return [query["sql"] for query in captured]
+
+    def test_needs_as_many_queries_for_forty_rows_as_for_four(self) -> None:
+        client = logged_in("administrator")
+        fill(4)
+        few = {address: len(self.asked(client, address)) for address in ("/admin/", *LISTS)}
+        fill_more(36)
+        many = {address: len(self.asked(client, address)) for address in ("/admin/", *LISTS)}
+
+        self.assertEqual(many, few)
+        self.assertEqual(
+            many,
+            {
+                "/admin/": 10,
+                "/admin/deliveries/event/": 6,
+                "/admin/deliveries/delivery/": 7,
+                "/admin/deliveries/rejection/": 6,
+                "/admin/deliveries/worker/": 5,
+                "/admin/integrations/endpoint/": 7,
+                "/admin/integrations/route/": 8,
+            },
+        )
+
+    def test_never_counts_history_nor_loads_bodies(self) -> None:
+        fill()
+        client = logged_in("viewer")
+        for address in LISTS[:3]:
+            for statement in self.asked(client, address):
+                self.assertNotIn("COUNT(", statement.upper(), address)
+                self.assertNotIn("raw_body", statement, address)
+
+    def test_goes_on_to_a_second_page(self) -> None:
+        endpoint = make_endpoint()
+        for _ in range(51):
+            make_event(endpoint)
+        client = logged_in("viewer")
+
+        self.assertEqual(len(client.get("/admin/deliveries/event/").context["cl"].result_list), 50)
+        self.assertEqual(len(client.get("/admin/deliveries/event/?p=2").context["cl"].result_list), 1)
+
+    def test_answers_any_query_string(self) -> None:
+        fill()
+        client = logged_in("viewer")
+        oddities = ("%00", "'%25_", "é😀%ff", "9" * 400, "-1", "*")
+        names = (
+            "q", "p", "o", "all", "endpoint", "route", "status", "event_type", "received_at_from_0", "created_at_to_1",
+            "id", "duplicates", "headers", "sealed__startswith", "service", "state", "nonsense",
+        )  # fmt: skip
+        for address in LISTS:
+            for name in names:
+                for oddity in oddities:
+                    answer = client.get(f"{address}?{name}={oddity}")
+                    self.assertIn(answer.status_code, {200, 302, 400}, (address, name, oddity))
+
+
+def fill_more(rows: int) -> None:
+    endpoint = make_endpoint(provider="generic_hmac", secret=SECRET)
+    for number in range(rows):
+        other = make_endpoint(provider="generic_hmac", secret=SECRET)
+        make_delivery(make_route(other), status="dead", finished_at=timezone.now())
+        Rejection.objects.create(endpoint=endpoint, reason="x", received_at=timezone.now())
+        Worker.objects.create(name=f"more:{number}", started_at=timezone.now(), beat_at=timezone.now())
+
+
+class SearchTests(TestCase):
+    def setUp(self) -> None:
+        self.client = logged_in("viewer")
+        endpoint = make_endpoint()
+        self.event = make_event(endpoint, event_id="evt_wanted", request_id=uuid4().hex, event_type="order.paid")
+        self.delivery = make_delivery(make_route(endpoint), event=self.event)
+        make_delivery(make_route(endpoint), event=make_event(endpoint, event_type="order"))
+
+    def found(self, kind: str, query: str) -> list[Any]:
+        page = self.client.get(f"/admin/deliveries/{kind}/?{query}")
+        self.assertEqual(page.status_code, 200)
+        return [row.pk for row in page.context["cl"].result_list]
+
+    def test_finds_an_event_by_each_of_its_ids(self) -> None:
+        for term in (self.event.event_id, self.event.request_id, str(self.event.pk), f" {self.event.pk} "):
+            self.assertEqual(self.found("event", f"q={term}"), [self.event.pk], term)
+
+    def test_finds_a_delivery_by_its_own_and_its_events_ids(self) -> None:
+        for term in (str(self.delivery.pk), str(self.event.pk), "evt_wanted", self.event.request_id):
+            self.assertEqual(self.found("delivery", f"q={term}"), [self.delivery.pk], term)
+
+    def test_finds_nothing_for_a_part_of_an_id(self) -> None:
+        self.assertEqual(self.found("event", "q=evt_"), [])
+
+    def test_filters_by_type_whole_or_by_its_beginning(self) -> None:
+        self.assertEqual(self.found("event", "event_type=order.paid"), [self.event.pk])
+        self.assertEqual(self.found("event", "event_type=order.*"), [self.event.pk])
+        self.assertEqual(len(self.found("event", "event_type=order*")), 2)
+        self.assertEqual(self.found("delivery", "event_type=order.paid"), [self.delivery.pk])
+
+    def test_filters_by_day_and_hour(self) -> None:
+        Event.objects.filter(pk=self.event.pk).update(received_at="2026-03-05T10:30:00Z")
+
+        self.assertEqual(
+            self.found("event", "received_at_from_0=2026-03-05&received_at_to_0=2026-03-05"), [self.event.pk]
+        )
+        self.assertEqual(
+            self.found(
+                "event",
+                "received_at_from_0=2026-03-05&received_at_from_1=10:31:00&received_at_to_0=2026-03-05",
+            ),
+            [],
+        )
+
+    def test_filters_by_endpoint_status_provider_and_verdict(self) -> None:
+        other = make_delivery(make_route(make_endpoint()), status="held")
+
+        self.assertEqual(self.found("delivery", f"endpoint={other.endpoint_id}"), [other.pk])
+        self.assertEqual(self.found("delivery", f"route={other.route_id}"), [other.pk])
+        self.assertEqual(self.found("delivery", "status=held"), [other.pk])
+        self.assertEqual(self.found("delivery", "provider=github"), [])
+        self.assertEqual(self.found("event", "verdict=internal"), [])
+
+
+class HomeTests(TestCase):
+    def cards(self) -> dict[str, Any]:
+        cards = logged_in("viewer").get("/admin/").context["cards"]
+        return {card.title: card for card in cards}
+
+    def test_is_calm_about_an_empty_hub_but_for_its_workers(self) -> None:
+        kinds = {title: card.kind for title, card in self.cards().items()}
+
+        self.assertEqual(
+            kinds, {"Dead letters": "success", "Oldest due": "success", "Refused": "success", "Workers": "danger"}
+        )
+
+    def test_counts_what_needs_attention(self) -> None:
+        now = timezone.now()
+        endpoint = make_endpoint()
+        make_delivery(make_route(endpoint), status="dead", finished_at=now)
+        make_delivery(make_route(endpoint), now=now - timedelta(minutes=10))
+        RejectionCount.objects.create(
+            endpoint=endpoint, reason="x", hour=now.replace(minute=0, second=0, microsecond=0), count=41
+        )
+        Worker.objects.create(name="w", started_at=now, beat_at=now)
+        Worker.objects.create(name="gone", started_at=now, beat_at=now - timedelta(hours=1))
+        cards = self.cards()
+
+        self.assertEqual(cards["Dead letters"].value, "1")
+        self.assertEqual(cards["Refused"].value, "41")
+        self.assertEqual(cards["Workers"].value, "1")
+        self.assertEqual(cards["Oldest due"].kind, "danger")
+        self.assertIn("10 min", cards["Oldest due"].value)
+
+    def test_tells_a_user_without_a_role_to_ask_for_one(self) -> None:
+        self.assertContains(logged_in("nobody").get("/admin/"), "no role yet")
+
+    def test_links_only_to_what_the_user_may_open(self) -> None:
+        make_endpoint()
+        page = logged_in("viewer").get("/admin/")
+
+        self.assertNotContains(page, "/admin/auth/user/")
+        self.assertNotContains(page, "/admin/integrations/endpoint/add/")
+        self.assertContains(page, "/admin/deliveries/event/")
+        self.assertTrue(User.objects.filter(username="viewer").exists())

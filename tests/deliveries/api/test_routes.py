@@ -1,0 +1,133 @@
+"""``/routes/``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest.mock import patch
+
+from django.utils import timezone
+
+from deliveries.models import DeliveryStatus
+from integrations.handlers import Handler, handlers
+from integrations.models import Route
+from tests.deliveries.api.cases import API, ApiTestCase
+from tests.factories import make_delivery, make_endpoint, make_route
+
+URL = f"{API}/routes/"
+
+
+class RouteTests(ApiTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.endpoint = make_endpoint(slug="orders")
+
+    def test_are_made_with_the_hubs_defaults(self) -> None:
+        response = self.client.post(URL, {"endpoint": "orders", "name": "note it", "handler": "log"})
+
+        self.assertEqual(response.status_code, 201, response.content)
+        answer = response.json()
+        self.assertEqual(
+            set(answer),
+            {
+                "id", "endpoint", "name", "events", "filter", "handler", "config", "retry", "timeout_seconds",
+                "priority", "enabled", "paused", "created_at", "updated_at",
+            },
+        )  # fmt: skip
+        self.assertEqual(answer["endpoint"], "orders")
+        self.assertEqual(set(answer["retry"]), {"max_attempts", "initial_seconds", "factor", "max_seconds", "jitter"})
+        self.assertEqual(self.logged(), ["API: made."])
+
+    def test_start_from_their_handlers_defaults(self) -> None:
+        slow = Handler("tests.slow", lambda event, context: None, "Slow.", {"type": "object"}, 2, timedelta(seconds=90))
+        with patch.dict(handlers._entries, {"tests.slow": slow}):
+            made = self.client.post(
+                URL, {"endpoint": "orders", "name": "slow", "handler": "tests.slow", "retry": {"initial_seconds": 1}}
+            ).json()
+
+        self.assertEqual(made["timeout_seconds"], 90)
+        self.assertEqual((made["retry"]["max_attempts"], made["retry"]["initial_seconds"]), (2, 1))
+
+    def test_merge_a_changed_retry_policy(self) -> None:
+        route = make_route(self.endpoint, retry={"max_attempts": 3, "initial_seconds": 7})
+
+        response = self.client.patch(f"{URL}{route.pk}/", {"retry": {"max_attempts": 9}})
+
+        self.assertEqual(response.status_code, 200, response.content)
+        route.refresh_from_db()
+        self.assertEqual((route.retry["max_attempts"], route.retry["initial_seconds"]), (9, 7))
+        self.assertEqual(response.json()["retry"]["initial_seconds"], 7)
+
+    def test_name_what_is_wrong_with_each_field(self) -> None:
+        cases = {
+            "endpoint": "nowhere",
+            "events": "push",
+            "filter": "foo[",
+            "handler": "nobody.knows",
+            "config": {"unheard_of": True},
+            "retry": {"max_attempts": 0},
+            "timeout_seconds": 0,
+            "priority": -1,
+            "enabled": None,
+            "paused": "maybe",
+            "name": "",
+            "id": "11111111-1111-7111-8111-111111111111",
+        }
+        for field, value in cases.items():
+            with self.subTest(field=field):
+                body = {"endpoint": "orders", "name": "r", "handler": "log", field: value}
+                self.assert_error(self.client.post(URL, body), 400, "validation_error", field)
+        self.assertFalse(Route.objects.exists())
+
+    def test_refuse_values_of_the_wrong_kind(self) -> None:
+        for field in ("events", "config", "retry", "filter", "handler", "endpoint", "timeout_seconds", "priority"):
+            for value in ([1], {"a": {}}, [[["x"]]], {"max_attempts": "many"}):
+                with self.subTest(field=field, value=value):
+                    body = {"endpoint": "orders", "name": "r", "handler": "log", field: value}
+                    self.assertEqual(self.client.post(URL, body).status_code, 400)
+
+    def test_stay_with_their_endpoint(self) -> None:
+        make_endpoint(slug="other")
+        route = make_route(self.endpoint)
+
+        response = self.client.patch(f"{URL}{route.pk}/", {"endpoint": "other"})
+
+        self.assert_error(response, 400, "validation_error", "endpoint")
+
+    def test_hold_and_release_their_deliveries(self) -> None:
+        route = make_route(self.endpoint)
+        delivery = make_delivery(route)
+
+        self.assertTrue(self.client.post(f"{URL}{route.pk}/pause/").json()["paused"])
+        delivery.refresh_from_db()
+        self.assertEqual(delivery.status, DeliveryStatus.HELD)
+
+        self.assertFalse(self.client.patch(f"{URL}{route.pk}/", {"paused": False}).json()["paused"])
+        delivery.refresh_from_db()
+        self.assertEqual(delivery.status, DeliveryStatus.PENDING)
+
+    def test_are_retired_and_stay_with_their_deliveries(self) -> None:
+        route = make_route(self.endpoint, name="note it")
+        delivery = make_delivery(route)
+
+        self.assertEqual(self.client.delete(f"{URL}{route.pk}/").status_code, 204)
+
+        self.assert_error(self.client.get(f"{URL}{route.pk}/"), 404, "not_found")
+        self.assertEqual(self.client.get(f"{API}/deliveries/{delivery.pk}/").json()["route_name"], "note it")
+
+    def test_of_retired_endpoints_are_gone_and_none_can_be_added(self) -> None:
+        make_route(self.endpoint)
+        self.endpoint.retire(now=timezone.now())
+
+        self.assertEqual(self.client.get(URL).json()["results"], [])
+        response = self.client.post(URL, {"endpoint": "orders", "name": "r", "handler": "log"})
+        self.assert_error(response, 400, "validation_error", "endpoint")
+
+    def test_are_listed_by_endpoint_in_a_fixed_number_of_queries(self) -> None:
+        for _ in range(3):
+            make_route(self.endpoint)
+        make_route(make_endpoint())
+
+        with self.assertNumQueries(5):  # token, the user's tokens, permissions (2), routes with endpoints
+            found = self.client.get(URL, {"endpoint": "orders"}).json()["results"]
+
+        self.assertEqual(len(found), 3)

@@ -1,0 +1,66 @@
+"""What workers do beside deliveries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest import mock
+
+from django.test import TestCase, override_settings
+from django.utils import timezone
+
+from deliveries import retention
+from deliveries.execution import housekeeping
+from deliveries.execution.housekeeping import Housekeeping
+from deliveries.models import Rejection
+from tests.deliveries.execution.drains import DrainTestCase
+from tests.factories import make_endpoint
+
+
+def make_rejections(count: int, *, age: timedelta) -> None:
+    endpoint = make_endpoint()
+    Rejection.objects.bulk_create(
+        Rejection(endpoint=endpoint, reason="signature_mismatch", received_at=timezone.now() - age)
+        for _ in range(count)
+    )
+
+
+@override_settings(HUB_REJECTION_DAYS=7)
+class HousekeepingTests(TestCase):
+    def test_removes_old_rejections_and_no_others(self) -> None:
+        make_rejections(3, age=timedelta(days=8))
+        make_rejections(2, age=timedelta(days=6))
+
+        Housekeeping().tidy_up(timezone.now())
+
+        self.assertEqual(Rejection.objects.count(), 2)
+
+    def test_does_a_batch_at_a_time_so_that_deliveries_go_on_in_between(self) -> None:
+        make_rejections(5, age=timedelta(days=8))
+        keeper = Housekeeping()
+        with (
+            mock.patch.object(retention, "BATCH", 2),
+            mock.patch.object(housekeeping, "BATCH", 2),
+            mock.patch.object(housekeeping, "_NEXT_BATCH_SECONDS", 0),
+        ):
+            left = []
+            for _ in range(4):
+                keeper.tidy_up(timezone.now())
+                left.append(Rejection.objects.count())
+
+        self.assertEqual(left, [3, 1, 0, 0])
+
+    def test_asks_the_database_only_now_and_then(self) -> None:
+        keeper = Housekeeping()
+        keeper.tidy_up(timezone.now())
+
+        with self.assertNumQueries(0):
+            keeper.tidy_up(timezone.now())
+
+
+class DrainTests(DrainTestCase):
+    def test_keeps_house_also_when_no_delivery_is_due(self) -> None:
+        make_rejections(1, age=timedelta(days=30))
+
+        self.work()
+
+        self.assertFalse(Rejection.objects.exists())

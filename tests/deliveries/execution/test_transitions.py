@@ -1,0 +1,364 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection, connections
+from django.test import TestCase, TransactionTestCase
+
+from deliveries.models import Attempt, Delivery, DeliveryStatus, Outcome, StepResult, Trigger
+from deliveries.models.states import CLAIMABLE, FINISHED
+from deliveries.models.transitions import AttemptResult, held_by
+from integrations.models import Endpoint, Route
+from tests.factories import make_delivery, make_endpoint, make_route
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LEASE = timedelta(seconds=15)
+LATER = NOW + 2 * LEASE
+
+
+def claim(now: datetime = NOW, *, limit: int = 10, worker: str = "one:1") -> list[Delivery]:
+    return Delivery.objects.claim(limit=limit, now=now, lease=LEASE, worker=worker)
+
+
+def close(row: Delivery, status: DeliveryStatus = DeliveryStatus.SUCCEEDED, now: datetime = NOW) -> bool:
+    outcome = Outcome.SUCCEEDED if status == DeliveryStatus.SUCCEEDED else Outcome.FAILED
+    due_at = now + timedelta(minutes=1) if status == DeliveryStatus.WAITING else None
+    result = AttemptResult(outcome=outcome)
+    return Delivery.objects.close(row.pk, row.attempt_count, result, status=status, now=now, due_at=due_at)
+
+
+def standing(status: DeliveryStatus, **values: Any) -> Delivery:
+    """Return a delivery that stands in ``status``, as the constraints want it."""
+    if status in FINISHED:
+        values.setdefault("finished_at", NOW)
+    if status == DeliveryStatus.RUNNING:
+        values = {"lease_until": NOW + LEASE, "worker": "one:1", "attempt_count": 1, **values}
+    delivery = make_delivery(make_route(make_endpoint()), now=NOW, status=status, **values)
+    if status == DeliveryStatus.RUNNING:
+        Attempt.objects.create(
+            delivery=delivery, number=delivery.attempt_count, trigger=Trigger.FIRST, started_at=NOW, worker="one:1"
+        )
+    return delivery
+
+
+class ClaimingTests(TestCase):
+    def test_opens_an_attempt_before_anything_runs(self) -> None:
+        make_delivery(make_route(make_endpoint()), now=NOW)
+
+        (row,) = claim()
+
+        self.assertEqual((row.status, row.worker, row.lease_until), ("running", "one:1", NOW + LEASE))
+        attempt = Attempt.objects.get(delivery=row)
+        self.assertEqual((attempt.number, attempt.trigger, attempt.outcome), (1, "first", "running"))
+
+    def test_takes_the_urgent_first_and_then_the_oldest(self) -> None:
+        route = make_route(make_endpoint())
+        old = make_delivery(route, now=NOW - timedelta(minutes=2))
+        older = make_delivery(route, now=NOW - timedelta(minutes=3))
+        urgent = make_delivery(route, now=NOW, priority=9)
+
+        self.assertEqual([row.pk for row in claim(limit=2)], [urgent.pk, older.pk])
+        self.assertEqual([row.pk for row in claim()], [old.pk])
+
+    def test_leaves_what_is_not_due_or_not_claimable(self) -> None:
+        make_delivery(make_route(make_endpoint()), now=NOW + timedelta(seconds=1))
+        for status in set(DeliveryStatus) - set(CLAIMABLE):
+            standing(status)
+
+        self.assertEqual(claim(), [])
+
+    def test_leaves_retries_and_replays_of_what_is_paused(self) -> None:
+        of_route = standing(DeliveryStatus.WAITING)
+        Route.objects.filter(pk=of_route.route_id).update(paused=True)
+        of_endpoint = standing(DeliveryStatus.DEAD)
+        Endpoint.objects.filter(pk=of_endpoint.endpoint_id).update(state="paused")
+        Delivery.objects.replay(now=NOW, requested_by="ada")
+
+        self.assertEqual(claim(), [])
+
+        Route.objects.update(paused=False)
+        Endpoint.objects.update(state="active")
+        self.assertEqual({row.pk for row in claim()}, {of_route.pk, of_endpoint.pk})
+
+    def test_brings_the_route_and_the_endpoint_along(self) -> None:
+        delivery = make_delivery(make_route(make_endpoint()), now=NOW)
+
+        (row,) = claim()
+
+        with self.assertNumQueries(0):
+            self.assertEqual((row.route, row.endpoint), (delivery.route, delivery.endpoint))
+
+    def test_takes_the_same_number_of_queries_for_many(self) -> None:
+        route = make_route(make_endpoint())
+        for _ in range(20):
+            make_delivery(route, now=NOW)
+
+        with self.assertNumQueries(6):  # two of them are the savepoint that this test case adds
+            self.assertEqual(len(claim(limit=20)), 20)
+
+
+class RenewingTests(TestCase):
+    def test_extends_what_is_held_and_names_what_is_not(self) -> None:
+        mine, again, gone = (standing(DeliveryStatus.RUNNING, attempt_count=number) for number in (1, 2, 1))
+        Delivery.objects.filter(pk=gone.pk).update(attempt_count=2)
+
+        still = Delivery.objects.renew(held_by([mine, again, gone]), until=LATER)
+
+        self.assertEqual(still, {mine.pk, again.pk})
+        self.assertEqual(Delivery.objects.get(pk=mine.pk).lease_until, LATER)
+        self.assertEqual(Delivery.objects.get(pk=gone.pk).lease_until, NOW + LEASE)
+
+    def test_does_not_bring_back_what_is_closed(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+        close(row)
+
+        self.assertEqual(Delivery.objects.renew(held_by([row]), until=LATER), set())
+        self.assertIsNone(Delivery.objects.get(pk=row.pk).lease_until)
+
+    def test_takes_one_statement_for_all_of_a_number(self) -> None:
+        rows = [standing(DeliveryStatus.RUNNING) for _ in range(5)]
+
+        with self.assertNumQueries(1):
+            Delivery.objects.renew(held_by(rows), until=LATER)
+
+
+class ClosingTests(TestCase):
+    def test_ends_the_attempt_with_the_delivery(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+
+        self.assertTrue(close(row, now=LATER))
+
+        stored = Delivery.objects.get(pk=row.pk)
+        self.assertEqual(
+            (stored.status, stored.finished_at, stored.lease_until, stored.worker), ("succeeded", LATER, None, "")
+        )
+        self.assertEqual(Attempt.objects.get(delivery=row).outcome, "succeeded")
+
+    def test_is_refused_to_a_worker_that_came_too_late(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+        Delivery.objects.take_over(now=LATER)
+        (retaken,) = claim(LATER, worker="two:2")
+
+        self.assertFalse(close(row, now=LATER))
+
+        self.assertEqual(Attempt.objects.get(delivery=row, number=1).outcome, "lost")
+        self.assertTrue(close(retaken, now=LATER))
+
+    def test_is_refused_for_what_does_not_run(self) -> None:
+        for status in set(DeliveryStatus) - {DeliveryStatus.RUNNING}:
+            with self.subTest(status):
+                self.assertFalse(close(standing(status)))
+
+
+class TakingOverTests(TestCase):
+    def test_leaves_a_lease_that_holds(self) -> None:
+        standing(DeliveryStatus.RUNNING)
+
+        self.assertEqual(Delivery.objects.take_over(now=NOW + LEASE), [])
+
+    def test_makes_an_abandoned_delivery_due_and_its_attempt_lost(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+
+        (lost,) = Delivery.objects.take_over(now=LATER)
+
+        self.assertEqual((lost.pk, lost.status), (row.pk, "pending"))
+        self.assertEqual(Attempt.objects.get(delivery=row).outcome, "lost")
+        (retaken,) = claim(LATER)
+        self.assertEqual((retaken.attempt_count, retaken.next_trigger), (2, "takeover"))
+
+    def test_ends_as_a_dead_letter_when_lost_attempts_have_spent_the_budget(self) -> None:
+        route = make_route(make_endpoint(), retry={"max_attempts": 2})
+        delivery = make_delivery(route, now=NOW)
+        for number in range(2):
+            claim(NOW + number * 2 * LEASE)
+            Delivery.objects.take_over(now=NOW + (number + 1) * 2 * LEASE)
+
+        delivery.refresh_from_db()
+        self.assertEqual((delivery.status, delivery.attempt_count), ("dead", 2))
+        self.assertIn("Lost", delivery.last_error)
+
+    def test_is_not_stopped_by_a_retry_policy_that_makes_no_sense(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+        row.route.retry = {"max_attempts": "many", "unknown": 1}
+        row.route.save()
+
+        self.assertEqual(len(Delivery.objects.take_over(now=LATER)), 1)
+
+
+class GivingBackTests(TestCase):
+    def test_makes_due_at_once_and_costs_no_attempt_of_the_budget(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+        row.route.retry = {"max_attempts": 1}
+        row.route.save()
+
+        self.assertEqual(Delivery.objects.give_back(held_by([row]), now=NOW), 1)
+
+        row.refresh_from_db()
+        self.assertEqual((row.status, row.due_at, row.attempt_count - row.budget_start), ("pending", NOW, 0))
+        self.assertEqual(Attempt.objects.get(delivery=row).outcome, "lost")
+
+    def test_leaves_what_somebody_else_holds(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+
+        self.assertEqual(Delivery.objects.give_back({row.pk: 7}, now=NOW), 0)
+        self.assertEqual(Delivery.objects.get(pk=row.pk).status, "running")
+
+
+class OrderTests(TestCase):
+    """What an operator orders moves exactly the rows that stand where the order makes sense."""
+
+    orders: dict[str, tuple[Callable[[Any], int], set[DeliveryStatus], set[str]]] = {
+        "replay": (
+            lambda rows: rows.replay(now=LATER, requested_by="ada"),
+            set(FINISHED),
+            {"pending"},
+        ),
+        "discard": (
+            lambda rows: rows.discard(now=LATER, reason="no need"),
+            {*CLAIMABLE, DeliveryStatus.HELD},
+            {"discarded"},
+        ),
+        "hold": (lambda rows: rows.hold(), set(CLAIMABLE), {"held"}),
+        "resume": (lambda rows: rows.resume(now=LATER), {DeliveryStatus.HELD}, {"pending"}),
+    }
+
+    def test_moves_the_legal_and_leaves_the_illegal(self) -> None:
+        for name, (order, legal, after) in self.orders.items():
+            for status in DeliveryStatus:
+                with self.subTest(order=name, status=status):
+                    row = standing(status)
+
+                    moved = order(Delivery.objects.filter(pk=row.pk))
+
+                    row.refresh_from_db()
+                    self.assertEqual(moved, int(status in legal))
+                    self.assertIn(row.status, after if status in legal else {status})
+
+    def test_moves_rows_that_were_selected_through_a_join(self) -> None:
+        row = standing(DeliveryStatus.DEAD)
+        selected = Delivery.objects.filter(endpoint__slug=row.endpoint.slug, event__event_type="test")
+
+        self.assertEqual(selected.replay(now=LATER, requested_by="ada"), 1)
+
+    def test_replays_with_a_new_budget_and_says_who_asked(self) -> None:
+        row = standing(DeliveryStatus.DEAD, attempt_count=3)
+        StepResult.objects.create(delivery=row, key="step", value=1)
+
+        Delivery.objects.filter(pk=row.pk).replay(now=NOW, requested_by="ada")
+        (claimed,) = claim()
+
+        attempt = Attempt.objects.get(delivery=claimed)
+        self.assertEqual((attempt.number, attempt.trigger, attempt.requested_by), (4, "replay", "ada"))
+        self.assertEqual(claimed.attempt_count - claimed.budget_start, 1)
+        self.assertEqual(StepResult.objects.count(), 1)
+
+    def test_forgets_the_steps_of_a_replay_from_the_start_only(self) -> None:
+        row, other = standing(DeliveryStatus.DEAD), standing(DeliveryStatus.DEAD)
+        for delivery in (row, other):
+            StepResult.objects.create(delivery=delivery, key="step", value=1)
+
+        Delivery.objects.filter(pk=row.pk).replay(now=NOW, requested_by="ada", from_start=True)
+
+        self.assertEqual(list(StepResult.objects.values_list("delivery", flat=True)), [other.pk])
+
+    def test_lets_a_held_retry_wait_for_its_time(self) -> None:
+        row = standing(DeliveryStatus.WAITING)
+        Delivery.objects.filter(pk=row.pk).update(due_at=LATER)
+        Delivery.objects.hold()
+
+        Delivery.objects.resume(now=NOW)
+
+        row.refresh_from_db()
+        self.assertEqual((row.status, row.due_at), ("waiting", LATER))
+
+
+class RacedMoveTests(TransactionTestCase):
+    """Many threads, each with a connection of its own, make the same move at once."""
+
+    def race(self, move: Callable[[int], Any], *, threads: int = 6) -> list[Any]:
+        results: list[Any] = []
+        errors: list[BaseException] = []
+        ready = threading.Barrier(threads)
+
+        def run(number: int) -> None:
+            try:
+                connection.ensure_connection()
+                ready.wait(10)
+                results.append(move(number))
+            except BaseException as exc:
+                errors.append(exc)
+            finally:
+                connections.close_all()
+
+        racers = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
+        for racer in racers:
+            racer.start()
+        for racer in racers:
+            racer.join(60)
+        self.assertEqual(errors, [])
+        return results
+
+    def test_gives_each_delivery_to_one_worker(self) -> None:
+        route = make_route(make_endpoint())
+        for _ in range(30):
+            make_delivery(route, now=NOW)
+
+        def claim_all(number: int) -> list[Any]:
+            mine: list[Any] = []
+            while rows := claim(limit=3, worker=f"w:{number}"):
+                mine.extend(row.pk for row in rows)
+            return mine
+
+        claimed = [pk for mine in self.race(claim_all) for pk in mine]
+
+        self.assertEqual(len(claimed), len(set(claimed)))
+        # One that skips a locked row may stop before the others have finished; nothing is claimed twice or lost.
+        self.assertEqual(len(claimed) + len(claim(limit=30)), 30)
+        self.assertEqual(Attempt.objects.count(), 30)
+
+    def test_takes_an_abandoned_delivery_over_once(self) -> None:
+        standing(DeliveryStatus.RUNNING)
+
+        lost = self.race(lambda number: len(Delivery.objects.take_over(now=LATER)))
+
+        self.assertEqual(sum(lost), 1)
+
+    def test_closes_once_when_a_takeover_comes_at_the_same_time(self) -> None:
+        for _ in range(5):
+            row = standing(DeliveryStatus.RUNNING)
+
+            def move(number: int, row: Delivery = row) -> bool:
+                return bool(Delivery.objects.take_over(now=LATER)) if number % 2 else close(row, now=LATER)
+
+            self.assertEqual(self.race(move, threads=4).count(True), 1)
+            stored = Delivery.objects.get(pk=row.pk)
+            outcome = Attempt.objects.get(delivery=row).outcome
+            self.assertIn((stored.status, outcome), {("succeeded", "succeeded"), ("pending", "lost")})
+
+    def test_replays_once_also_while_workers_claim(self) -> None:
+        rows = [standing(DeliveryStatus.DEAD) for _ in range(10)]
+        slugs = [row.endpoint.slug for row in rows]
+
+        def move(number: int) -> int:
+            if number % 2:
+                claim(LATER, limit=20, worker=f"w:{number}")
+                return 0
+            dead = Delivery.objects.filter(endpoint__slug__in=slugs)
+            return dead.replay(now=NOW, requested_by=f"user {number}", from_start=True)
+
+        self.assertEqual(sum(self.race(move)), 10)
+        for row in Delivery.objects.all():
+            self.assertLessEqual(row.attempt_count, 1)
+
+    def test_gives_back_or_takes_over_once(self) -> None:
+        row = standing(DeliveryStatus.RUNNING)
+
+        def move(number: int) -> int:
+            if number % 2:
+                return len(Delivery.objects.take_over(now=LATER))
+            return Delivery.objects.give_back(held_by([row]), now=LATER)
+
+        self.assertEqual(sum(self.race(move)), 1)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+
+from django.core.management import call_command
+from django.db.models import Sum
+from django.test import TestCase, override_settings
+from django.utils import timezone
+
+from deliveries.models import Rejection, RejectionCount
+from deliveries.models.sealing import MASK
+from deliveries.receiving.rejections import PER_GROUP
+from integrations.models import Endpoint
+from tests.deliveries.receiving.cases import Sender, signature, signed_endpoint
+from tests.factories import make_endpoint
+
+
+class ARejection(Sender, TestCase):
+    def rejected(self, endpoint: Endpoint | None = None, body: bytes = b"{}", **kwargs) -> Rejection:
+        response = self.send(endpoint or signed_endpoint(), body, **{"secret": "wrong", **kwargs})
+        self.assertIn(response.status_code, range(400, 500))
+        return Rejection.objects.get(request_id=response["X-Request-ID"])
+
+    def test_has_the_request_and_the_reason(self) -> None:
+        rejection = self.rejected(body=b"[1]", headers={"X-Custom": "here"}, REMOTE_ADDR="192.0.2.9")
+
+        self.assertEqual(
+            (rejection.reason, rejection.source, rejection.body), ("signature_mismatch", "192.0.2.9", b"[1]")
+        )
+        self.assertEqual(rejection.headers["X-Custom"], "here")
+        self.assertEqual((rejection.body_bytes, rejection.content_type), (3, "application/json"))
+
+    def test_has_the_wrong_proof_and_misplaced_credentials_only_encrypted(self) -> None:
+        rejection = self.rejected(
+            query="?access_token=qrs456&tok%65n=tuv789", headers={"X-Gitlab-Token": "abc123", "X-Api-Key": "def456"}
+        )
+
+        shown = f"{rejection.headers} {rejection.query_string}"
+        for secret in (signature(b"{}", "wrong"), "abc123", "def456", "qrs456", "tuv789"):
+            self.assertNotIn(secret, shown)
+        self.assertEqual(rejection.headers["X-Gitlab-Token"], MASK)
+        self.assertEqual(rejection.original_headers["X-Gitlab-Token"], "abc123")
+
+    def test_of_a_sensitive_endpoint_has_its_body_encrypted(self) -> None:
+        rejection = self.rejected(signed_endpoint(sensitive=True), b'"confidential"')
+
+        self.assertNotIn(b"confidential", bytes(rejection.raw_body))
+        self.assertEqual(rejection.body, b'"confidential"')
+
+    @override_settings(HUB_REJECTION_BODY_BYTES=10)
+    def test_has_a_body_only_up_to_a_size(self) -> None:
+        self.assertEqual(self.rejected(body=b"[12345678]").body, b"[12345678]")
+        large = self.rejected(body=b"[123456789]")
+        self.assertIsNone(large.raw_body)
+        self.assertEqual(large.body_bytes, 11)
+
+    def test_has_the_announced_size_of_a_body_that_was_not_read(self) -> None:
+        endpoint = signed_endpoint(max_body_bytes=10)
+
+        rejection = self.rejected(endpoint, b"", CONTENT_LENGTH="104857600")
+
+        self.assertIsNone(rejection.raw_body)
+        self.assertEqual((rejection.body_bytes, rejection.detail), (104857600, {"limit_bytes": 10}))
+
+    def test_has_headers_only_up_to_a_size(self) -> None:
+        many = {f"X-Many-{number}": "x" * 8000 for number in range(90)}
+
+        rejection = self.rejected(headers={**many, "X-Short": "kept"})
+
+        self.assertEqual(rejection.headers["X-Short"], "kept")
+        self.assertLess(len(str(rejection.headers)), 40_000)
+        self.assertGreater(rejection.detail["headers_left_out"], 80)
+
+
+class Rejections(Sender, TestCase):
+    def refuse(self, endpoint: Endpoint, times: int, source: str = "192.0.2.1", **kwargs) -> None:
+        for _ in range(times):
+            self.send(endpoint, **{"secret": "wrong", **kwargs}, REMOTE_ADDR=source)
+
+    def test_are_all_counted_and_the_newest_of_a_group_kept(self) -> None:
+        endpoint = signed_endpoint()
+
+        self.refuse(endpoint, PER_GROUP + 5)
+        self.refuse(endpoint, 2, source="192.0.2.2")
+        self.refuse(endpoint, 3, secret="")
+
+        self.assertEqual(Rejection.objects.count(), PER_GROUP + 2 + 3)
+        counts = RejectionCount.objects.values_list("reason").annotate(Sum("count"))
+        self.assertEqual(dict(counts), {"signature_mismatch": PER_GROUP + 7, "signature_missing": 3})
+
+    def test_that_are_kept_are_the_newest(self) -> None:
+        endpoint = signed_endpoint()
+        self.refuse(endpoint, 1)
+        first = Rejection.objects.get()
+
+        self.refuse(endpoint, PER_GROUP)
+
+        self.assertFalse(Rejection.objects.filter(pk=first.pk).exists())
+
+    @override_settings(HUB_REJECTIONS_PER_ENDPOINT=12)
+    def test_of_one_source_cannot_push_out_anothers(self) -> None:
+        endpoint = signed_endpoint()
+        self.refuse(endpoint, 3, source="192.0.2.1")
+
+        self.refuse(endpoint, PER_GROUP, source="198.51.100.1")
+        self.refuse(endpoint, PER_GROUP, source="198.51.100.1", secret="")
+        self.refuse(endpoint, 5, source="198.51.100.1", content_type="x/y", headers={"Content-Encoding": "gzip"})
+
+        sources = list(Rejection.objects.values_list("source", flat=True))
+        self.assertEqual((len(sources), sources.count("192.0.2.1")), (12, 3))
+
+    @override_settings(HUB_REJECTIONS_PER_ENDPOINT=12)
+    def test_of_one_endpoint_leave_anothers_alone(self) -> None:
+        one, other = signed_endpoint(), signed_endpoint()
+        self.refuse(one, 12)
+
+        self.refuse(other, 15)
+
+        self.assertEqual(one.rejections.count(), 12)
+        self.assertEqual(other.rejections.count(), 12)
+
+    def test_go_down_to_a_limit_that_has_been_lowered(self) -> None:
+        endpoint = signed_endpoint()
+        for number in range(8):
+            self.refuse(endpoint, 8, source=f"192.0.2.{number}")
+        self.assertEqual(Rejection.objects.count(), 64)
+
+        with self.settings(HUB_REJECTIONS_PER_ENDPOINT=8):
+            self.refuse(endpoint, 1, source="192.0.2.0")
+
+        self.assertEqual(Rejection.objects.count(), 8)
+        self.assertEqual(Rejection.objects.values("source").distinct().count(), 8)
+
+
+class Pruning(TestCase):
+    def setUp(self) -> None:
+        endpoint, now = make_endpoint(), timezone.now()
+        for days in (0, 6, 8, 400):
+            Rejection.objects.create(
+                endpoint=endpoint, reason="signature_mismatch", received_at=now - timedelta(days=days)
+            )
+
+    def prune(self, *options: str) -> str:
+        out = StringIO()
+        call_command("prune", *options, stdout=out)
+        return out.getvalue()
+
+    def test_removes_what_is_past_its_age(self) -> None:
+        self.assertEqual(self.prune(), "pruned 2 rejections\n")
+        self.assertEqual(Rejection.objects.count(), 2)
+        self.assertEqual(self.prune(), "pruned 0 rejections\n")
+
+    def test_only_counts_in_a_dry_run(self) -> None:
+        self.assertEqual(self.prune("--dry-run"), "would prune 2 rejections\n")
+        self.assertEqual(Rejection.objects.count(), 4)
+
+    @override_settings(HUB_REJECTION_DAYS=7 * 8)
+    def test_goes_by_the_setting(self) -> None:
+        self.assertEqual(self.prune(), "pruned 1 rejection\n")

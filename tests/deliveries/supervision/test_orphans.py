@@ -1,0 +1,67 @@
+"""Processes end with their parent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tests.running_hub import ROOT, wait_until
+
+# A parent that starts a child, which forks a grandchild; each prints its process id and waits.
+CHILD = """
+import os, sys, time
+from deliveries.supervision.orphans import end_forks_with_parent, end_with_parent
+end_forks_with_parent()
+end_with_parent(int(sys.argv[1]))
+if os.fork() == 0:
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+# Where the kernel does not help (anywhere but on Linux) a thread looks.
+WITHOUT_KERNEL = "from deliveries.supervision import orphans; orphans._LIBC = None"
+PARENT = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid())], start_new_session=True)
+time.sleep(60)
+"""
+
+
+def is_running(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+class TestProcesses:
+    @pytest.mark.parametrize("prelude", ["", WITHOUT_KERNEL], ids=["kernel", "thread"])
+    def test_end_within_two_seconds_of_their_parents_kill(self, prelude: str) -> None:
+        command = [sys.executable, "-W", "ignore", "-c", PARENT, prelude + CHILD]
+        parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert parent.stdout is not None
+        descendants = [int(parent.stdout.readline()) for _ in range(3)]
+
+        parent.kill()
+        parent.wait()
+        killed_at = time.monotonic()
+        wait_until(lambda: not any(map(is_running, descendants)), seconds=10, what="the end of all descendants")
+
+        assert time.monotonic() - killed_at < 2
+        parent.stdout.close()
+
+    def test_end_at_once_if_the_parent_they_know_is_gone_already(self) -> None:
+        gone = subprocess.Popen([sys.executable, "-c", ""])
+        gone.wait()
+
+        child = subprocess.run([sys.executable, "-c", CHILD, str(gone.pid)], cwd=ROOT, check=False, timeout=10)
+
+        assert child.returncode == -9

@@ -1,0 +1,133 @@
+"""What a log line looks like, from our own loggers and from other people's."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import structlog
+
+from hub.logging import logging_config
+
+
+@contextmanager
+def logs(log_format: str, *, level: str = "INFO") -> Iterator[io.StringIO]:
+    """Send one logger's records through the configured formatter into memory; the rest of logging stays as it is."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    options = dict(logging_config(log_format, level=level)["formatters"]["hub"])
+    handler.setFormatter(options.pop("()")(**options))
+    logger = logging.getLogger("hub.test")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
+    try:
+        yield stream
+    finally:
+        logger.removeHandler(handler)
+
+
+def last(stream: io.StringIO) -> dict[str, Any]:
+    line = stream.getvalue().splitlines()[-1]
+    parsed: dict[str, Any] = json.loads(line)
+    return parsed
+
+
+class TestAJsonLine:
+    def test_has_event_level_logger_time_and_fields(self) -> None:
+        with logs("json") as stream:
+            structlog.get_logger("hub.test").info("delivery.dead", delivery="d1", attempts=6)
+        line = last(stream)
+        assert {name: line[name] for name in ("event", "level", "logger", "delivery", "attempts")} == {
+            "event": "delivery.dead",
+            "level": "info",
+            "logger": "hub.test",
+            "delivery": "d1",
+            "attempts": 6,
+        }
+        assert line["timestamp"].endswith("Z")
+
+    def test_has_the_same_shape_from_the_standard_library(self) -> None:
+        with logs("json") as stream:
+            logging.getLogger("hub.test").warning("slow query: %s s", 3)
+        line = last(stream)
+        assert (line["event"], line["level"], line["logger"]) == ("slow query: 3 s", "warning", "hub.test")
+        assert set(line) == {"event", "level", "logger", "timestamp"}
+
+    def test_carries_the_bound_request_id(self) -> None:
+        with logs("json") as stream:
+            with structlog.contextvars.bound_contextvars(request_id="r1"):
+                structlog.get_logger("hub.test").info("a")
+                logging.getLogger("hub.test").info("b")
+            structlog.get_logger("hub.test").info("c")
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        assert [line.get("request_id") for line in lines] == ["r1", "r1", None]
+
+    def test_has_the_traceback_in_one_field_of_one_line(self) -> None:
+        with logs("json") as stream:
+            for logger in (structlog.get_logger("hub.test"), logging.getLogger("hub.test")):
+                try:
+                    raise ValueError("broken")
+                except ValueError:
+                    logger.exception("failed")
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        assert len(lines) == 2
+        for line in lines:
+            assert line["event"] == "failed"
+            assert line["exception"].startswith("Traceback ")
+            assert line["exception"].endswith("ValueError: broken")
+
+    def test_is_one_line_whatever_a_field_holds(self) -> None:
+        with logs("json") as stream:
+            structlog.get_logger("hub.test").info("a", text="b\nc", value=object(), raw=b"\xff")
+        assert stream.getvalue().count("\n") == 1
+        assert last(stream)["text"] == "b\nc"
+
+
+class TestAConsoleLine:
+    def test_has_event_and_fields(self) -> None:
+        with logs("console") as stream:
+            structlog.get_logger("hub.test").info("delivery.dead", attempts=6)
+        assert "delivery.dead" in stream.getvalue()
+        assert "attempts=6" in stream.getvalue()
+        assert "\x1b" not in stream.getvalue()
+
+    def test_cannot_be_forged_by_a_field(self) -> None:
+        with logs("console") as stream:
+            structlog.get_logger("hub.test").info("a", event_type="push\n2026-01-01 [error] forged \x1b[31m")
+        assert stream.getvalue().count("\n") == 1
+        assert "\x1b" not in stream.getvalue()
+
+    def test_shows_a_traceback_without_local_variables(self) -> None:
+        """structlog takes another formatter, which shows them, as soon as "rich" is installed."""
+        with logs("console") as stream:
+            try:
+                raise ValueError("broken")
+            except ValueError:
+                structlog.get_logger("hub.test").exception("failed")
+        assert "Traceback (most recent call last)" in stream.getvalue()
+        renderer = logging_config("console", level="INFO")["formatters"]["hub"]["processors"][-1]
+        assert renderer.exception_formatter is structlog.dev.plain_traceback
+
+
+class TestTheConfiguration:
+    def test_keeps_lower_levels_out(self) -> None:
+        with logs("json", level="WARNING") as stream:
+            structlog.get_logger("hub.test").info("a")
+            logging.getLogger("hub.test").info("a")
+        assert stream.getvalue() == ""
+
+    @pytest.mark.parametrize("name", ["httpx", "httpcore"])
+    def test_keeps_the_http_clients_from_logging_addresses(self, name: str) -> None:
+        """httpx logs every URL, whose path or query may be a key, at INFO."""
+        assert logging.getLogger(name).getEffectiveLevel() == logging.WARNING
+
+    def test_is_the_one_that_the_hub_runs_with(self) -> None:
+        """Django applies ``LOGGING`` at start-up."""
+        formatters = [handler.formatter for handler in logging.getLogger().handlers]
+        assert any(isinstance(formatter, structlog.stdlib.ProcessorFormatter) for formatter in formatters)

@@ -1,0 +1,60 @@
+"""A Chromium for tests, without a window and without any traffic of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--hide-scrollbars",
+)
+
+
+def chromium() -> tuple[str, str]:
+    """Return the paths of Chromium and of its driver; skip the test where they are missing, but never in CI."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if browser and driver:
+        return browser, driver
+    if os.environ.get("CI"):
+        pytest.fail("Chromium and chromedriver have to be installed in CI.")
+    pytest.skip("Chromium or chromedriver is not installed.")
+
+
+@contextmanager
+def open_browser(*, width: int = 1440, height: int = 1000, dark: bool = False) -> Iterator[Chrome]:
+    """Yield a browser whose console is recorded (`console`)."""
+    binary, driver = chromium()
+    options = ChromeOptions()
+    options.binary_location = binary
+    for flag in (*_FLAGS, f"--window-size={width},{height}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = Chrome(options=options, service=Service(driver))
+    try:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        if dark:
+            features = [{"name": "prefers-color-scheme", "value": "dark"}]
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        yield browser
+    finally:
+        browser.quit()
+
+
+def console(browser: Chrome) -> list[str]:
+    """Return what the console has said since it was last asked: errors of scripts and refusals by the page policy."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]

@@ -1,0 +1,213 @@
+"""`manage.py hub`, started, used, stopped and killed as on a real machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.running_hub import ROOT, RunningHub, running_hub, wait_until
+
+pytestmark = pytest.mark.journey
+
+DELIVERIES = """
+import json
+from deliveries.models import Delivery, Event
+statuses = list(Delivery.objects.values_list("status", flat=True))
+print(json.dumps({"events": Event.objects.count(), "statuses": statuses}))
+"""
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[RunningHub]:
+    with running_hub(tmp_path, HUB_LEASE_SECONDS="3", HUB_FROZEN_SECONDS="6") as hub:
+        yield hub
+
+
+def state(hub: RunningHub) -> dict[str, object]:
+    found: dict[str, object] = json.loads(hub.python(DELIVERIES))
+    return found
+
+
+def printed_curl_line(hub: RunningHub) -> str:
+    wait_until(lambda: "curl " in hub.output.read_text(), what="the curl line")
+    return next(line for line in hub.output.read_text().splitlines() if line.startswith("curl "))
+
+
+def paste(line: str) -> dict[str, object]:
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=20)
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+def descendants(hub: RunningHub) -> list[psutil.Process]:
+    return hub.processes()[1:]
+
+
+def named(hub: RunningHub, *words: str) -> list[psutil.Process]:
+    return [p for p in descendants(hub) if all(word in " ".join(p.cmdline()) for word in words)]
+
+
+def none_left(processes: list[psutil.Process]) -> bool:
+    return all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in processes)
+
+
+class TestTheHub:
+    def test_prints_a_login_and_a_curl_line_whose_event_is_handled_within_a_second(self, hub: RunningHub) -> None:
+        hub.start("--quickstart")
+        line = printed_curl_line(hub)
+
+        first, second = paste(line), paste(line)
+        pasted_at = time.monotonic()
+
+        assert first["status"] == second["status"] == "accepted"
+        assert first["event"] != second["event"]
+        token = hub.manage("create_token", "admin").stdout.split()[-1]
+        wait_until(
+            lambda: (
+                [
+                    item["status"]
+                    for item in httpx.get(
+                        f"{hub.url}/api/v1/deliveries/", headers={"Authorization": f"Token {token}"}
+                    ).json()["results"]
+                ]
+                == ["succeeded", "succeeded"]
+            ),
+            seconds=10,
+            what="success",
+        )
+        assert time.monotonic() - pasted_at < 10
+        text = hub.output.read_text()
+        assert f"{hub.url}/admin/" in text
+        assert re.search(r"First administrator: admin, password \S{12,} ", text)
+
+    def test_shows_the_password_only_once_and_keeps_everything_at_the_next_start(self, hub: RunningHub) -> None:
+        hub.start("--quickstart")
+        paste(printed_curl_line(hub))
+        wait_until(lambda: state(hub)["statuses"] == ["succeeded"], what="success")
+        assert hub.stop() == 0
+        hub.output.write_text("")
+
+        hub.start("--quickstart")
+
+        assert "password" not in hub.output.read_text()
+        assert state(hub) == {"events": 1, "statuses": ["succeeded"]}
+
+    def test_takes_the_administrator_from_the_environment_without_printing_the_password(self, hub: RunningHub) -> None:
+        hub.environment = {**hub.environment, "HUB_ADMIN_USERNAME": "olga", "HUB_ADMIN_PASSWORD": "given-pass-77"}
+        hub.start("--quickstart")
+
+        assert hub.python(
+            "from django.contrib.auth import authenticate\n"
+            "print(authenticate(username='olga', password='given-pass-77').is_superuser)"
+        ).endswith("True")
+        assert "given-pass-77" not in hub.output.read_text()
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_ends_cleanly_and_leaves_no_process(self, hub: RunningHub, number: signal.Signals) -> None:
+        hub.start()
+        children = descendants(hub)
+        assert len(children) >= 6
+        assert hub.process is not None
+
+        hub.process.send_signal(number)
+
+        assert hub.process.wait(20) == 0
+        assert none_left(children)
+        assert "Traceback" not in hub.output.read_text()
+
+
+class TestAKilledHub:
+    def test_leaves_no_process_and_comes_up_at_once(self, hub: RunningHub) -> None:
+        hub.start()
+        children = descendants(hub)
+        assert hub.process is not None
+
+        hub.process.kill()
+        hub.process.wait()
+        hub.start()
+
+        assert none_left(children)
+
+    def test_comes_up_after_its_whole_group_was_killed(self, hub: RunningHub) -> None:
+        hub.start()
+        assert hub.process is not None
+
+        os.killpg(hub.process.pid, signal.SIGKILL)
+        hub.process.wait()
+
+        hub.start()
+
+    def test_replaces_a_cluster_that_is_frozen_by_an_idle_workers_death(self, hub: RunningHub) -> None:
+        hub.start("--quickstart")
+        line = printed_curl_line(hub)
+        cluster = named(hub, "django", "worker")
+        main = next(p for p in cluster if p.ppid() == hub.process.pid)  # type: ignore[union-attr]
+        sentinel = main.children()[0]
+        for process in sentinel.children():
+            process.kill()
+
+        paste(line)
+
+        wait_until(lambda: state(hub)["statuses"] == ["succeeded"], seconds=40, what="the handling of the event")
+
+    def test_replaces_a_web_server_that_was_killed(self, hub: RunningHub) -> None:
+        hub.start("--quickstart")
+        line = printed_curl_line(hub)
+        for process in named(hub, "gunicorn"):
+            process.kill()
+
+        # The supervisor holds the listening socket: the connection waits instead of being refused.
+        assert paste(line)["status"] == "accepted"
+
+
+class TestAStart:
+    def test_names_a_port_that_another_program_has(self, hub: RunningHub) -> None:
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", hub.port))
+            other.listen()
+            hub.start(wait=False)
+            assert hub.process is not None
+            assert hub.process.wait(30) == 1
+
+        assert hub.output.read_text().strip().splitlines() == [
+            f"CommandError: port {hub.port} on 127.0.0.1 is taken by another program; stop it, or set HUB_PORT"
+        ]
+
+    def test_names_a_hub_that_is_running_here(self, hub: RunningHub) -> None:
+        hub.start()
+        assert hub.process is not None
+
+        second = hub.manage("hub", check=False)
+
+        assert second.returncode == 1
+        assert f"another hub is running here (process {hub.process.pid})" in second.stderr
+
+    def test_names_unapplied_migrations_instead_of_applying_them(self, hub: RunningHub) -> None:
+        hub.manage("migrate", "deliveries", "zero", "--verbosity", "0")
+
+        done = hub.manage("hub", check=False)
+
+        assert done.returncode == 1
+        assert re.fullmatch(r"CommandError: unapplied migrations: deliveries\.0001_initial.*\n", done.stderr)
+
+    def test_names_a_setting_that_is_missing(self, hub: RunningHub, tmp_path: Path) -> None:
+        environment = {**hub.environment, "HUB_PORT": "eighty"}
+
+        done = subprocess.run(
+            [sys.executable, "manage.py", "hub"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+
+        assert done.returncode == 1
+        assert done.stderr == "hub: HUB_PORT has to be a whole number from 1 to 65535\n"

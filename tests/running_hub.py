@@ -1,0 +1,153 @@
+"""The hub as a user starts it: real processes on a database and a port of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from cryptography.fernet import Fernet
+
+from tests.databases import fresh_database
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "it") -> Any:
+    """Return the first true value of ``condition``; fail when ``seconds`` are over."""
+    until = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > until:
+            raise AssertionError(f"{what} did not happen within {seconds} s")
+        time.sleep(0.05)
+
+
+class RunningHub:
+    """`manage.py` with an environment of its own; `start` runs `manage.py hub`."""
+
+    def __init__(self, database_url: str, folder: Path, **settings: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output = folder / "hub.log"
+        self.environment: Mapping[str, str] = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.journey_settings",
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": "journey-" + "k" * 50,
+            "HUB_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "HUB_PORT": str(self.port),
+            "HUB_BASE_URL": self.url,
+            "HUB_DATA_DIR": str(folder / "var"),
+            "HUB_SECRET_DEMO": "demo-" + "s" * 40,
+            "HUB_EGRESS_ALLOW": "127.0.0.0/8",
+            "HUB_STOP_SECONDS": "10",
+            "PYTHONUNBUFFERED": "1",
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a management command to its end."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def python(self, code: str) -> str:
+        """Run ``code`` with the hub's settings and return what it prints."""
+        setup = "import django; django.setup()\n"
+        done = subprocess.run(
+            [sys.executable, "-c", setup + code],
+            cwd=ROOT,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def start(self, *arguments: str, wait: bool = True) -> None:
+        """Start `manage.py hub` in a process group of its own."""
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "hub", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the web server answers and a worker works."""
+
+        def ready() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.output.read_text()[-4000:]
+            with suppress(httpx.HTTPError):
+                return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+            return False
+
+        wait_until(ready, seconds=40, what="the hub's readiness")
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the supervisor and all that descends from it."""
+        assert self.process is not None
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def stop(self) -> int:
+        """Ask it to end as Ctrl-C does; return the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+    def kill_everything(self) -> None:
+        """End whatever still runs."""
+        if self.process is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            for process in reversed(self.processes()):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self.process.wait(10)
+
+
+@contextmanager
+def running_hub(folder: Path, **settings: str) -> Iterator[RunningHub]:
+    """Yield a hub with a migrated database; it is not started yet."""
+    with fresh_database(folder) as database_url:
+        hub = RunningHub(database_url, folder, **settings)
+        hub.manage("migrate", "--verbosity", "0")
+        try:
+            yield hub
+        finally:
+            hub.kill_everything()
