@@ -9,7 +9,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types checks dockerfile format clean
+.PHONY: help run test lint types checks dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -35,6 +35,9 @@ checks: $(VENV)/.development  ## migrations are complete, the deployment setting
 
 dockerfile: $(VENV)/.development  ## the Dockerfile's linter
 	$(BIN)/hadolint Dockerfile
+
+screenshots: $(VENV)/.development  ## make the pictures in docs/images anew (needs Chromium)
+	$(BIN)/python -m tests.journeys.screenshots
 
 format: $(VENV)/.development  ## put the code into its standard form
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,11 @@
 """The app that keeps what happened: events, deliveries, attempts."""
 
+from pathlib import Path
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import pre_migrate
 
 
 class DeliveriesConfig(AppConfig):
@@ -8,3 +13,18 @@ class DeliveriesConfig(AppConfig):
 
     name = "deliveries"
     verbose_name = "History"
+
+    def ready(self) -> None:
+        """See to it that a new SQLite database is private from its first table on."""
+        pre_migrate.connect(_keep_private, sender=self)
+
+
+def _keep_private(using: str, **_: Any) -> None:
+    # SQLite makes its file readable by everyone on the machine, and its journals after it. What an operator has set
+    # on a database that is in use stays.
+    connection = connections[using]
+    if connection.vendor == "sqlite" and not connection.introspection.table_names():
+        path = Path(str(connection.settings_dict["NAME"]))
+        for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            if file.is_file():
+                file.chmod(0o600)

@@ -17,7 +17,7 @@ from django.conf import settings
 from deliveries.supervision.orphans import SUPERVISOR_PID, end_forks_with_parent, end_with_parent
 
 bind = f"{settings.HUB_BIND}:{settings.HUB_PORT}"
-worker_class = "gthread"
+worker_class = "hub.webworker.Worker"
 workers = settings.HUB_WEB_WORKERS
 threads = settings.HUB_WEB_THREADS
 # Loaded once before the fork: the workers share the pages. Nothing in it opens a connection.
@@ -38,7 +38,8 @@ limit_request_field_size = 16_380
 forwarded_allow_ips = ""
 
 accesslog = None
-loglevel = "warning"
+# Its warnings quote the request lines that it refuses, and what stands in their query strings.
+loglevel = "error"
 control_socket_disable = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
@@ -40,7 +41,8 @@ def logging_config(log_format: str, *, level: str) -> dict[str, Any]:
                 ],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "hub"}},
+        "filters": {"refused": {"()": RefusedRequests}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "hub", "filters": ["refused"]}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Its name for each start and stop of a task is noise: our tasks are drains.
@@ -52,6 +54,17 @@ def logging_config(log_format: str, *, level: str) -> dict[str, Any]:
             "httpcore": {"level": "WARNING"},
         },
     }
+
+
+class RefusedRequests(logging.Filter):
+    """What Django refuses as suspicious, such as a form of a thousand fields: strangers cause it, so it is one line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True, having taken the traceback and line breaks off such a record."""
+        if record.name.startswith("django.security."):
+            record.msg, record.args = record.getMessage().encode("unicode_escape").decode("ascii"), ()
+            record.exc_info = record.exc_text = None
+        return True
 
 
 def _renderers(log_format: str) -> list[Any]:

@@ -2,7 +2,11 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+
+from hub.requests import Handler  # noqa: E402 - Django has to be set up first
+
+application = Handler()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -19,9 +20,9 @@ def resolve(value: str) -> str:
     """Return ``value``, or what it refers to, without white space around it.
 
     ``env:NAME`` reads only variables that begin with ``HUB_SECRET_``; ``file:NAME`` only files directly under
-    ``HUB_SECRETS_DIR``, so that a reference cannot read the hub's own keys. A link in that folder may point to a file
-    further down in it (Kubernetes mounts secrets so), and not out of it. Raises `ReferenceMissing`, which names the
-    reference.
+    ``HUB_SECRETS_DIR``, and none that the hub reads a setting from: a reference cannot lead to the hub's own keys. A
+    link in that folder may point to a file further down in it (Kubernetes mounts secrets so), and not out of it.
+    Raises `ReferenceMissing`, which names the reference.
     """
     if not is_reference(value):
         return value
@@ -52,6 +53,18 @@ def _file(name: str) -> str:
         path = (folder / name).resolve(strict=True)
         if not path.is_relative_to(folder) or not path.is_file() or path.stat().st_size > _LONGEST:
             return ""
+        if _is_the_hubs_own(path):
+            return ""
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError, RuntimeError):  # RuntimeError: links in a circle
         return ""
+
+
+def _is_the_hubs_own(path: Path) -> bool:
+    """Return whether a setting of the hub names ``path`` (``SECRET_KEY_FILE``), in whatever spelling."""
+    for name, own in os.environ.items():
+        if name.endswith("_FILE") and not name.startswith(_ENVIRONMENT_PREFIX):
+            with suppress(OSError, ValueError):
+                if path.samefile(own):
+                    return True
+    return False

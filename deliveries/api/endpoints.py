@@ -74,7 +74,9 @@ class EndpointViewSet(ConfigurationViewSet[Endpoint]):
         hold.set_endpoint_state(row, EndpointState(row.state), by=caller(self.request), via="API")
 
     def set_held(self, row: Endpoint, *, held: bool) -> None:
-        """Pause or resume the endpoint."""
+        """Pause or resume the endpoint; raises `Conflict` for a disabled one: to switch it on takes another right."""
+        if row.state == EndpointState.DISABLED:
+            raise Conflict("The endpoint is disabled; set its state to switch it on.")
         (hold.pause_endpoint if held else hold.resume_endpoint)(row, by=caller(self.request), via="API")
 
     @action(detail=True, methods=["post"])

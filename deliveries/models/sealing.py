@@ -17,7 +17,11 @@ MASK = "••••••"
 
 # Names of headers and query parameters that hold credentials whatever the provider; the preset adds those of its
 # scheme. Also what was sent to the wrong endpoint, and so is no proof there, is somebody's secret.
-_CREDENTIAL = re.compile(r"authorization|cookie|token|secret|passw|api[-_]?key|credential", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"auth(?!or(?!i[sz]))|cookie|token|secret|passw|pwd|credential|signature|session|jwt|"
+    r"(?:\A|(?<!idempotency)[-_.]|api|access|private)key\Z|(?:\A|[-_.])sig\Z",
+    re.IGNORECASE,
+)
 
 
 class SealedRequest(models.Model):

@@ -57,7 +57,8 @@ def _columns(
             content_type=request.headers.get("Content-Type", ""),
             secret_headers=endpoint.scheme.proof_headers,
             secret_parameters=endpoint.scheme.proof_parameters,
-            encrypt_body=endpoint.encrypts_bodies,
+            # Whoever sent it, it may have been meant for somebody else: also a password in it is not the hub's to show.
+            encrypt_body=True,
         ),
         "endpoint_id": endpoint.row.pk,
         "reason": storable(refusal.reason, 60),

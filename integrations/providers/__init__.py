@@ -100,10 +100,17 @@ class Provider:
         return self.scheme if isinstance(self.scheme, Scheme) else self.scheme(settings)
 
     def check_settings(self, settings: Settings) -> None:
-        """Raise ValueError if a place in ``settings`` cannot be read; the schema has been checked before."""
+        """Raise ValueError if a place in ``settings`` cannot be used; the schema has been checked before."""
         for name in ("event_id", "event_type"):
             if name in settings:
                 check_place(settings[name])
+                kind, _, rest = settings[name].partition(":")
+                # Ids and types are stored and shown as they are, and proofs are not.
+                if kind == "header" and {part.lower() for part in rest.split("|")} & self._secret_headers(settings):
+                    raise ValueError(f"{settings[name]!r} is where the proof stands, which is shown to nobody")
+
+    def _secret_headers(self, settings: Settings) -> frozenset[str]:
+        return self.scheme_for(settings).proof_headers | {"authorization", "cookie"}
 
     def describe(self, request: InboundRequest, payload: Any, settings: Settings) -> Description:
         """Return the event's id and type, from the operator's places if ``settings`` names them."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import structlog
+from django.core.exceptions import TooManyFieldsSent
 
 from hub.logging import logging_config
 
@@ -126,6 +127,21 @@ class TestTheConfiguration:
     def test_keeps_the_http_clients_from_logging_addresses(self, name: str) -> None:
         """httpx logs every URL, whose path or query may be a key, at INFO."""
         assert logging.getLogger(name).getEffectiveLevel() == logging.WARNING
+
+    def test_has_one_line_without_a_traceback_for_a_request_that_django_refuses(self) -> None:
+        stream = io.StringIO()
+        (handler,) = [handler for handler in logging.getLogger().handlers if handler.name == "stderr"]
+        assert isinstance(handler, logging.StreamHandler)
+        before = handler.setStream(stream)
+        try:
+            raise TooManyFieldsSent("too many\nforged")
+        except TooManyFieldsSent as exc:
+            logging.getLogger("django.security.TooManyFieldsSent").error(str(exc), exc_info=exc)
+        finally:
+            handler.setStream(before)
+
+        assert stream.getvalue().count("\n") == 1
+        assert "too many\\nforged" in stream.getvalue()
 
     def test_is_the_one_that_the_hub_runs_with(self) -> None:
         """Django applies ``LOGGING`` at start-up."""

@@ -86,6 +86,19 @@ class TestAFileReference:
                 with pytest.raises(ReferenceMissing, match=f"^file:{name} leads nowhere$"):
                     resolve(f"file:{name}")
 
+    def test_does_not_read_the_hubs_own_settings_that_are_mounted_beside_it(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (folder / "secret_key").write_text("the hub's own key")
+        (folder / "another_name").symlink_to("secret_key")
+        monkeypatch.setenv("SECRET_KEY_FILE", f"{folder}/../{folder.name}/secret_key")
+        monkeypatch.setenv("MISSING_FILE", str(folder / "missing"))
+        with override_settings(HUB_SECRETS_DIR=str(folder)):
+            assert resolve("file:github") == "s3cret"
+            for name in ("secret_key", "another_name"):
+                with pytest.raises(ReferenceMissing):
+                    resolve(f"file:{name}")
+
     def test_leads_nowhere_without_a_folder(self, folder: Path) -> None:
         for setting in ("", str(folder / "missing")):
             with override_settings(HUB_SECRETS_DIR=setting), pytest.raises(ReferenceMissing):

@@ -185,6 +185,13 @@ class TestAMessage:
                 check()
             assert list(refusal.value.message_dict) == [field]
 
+    @pytest.mark.parametrize("place", ["header:X-Webhook-Token", "header:X-Id|x-webhook-token", "header:Authorization"])
+    def test_refuses_the_proof_as_an_events_id_or_type(self, place: str) -> None:
+        for name in ("event_id", "event_type"):
+            with pytest.raises(ValidationError, match="is where the proof stands"):
+                validation.validate_provider_settings("generic_token", {name: place})
+        validation.validate_provider_settings("generic_token", {"event_id": "header:X-Event-Id"})
+
     def test_is_left_to_the_other_field_if_handler_or_provider_are_unknown(self) -> None:
         validation.validate_handler_config("nothing.at_all", {"x": 1})
         validation.validate_provider_settings("nobody", {"x": 1})

@@ -43,8 +43,9 @@ def schema_table(schema: Mapping[str, Any]) -> str:
     rows = ["| name | default | meaning |", "|---|---|---|"]
     for name, entry in schema["properties"].items():
         default = f"`{json.dumps(entry['default'])}`" if "default" in entry else "none"
-        choices = f"One of {', '.join(f'`{choice}`' for choice in entry['enum'])}. " if "enum" in entry else ""
-        meaning = f"{choices}{entry.get('description', '')}".replace("|", "\\|")
+        meaning = entry.get("description", "").replace("|", "\\|")
+        if "enum" in entry:
+            meaning = f"{meaning.removesuffix('.')}. One of {', '.join(f'`{choice}`' for choice in entry['enum'])}."
         rows.append(f"| `{name}` | {'required' if name in required else default} | {meaning} |")
     return "\n".join(rows) + "\n"
 

@@ -243,6 +243,15 @@ class PauseTests(ApiTestCase):
         self.assertTrue(all(message.startswith("API: ") for message in self.logged()), self.logged())
         self.assertEqual(len(self.logged()), 2)
 
+    def test_does_not_switch_on_what_is_disabled(self) -> None:
+        endpoint = make_endpoint(slug="orders", state="disabled")
+        operator = client_of(make_user("olga", role="operator"))
+
+        for order in ("pause", "resume"):
+            self.assert_error(operator.post(f"{URL}orders/{order}/"), 409, "conflict")
+        endpoint.refresh_from_db()
+        self.assertEqual(endpoint.state, "disabled")
+
     def test_takes_no_values(self) -> None:
         make_endpoint(slug="orders")
 

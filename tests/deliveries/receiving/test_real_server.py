@@ -19,13 +19,16 @@ from tests.running_hub import ROOT, RunningHub, running_hub, wait_until
 pytestmark = pytest.mark.journey
 
 LIMIT = 100_000
+THREADS = 16
 MEGABYTE = b"x" * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """The web server alone, with its own settings, on a database that the test can ask."""
-    with running_hub(tmp_path_factory.mktemp("web"), HUB_BODY_SECONDS="2", HUB_WEB_WORKERS="1") as hub:
+    with running_hub(
+        tmp_path_factory.mktemp("web"), HUB_BODY_SECONDS="2", HUB_WEB_WORKERS="1", HUB_WEB_THREADS=str(THREADS)
+    ) as hub:
         hub.python(
             "from tests.deliveries.receiving.cases import signed_endpoint\n"
             f"signed_endpoint(slug='here', max_body_bytes={LIMIT})"
@@ -143,6 +146,58 @@ class TestAStranger:
 
             assert stranger.status() == 400
         assert time.monotonic() - began < 6
+
+    @pytest.mark.parametrize(
+        "beginning",
+        [
+            "POST /hooks/here HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
+            "POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: csrftoken=" + "c" * 32 + "\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000000\r\n\r\n",
+        ],
+        ids=["head", "login"],
+    )
+    def test_that_drips_its_head_or_any_body_keeps_no_thread(self, web: RunningHub, beginning: str) -> None:
+        strangers = [socket.create_connection(("127.0.0.1", web.port), timeout=20) for _ in range(THREADS)]
+        for stranger in strangers:
+            stranger.sendall(beginning.encode())
+        until = time.monotonic() + 12
+        while strangers and time.monotonic() < until:
+            for stranger in list(strangers):
+                try:
+                    stranger.sendall(b"x")
+                except OSError:
+                    stranger.close()
+                    strangers.remove(stranger)
+            time.sleep(0.2)
+
+        assert not strangers
+        still_works(web, 4)
+
+    def test_whose_request_line_is_refused_finds_nothing_of_it_in_the_log(self, web: RunningHub) -> None:
+        with Connection(web) as stranger:
+            stranger.socket.sendall(b"POST /hooks/here?token=planted-secret-\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+            assert stranger.status() == 400
+        assert "planted-secret" not in Path(web.output).read_text()
+
+    @pytest.mark.parametrize(
+        ("address", "content_type", "status"),
+        [
+            ("POST /hooks/here?a=%41", "application/json; charset=hex", 401),
+            ("POST /hooks/here?a=%41", "application/json; x*=hex''%41", 401),
+            ("POST /hooks/here?" + "a&" * 1500, "application/json; charset=utf-8", 401),
+            ("GET /health/live?a=%41", "text/plain; charset=hex", 200),
+            ("POST /nowhere?a=%41", "application/x-www-form-urlencoded; charset=utf-16", 404),
+        ],
+    )
+    def test_whose_charset_is_none_is_answered_all_the_same(
+        self, web: RunningHub, address: str, content_type: str, status: int
+    ) -> None:
+        with Connection(web) as stranger:
+            head = [f"{address} HTTP/1.1", "Host: 127.0.0.1", f"Content-Type: {content_type}", "Content-Length: 3"]
+            stranger.socket.sendall("\r\n".join([*head, f"Cookie: csrftoken={'c' * 32}", "", "a=1"]).encode())
+
+            assert stranger.status() == status
 
     def test_that_goes_away_leaves_nothing_behind(self, web: RunningHub) -> None:
         before = rows(web), rows(web, "Rejection")

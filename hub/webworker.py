@@ -1,0 +1,31 @@
+"""gunicorn's threaded worker, with an end to how long a sender may take over a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from gunicorn.workers.gthread import ThreadWorker
+
+from deliveries.receiving.deadlines import reading_deadlines
+
+_LONGEST_HEAD_SECONDS = 10
+#: On top of what the hub itself waits for a body, so that its answer comes first where it has one.
+_MARGIN_SECONDS = 5
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Cuts off who sends its head, or any body, a byte in a while: each such connection would hold a thread for ever.
+
+    gunicorn itself waits without end once the first byte has come, and Django as long for the body of a login.
+    """
+
+    def handle(self, conn: Any) -> Any:
+        """Read and answer one request; the head has to come first, and soon."""
+        with reading_deadlines.over(conn.sock, min(_LONGEST_HEAD_SECONDS, settings.HUB_BODY_SECONDS)) as conn.reading:
+            return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request whose head is there; the time for its body begins."""
+        conn.reading.extend(settings.HUB_BODY_SECONDS + _MARGIN_SECONDS)
+        return super().handle_request(req, conn)
