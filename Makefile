@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SDKS := .venv-sdks
 
 # A production-like environment for `manage.py check`; nothing is started with these keys.
 CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/check.sqlite3 \
@@ -9,7 +10,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types checks dockerfile screenshots format clean
+.PHONY: help run test sdks fuzz lint types checks dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -18,9 +19,14 @@ run: $(VENV)/.runtime .env $(VENV)/.static  ## start the hub: keys, database, fi
 	@umask 077 && $(BIN)/python manage.py migrate --verbosity 0
 	@exec $(BIN)/python manage.py hub --quickstart --end-with-parent
 
-test: $(VENV)/.development  ## the whole suite, on SQLite and on a PostgreSQL that it brings along
+test: $(VENV)/.development $(SDKS)/.stamp  ## the whole suite, on SQLite and on a PostgreSQL that it brings along
 	$(BIN)/python -m pytest -n 2 $(PYTEST)
 	$(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 2 $(PYTEST)
+
+sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to sign and to verify
+
+fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint, 2000 requests each (EXAMPLES=n for others)
+	HUB_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -n 2 tests/integrations/providers/test_fuzz.py
 
 lint: $(VENV)/.development  ## ruff: errors and format
 	$(BIN)/ruff check .
@@ -44,7 +50,7 @@ format: $(VENV)/.development  ## put the code into its standard form
 	$(BIN)/ruff format .
 
 clean:  ## remove what can be made again; the database and the keys stay
-	rm -rf $(VENV) staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SDKS) tests/sdks/js/node_modules staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "hub: Python 3.11 or newer is needed, this is %d.%d; try make PYTHON=python3.12" % sys.version_info[:2])'
@@ -57,6 +63,10 @@ $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 $(VENV)/.development: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
+
+$(SDKS)/.stamp: requirements-sdks.txt tests/sdks/install.py tests/sdks/js/package-lock.json | $(VENV)/bin/python
+	$(BIN)/python -m tests.sdks.install $(SDKS)
+	@touch $@
 
 .env: | $(VENV)/.runtime
 	@$(BIN)/python -m hub.firstrun

@@ -71,6 +71,7 @@ HUB_BODY_DEDUPE_SECONDS = env.env_int("HUB_BODY_DEDUPE_SECONDS", 24 * 3600)
 HUB_REJECTION_DAYS = env.env_int("HUB_REJECTION_DAYS", 7, minimum=1)
 HUB_REJECTIONS_PER_ENDPOINT = env.env_int("HUB_REJECTIONS_PER_ENDPOINT", 1000, minimum=1)
 HUB_REJECTION_BODY_BYTES = env.env_int("HUB_REJECTION_BODY_BYTES", 64 * 1024)
+HUB_REJECTION_BYTES_PER_ENDPOINT = env.env_int("HUB_REJECTION_BYTES_PER_ENDPOINT", 16 * 1024 * 1024)
 
 # -- django -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -5,12 +5,14 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from deliveries.api.urls import UnknownPath
+from deliveries.receiving.shared import SharedReceiveView
 from deliveries.receiving.view import ReceiveView
 from hub import health
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("hooks/<slug:slug>", ReceiveView.as_view(), name="receive"),
+    re_path(r"\Ahooks/?\Z", SharedReceiveView.as_view(), name="receive-shared"),
     # With a trailing slash, and whatever else is under /hooks: the answer is JSON, never a redirect or a page.
     re_path(r"\Ahooks(?:/(?P<slug>[\s\S]*?))?/?\Z", ReceiveView.as_view()),
     path("api/v1/", include("deliveries.api.urls")),

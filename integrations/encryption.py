@@ -37,6 +37,15 @@ def rotate(token: bytes) -> bytes:
     return encrypt(decrypt(token))
 
 
+def is_current(token: bytes) -> bool:
+    """Return whether ``token`` is under the first key already."""
+    try:
+        Fernet(settings.HUB_ENCRYPTION_KEYS[0].encode()).decrypt(token)
+    except InvalidToken:
+        return False
+    return True
+
+
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text that is encrypted in the database and plain in Python. Cannot be searched; "" is stored as ""."""
 

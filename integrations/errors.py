@@ -41,6 +41,13 @@ class MalformedPayload(RequestRejected):
     error = "malformed_payload"
 
 
+class KeysUnavailable(RequestRejected):
+    """503: the provider's public key cannot be had now; the same request may be proven later."""
+
+    status_code = 503
+    error = "unavailable"
+
+
 class RetryLater(HubError):
     """A handler asks for another try, no sooner than ``after``."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
+from integrations.multipart import MULTIPART, multipart_fields
 from integrations.verification.reasons import Reason, malformed
 
 #: Deeper nesting is refused: rendering, filtering and comparing recurse.
@@ -17,6 +18,9 @@ MAX_FORM_FIELDS = 10_000
 #: Longer whole numbers stay text; Python converts no more digits than 4300, and doubles end at 309.
 MAX_DIGITS = 300
 
+_FORM = "application/x-www-form-urlencoded"
+_BRACKETED_NAME = re.compile(r"[^\[\]]+(?:\[[^\[\]]*\])+")
+_BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -24,9 +28,9 @@ _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 def decode(content_type: str, body: bytes, *, json_field: str = "") -> Any:
     """Return the payload of ``body``: a JSON value, a form's fields as a dict (repeated ones as a list), or None.
 
-    ``content_type`` is the media type alone. With ``json_field``, a form that has this field is what the field's JSON
-    says. None means that the body is opaque (another type, or empty). Raises `MalformedPayload` if the body is not
-    what its type says.
+    ``content_type`` is the media type alone. With ``json_field``, a form (also a multipart one) that has this field is
+    what the field's JSON says. None means that the body is opaque (another type, or empty). Raises `MalformedPayload`
+    if the body is not what its type says.
 
     The value can be written as JSON and as UTF-8 anywhere: numbers that no double or int of ordinary size can hold
     (1e400, 5000 digits) stay text, and half of a surrogate pair becomes U+FFFD.
@@ -35,12 +39,34 @@ def decode(content_type: str, body: bytes, *, json_field: str = "") -> Any:
         return None
     if content_type in {"application/json", "text/json"} or content_type.endswith("+json"):
         return _json(body)
-    if content_type == "application/x-www-form-urlencoded":
-        form = _form(body)
+    if content_type in {_FORM, MULTIPART if json_field else _FORM}:
+        form = _form(body) if content_type == _FORM else multipart_fields(body)
         if json_field and isinstance(form.get(json_field), str):
             return _json(form[json_field].encode())
         return form
     return None
+
+
+def bracketed_form(content_type: str, body: bytes) -> Any:
+    """Return a form with its bracketed names as objects: ``data[merges][EMAIL]=x`` is ``{"data": {"merges": ...}}``.
+
+    A name that is a field and an object at once keeps what came first. Other content types are read as `decode` does.
+    """
+    if content_type != _FORM:
+        return decode(content_type, body)
+    found: dict[str, Any] = {}
+    for name, value in _form(body).items():
+        path = [name.partition("[")[0], *_BRACKETED.findall(name)] if _BRACKETED_NAME.fullmatch(name) else [name]
+        if len(path) > MAX_DEPTH:
+            raise malformed(Reason.JSON_TOO_DEEP, levels_allowed=MAX_DEPTH)
+        target = found
+        for parent in path[:-1]:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                break
+        else:
+            target.setdefault(path[-1], value)
+    return found
 
 
 def _json(body: bytes) -> Any:

@@ -55,6 +55,16 @@ def validate_provider_settings(provider: str, value: Any) -> None:
         raise ValidationError({"settings": str(exc)}) from exc
 
 
+def validate_shared_url(provider: str, settings: Any, *, shared_url: bool) -> None:
+    """Refuse the shared URL to an endpoint whose requests have no header that tells them from others.
+
+    The settings have been checked before.
+    """
+    preset = providers.get(provider)
+    if shared_url and preset is not None and not preset.recognised_headers(settings):
+        raise ValidationError({"shared_url": "Requests of this provider cannot be recognised by their headers."})
+
+
 def validate_handler(value: str) -> None:
     """Refuse a handler that no installed app registers."""
     if value not in handlers:

@@ -25,6 +25,7 @@ from deliveries.admin import orders
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
 from deliveries.admin.trying import CurlLine, curl_line, send_test
+from deliveries.admin.waiting import AwaitedSecretAdmin
 from deliveries.models import Event, RejectionCount
 from integrations.admin.forms import EndpointForm
 from integrations.admin.inlines import RouteInline, SecretInline
@@ -51,7 +52,7 @@ class ServiceFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(RetiringAdmin):
+class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
     """Endpoints by slug."""
 
     form = EndpointForm
@@ -80,7 +81,12 @@ class EndpointAdmin(RetiringAdmin):
             "Storing and answering",
             {
                 "classes": ("collapse",),
-                "fields": (("dedupe", "dedupe_seconds"), ("accepted_status", "priority"), "sensitive"),
+                "fields": (
+                    ("dedupe", "dedupe_seconds"),
+                    ("accepted_status", "priority"),
+                    ("batch", "sensitive"),
+                    "shared_url",
+                ),
             },
         ),
     )
@@ -146,7 +152,7 @@ class EndpointAdmin(RetiringAdmin):
         context["may_retire"] = row is not None and self.has_delete_permission(request, row)
         context["provider_help"] = {key: providers[key].secret_help for key in providers}
         if row is not None:
-            context.update(self._panel(request, row))
+            context.update(self._panel(request, row) | self.wait_panel(request, row))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _panel(self, request: HttpRequest, row: Endpoint) -> dict[str, Any]:
@@ -196,6 +202,7 @@ class EndpointAdmin(RetiringAdmin):
             path("<uuid:pk>/order/test/", view(self.test), name="integrations_endpoint_test"),
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_endpoint_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_endpoint_resume"),
+            *self.wait_urls(),
             *super().get_urls(),
         ]
 

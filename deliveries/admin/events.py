@@ -68,15 +68,16 @@ class EventAdmin(HistoryAdmin):
         ]
 
     def event_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Hand out the raw body."""
-        return self._download(request, Event.objects.filter(pk=pk).first(), f"event-{pk}")
+        """Hand out the raw body, for part of a batch the whole."""
+        row = Event.objects.filter(pk=pk).first()
+        return self._download(request, row.as_received if row else None, f"event-{pk}")
 
     def variant_body(self, request: HttpRequest, pk: UUID, variant: int) -> HttpResponse:
         """Hand out the raw body of another request under the same id."""
         row = EventVariant.objects.filter(event=pk, pk=variant).first()
         return self._download(request, row, f"event-{pk}-variant-{variant}")
 
-    def _download(self, request: HttpRequest, row: Event | EventVariant | None, name: str) -> HttpResponse:
+    def _download(self, request: HttpRequest, row: SealedRequest | None, name: str) -> HttpResponse:
         if not self.has_view_permission(request) or (row and not may_download(request, row)):
             raise PermissionDenied
         if row is None or row.raw_body is None:
@@ -85,9 +86,12 @@ class EventAdmin(HistoryAdmin):
 
     def page_context(self, request: HttpRequest, row: Event) -> dict[str, Any]:
         """Return the decoded body, what the flags mean, the other bodies and the deliveries."""
+        received = row.as_received
+        url = reverse("admin:deliveries_event_body", args=[row.pk])
         return {
             "body": display.body(row, _shown_payload(row)),
-            "body_url": reverse("admin:deliveries_event_body", args=[row.pk]) if may_download(request, row) else "",
+            "body_url": url if may_download(request, received) else "",
+            "batch": row.batch,
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
             "variants": [

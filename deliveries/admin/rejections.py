@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from deliveries import display
+from deliveries.admin import orders
 from deliveries.admin.events import attachment, may_download
 from deliveries.admin.filters import EndpointFilter, MomentFilter, ReasonFilter
 from deliveries.admin.history import HistoryAdmin, search
+from deliveries.forensics import diagnose
 from deliveries.models import Rejection
+from deliveries.reverify import EVENT, Outcome, obstacle, reverify_all
+
+#: Reasons why single rejections stay that a message names; of more, the first.
+_NAMED_REASONS = 3
 
 
 @admin.register(Rejection)
@@ -33,6 +42,7 @@ class RejectionAdmin(HistoryAdmin):
     ordering = ("-received_at",)
     search_fields = ("request_id",)
     search_help_text = "A request id or the rejection's own id, whole."
+    actions = ("reverify",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -41,11 +51,56 @@ class RejectionAdmin(HistoryAdmin):
         return search(queryset, search_term, uuids=("pk",), texts=("request_id",)), False
 
     def get_urls(self) -> list[Any]:
-        """Add the download of the raw body."""
+        """Add the download of the raw body, and the address that takes the order to reverify."""
+        view = self.admin_site.admin_view
         return [
-            path("<uuid:pk>/body/", self.admin_site.admin_view(self.rejection_body), name="deliveries_rejection_body"),
+            path("<uuid:pk>/body/", view(self.rejection_body), name="deliveries_rejection_body"),
+            path("<uuid:pk>/reverify/", view(self.reverify_one), name="deliveries_rejection_reverify"),
             *super().get_urls(),
         ]
+
+    # -- reverify -----------------------------------------------------------------------------------------------------
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may make events of rejections; what the action asks for."""
+        return request.user.has_perm(orders.PERMISSION)
+
+    @admin.action(description="Reverify", permissions=["replay"])
+    def reverify(self, request: HttpRequest, queryset: QuerySet[Rejection]) -> HttpResponse:
+        """Check the selected requests again."""
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)[: self.list_per_page]
+        hidden = [("action", "reverify"), *((ACTION_CHECKBOX_NAME, pk) for pk in selected)]
+        return self._reverify(request, queryset.filter(pk__in=selected), back=request.get_full_path(), hidden=hidden)
+
+    def reverify_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Check one request again."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        back = reverse("admin:deliveries_rejection_change", args=[pk])
+        return self._reverify(request, self.get_queryset(request).filter(pk=pk), back=back, hidden=[])
+
+    def _reverify(
+        self, request: HttpRequest, rows: QuerySet[Rejection], *, back: str, hidden: list[tuple[str, str]]
+    ) -> HttpResponse:
+        """Ask whether it is meant; when confirmed, carry it out, the oldest request first."""
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        chosen = list(rows.order_by("received_at", "pk"))
+        if request.POST.get("confirmed") == "yes":
+            _report(request, reverify_all(chosen, by=cast(User, request.user)))
+            return HttpResponseRedirect(back)
+        obstacles = [(row, obstacle(row)) for row in chosen]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Reverify",
+            "rows": obstacles,
+            "possible": sum(not reason for _, reason in obstacles),
+            "back": back,
+            "hidden": hidden,
+        }
+        return TemplateResponse(request, "admin/deliveries/rejection/confirm.html", context)
+
+    # -- one rejection ------------------------------------------------------------------------------------------------
 
     def rejection_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hand out what was kept of the body."""
@@ -57,12 +112,18 @@ class RejectionAdmin(HistoryAdmin):
         return attachment(row.body, f"rejection-{pk}.bin")
 
     def page_context(self, request: HttpRequest, row: Rejection) -> dict[str, Any]:
-        """Return the reason in words, the headers and the body."""
+        """Return the reason in words, what would match, the headers and the body."""
+        hindrance = obstacle(row)
         downloadable = row.raw_body is not None and may_download(request, row)
         return {
             "body": display.body(row),
             "body_url": reverse("admin:deliveries_rejection_body", args=[row.pk]) if downloadable else "",
             "headers": sorted(row.headers.items()),
+            "diagnosis": diagnose(row, viewer=request.user),
+            "details": [(name, value) for name, value in row.detail.items() if name != EVENT],
+            "became": row.detail.get(EVENT),
+            "obstacle": hindrance,
+            "may_reverify": not hindrance and self.has_replay_permission(request),
         }
 
     @admin.display(description="Reason")
@@ -89,3 +150,13 @@ class RejectionAdmin(HistoryAdmin):
     def received_shown(self, row: Rejection) -> SafeString:
         """Return when it came."""
         return display.moment(row.received_at)
+
+
+def _report(request: HttpRequest, outcome: Outcome) -> None:
+    if made := len(outcome.accepted):
+        messages.success(request, f"{made} {'request is an event' if made == 1 else 'requests are events'} now.")
+    if known := len(outcome.duplicates):
+        messages.info(request, f"{known} {'was' if known == 1 else 'were'} an event already: nothing runs twice.")
+    if stay := len(outcome.refused):
+        reasons = " ".join(list(dict.fromkeys(outcome.refused.values()))[:_NAMED_REASONS])
+        messages.warning(request, f"{stay} {'stays' if stay == 1 else 'stay'} refused. {reasons}")

@@ -17,6 +17,7 @@ from rest_framework.serializers import BaseSerializer
 
 from deliveries import hold
 from deliveries.api.audit import ADDITION, CHANGE, DELETION, caller, log
+from deliveries.api.awaited_secrets import AwaitedSecretActions
 from deliveries.api.configuration import ConfigurationViewSet
 from deliveries.api.errors import Conflict
 from deliveries.api.roles import MAY_OPERATE
@@ -47,7 +48,7 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
-class EndpointViewSet(ConfigurationViewSet[Endpoint]):
+class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
     """Endpoints, their secrets, a test event."""
 
     queryset = Endpoint.objects.live().prefetch_related("secrets")
@@ -60,6 +61,8 @@ class EndpointViewSet(ConfigurationViewSet[Endpoint]):
         **ConfigurationViewSet.action_permissions,
         "test": MAY_OPERATE,
         "secrets": MAY_ADD_SECRETS,
+        "await_secret": MAY_ADD_SECRETS,
+        "confirm_secret": MAY_ADD_SECRETS,
         "end_secret": "integrations.delete_secret",
     }
 

@@ -51,14 +51,15 @@ class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[
 
     @action(detail=True, content_negotiation_class=AnyAccept)
     def body(self, request: Request, pk: str) -> HttpResponse:
-        """Return the raw bytes, as a file that no browser will open."""
+        """Return the raw bytes as received, for part of a batch the whole; as a file that no browser will open."""
         event = self.get_object()
-        if event.raw_body is None:
+        received = event.as_received
+        if received.raw_body is None:
             raise NotFound("The body has not been kept.")
-        if event.shown_payload != event.payload and not request.user.has_perm(MAY_SEE_CREDENTIALS):
+        if received.shown_payload != received.payload and not request.user.has_perm(MAY_SEE_CREDENTIALS):
             raise PermissionDenied("This body holds credentials; only who may change endpoints may read it.")
         return HttpResponse(
-            event.body,
+            received.body,
             content_type="application/octet-stream",
             headers={
                 "Content-Disposition": f'attachment; filename="event-{event.pk}.bin"',

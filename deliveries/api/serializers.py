@@ -6,7 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from deliveries.forensics import diagnose
 from deliveries.models import Attempt, Delivery, Event, Rejection
+from deliveries.reverify import obstacle
 
 #: A list shows payloads of bodies up to this size; an event by itself shows any.
 LISTED_BODY_BYTES = 64 * 1024
@@ -131,6 +133,8 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "duplicates",
             "payload",
             "payload_omitted",
+            "batch",
+            "batch_index",
             "headers",
             "query_string",
             "deliveries",
@@ -158,7 +162,7 @@ class ListedEventSerializer(EventSerializer):
 
     def get_payload_omitted(self, event: Event) -> bool:
         """Return whether the payload is left out: `EventViewSet` has not loaded those bodies."""
-        return event.endpoint.sensitive or event.body_bytes > LISTED_BODY_BYTES
+        return event.endpoint.sensitive or event.needs_batch_to_mask or event.body_bytes > LISTED_BODY_BYTES
 
 
 class RejectionSerializer(serializers.ModelSerializer[Rejection]):
@@ -183,3 +187,28 @@ class RejectionSerializer(serializers.ModelSerializer[Rejection]):
             "body_bytes",
         ]
         read_only_fields = fields
+
+
+class RejectionDetailSerializer(RejectionSerializer):
+    """A refused request by itself, with what would have made it pass; the context names the ``viewer``."""
+
+    diagnosis = serializers.SerializerMethodField()
+    not_reverifiable_because = serializers.SerializerMethodField()
+
+    class Meta(RejectionSerializer.Meta):
+        fields = [*RejectionSerializer.Meta.fields, "diagnosis", "not_reverifiable_because"]
+        read_only_fields = fields
+
+    def get_diagnosis(self, rejection: Rejection) -> dict[str, Any]:
+        """Return what was found, and which secrets were tried, by their labels."""
+        found = diagnose(rejection, viewer=self.context["viewer"])
+        return {
+            "findings": [{"code": finding.code, "text": finding.text} for finding in found.findings],
+            "secrets_tried": found.tried,
+            "trials": found.trials,
+            "complete": found.is_complete,
+        }
+
+    def get_not_reverifiable_because(self, rejection: Rejection) -> str | None:
+        """Return why the request cannot be checked again, or None if it can."""
+        return obstacle(rejection) or None

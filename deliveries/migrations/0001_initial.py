@@ -106,6 +106,7 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField()),
                 ('request_id', models.CharField(blank=True, max_length=128)),
                 ('source', models.CharField(blank=True, max_length=45)),
+                ('kept_bytes', models.PositiveIntegerField(default=0, help_text='About how much the row takes.')),
                 ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rejections', to='integrations.endpoint')),
             ],
         ),
@@ -213,7 +214,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='rejection',
-            index=models.Index(fields=['endpoint', 'reason', 'source'], name='rejection_by_group'),
+            index=models.Index(fields=['endpoint', 'reason', 'source', 'received_at', 'kept_bytes'], name='rejection_by_group'),
         ),
         migrations.AddIndex(
             model_name='rejection',

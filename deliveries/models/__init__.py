@@ -2,13 +2,14 @@
 
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.delivery import Delivery
-from deliveries.models.event import Event, EventVariant, Verdict
+from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.rejection import Rejection, RejectionCount
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
 from deliveries.models.worker import Worker
 
 __all__ = [
     "Attempt",
+    "Batch",
     "Delivery",
     "DeliveryStatus",
     "Event",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from deliveries.models.sealing import SealedRequest, masked
-from integrations.contracts import InboundEvent
+from integrations.contracts import InboundEvent, case_insensitive
 from integrations.errors import MalformedPayload
 from integrations.identifiers import uuid7
 from integrations.models import Endpoint
 from integrations.payloads import decode
 from integrations.providers import providers
 from integrations.routing import search
+
+_JSON = "application/json"
 
 
 class Verdict(models.TextChoices):
@@ -28,8 +30,40 @@ class Verdict(models.TextChoices):
     REVERIFIED = "reverified", "Reverified"
 
 
+class Batch(SealedRequest):
+    """A request that told of several things at once, kept once as it came; its events hold their own part of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="batches")
+    provider = models.CharField(max_length=50)
+    item_count = models.PositiveIntegerField(help_text="How many things it told of, known ones included.")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "batches"
+        default_permissions = ()  # it is seen through its events
+
+    def __str__(self) -> str:
+        return f"{self.item_count} at once"
+
+    @property
+    def payload(self) -> Any:
+        """The decoded body, or None where it is not kept."""
+        return _decoded(self.provider, self.content_type, self.body)
+
+    @property
+    def shown_payload(self) -> Any:
+        """The payload with the provider's credentials in it masked."""
+        payload = self.payload
+        return _masked(self.provider, payload, payload)
+
+
 class Event(SealedRequest):
     """One thing that a provider told us, stored once: raw body, headers, verdict, dedupe key.
+
+    One that came with others in a `Batch`, at an endpoint that splits them, has its own part as its body, written as
+    JSON; ``body_sha256`` is then that of the part with its fields sorted, as their order says nothing. Whoever runs one
+    event of ten thousand does not read ten thousand for it.
 
     It never changes, but for ``duplicates`` and ``flags``, which say what else came under the same key, and for the
     key of a body whose time as a duplicate is over, which makes way.
@@ -48,6 +82,8 @@ class Event(SealedRequest):
     request_id = models.CharField(max_length=128, blank=True)
     source = models.CharField(max_length=45, blank=True)
     duplicates = models.PositiveIntegerField(default=0)
+    batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events")
+    batch_index = models.PositiveIntegerField(null=True, blank=True, help_text="Its place in the batch, from 0.")
 
     class Meta:
         constraints = [
@@ -67,22 +103,27 @@ class Event(SealedRequest):
     @property
     def payload(self) -> Any:
         """The decoded body, or None where it is opaque or not kept."""
-        preset = providers.get(self.provider)
-        media_type = self.content_type.split(";", 1)[0].strip().lower()
-        try:
-            return decode(media_type, self.body, json_field=preset.json_field if preset else "")
-        except MalformedPayload:
-            return None
+        if self.batch_id is not None:
+            return decode(_JSON, self.body)  # the hub wrote it, whatever the whole came as
+        return _decoded(self.provider, self.content_type, self.body)
 
     @property
     def shown_payload(self) -> Any:
-        """The payload with the provider's credentials in it masked: what views, lists and the API show."""
+        """The payload with the provider's credentials in it masked: what views, lists and the API show.
+
+        None too for part of a batch in which they would have to be looked up, and which is not kept.
+        """
         payload = self.payload
+        if not self.needs_batch_to_mask:
+            return _masked(self.provider, payload, payload)
+        whole = self.batch.payload if self.batch is not None else None
+        return None if whole is None else _masked(self.provider, payload, whole, payload)
+
+    @property
+    def needs_batch_to_mask(self) -> bool:
+        """Whether what is a credential in the event shows in its batch alone: presets name places in the whole."""
         preset = providers.get(self.provider)
-        if payload is None or preset is None or not preset.sensitive_fields:
-            return payload
-        found = [search(expression, payload) for expression in preset.sensitive_fields]
-        return masked(payload, set(_scalars(found)))
+        return self.batch_id is not None and preset is not None and bool(preset.sensitive_fields)
 
     def inbound(self) -> InboundEvent:
         """Return the event as handlers see it."""
@@ -95,11 +136,21 @@ class Event(SealedRequest):
             event_type=self.event_type,
             received_at=self.received_at,
             content_type=self.content_type,
-            headers=self.original_headers,
+            headers=self._headers_of_body,
             body=self.body,
             payload=self.payload,
             query_string=self.original_query_string,
         )
+
+    @property
+    def _headers_of_body(self) -> Mapping[str, str]:
+        headers = self.original_headers
+        return headers if self.batch_id is None else case_insensitive({**headers, "Content-Type": _JSON})
+
+    @property
+    def as_received(self) -> Event | Batch:
+        """The row that has the request byte for byte: the event itself, or the batch that it came in."""
+        return self if self.batch is None else self.batch
 
 
 class EventVariant(SealedRequest):
@@ -114,6 +165,24 @@ class EventVariant(SealedRequest):
 
     def __str__(self) -> str:
         return f"another body of {self.event_id}"
+
+
+def _decoded(provider: str, content_type: str, body: bytes) -> Any:
+    preset = providers.get(provider)
+    media_type = content_type.split(";", 1)[0].strip().lower()
+    try:
+        return preset.decode(media_type, body) if preset else decode(media_type, body)
+    except MalformedPayload:
+        return None
+
+
+def _masked(provider: str, payload: Any, *documents: Any) -> Any:
+    """Return ``payload`` with what the preset's sensitive places hold in any of ``documents`` masked."""
+    preset = providers.get(provider)
+    if payload is None or preset is None or not preset.sensitive_fields:
+        return payload
+    found = [search(place, document) for place in preset.sensitive_fields for document in documents]
+    return masked(payload, set(_scalars(found)))
 
 
 def _scalars(value: Any) -> Iterator[str | int | float]:

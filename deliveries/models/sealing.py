@@ -90,6 +90,13 @@ def sealed_columns(
         "headers": {storable(name): MASK if name in hidden else storable(value) for name, value in headers.items()},
         "query_string": storable(shown_query),
         "sealed": json.dumps(kept) if kept else "",
+        **body_columns(body, content_type=content_type, encrypt_body=encrypt_body),
+    }
+
+
+def body_columns(body: bytes | None, *, content_type: str, encrypt_body: bool) -> dict[str, Any]:
+    """Return those columns of a `SealedRequest` that keep its body."""
+    return {
         "raw_body": encrypt(body) if encrypt_body and body else body,
         "body_is_encrypted": bool(encrypt_body and body),
         "body_bytes": len(body or b""),

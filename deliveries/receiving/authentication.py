@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication
 
 from deliveries.models import Verdict
+from deliveries.receiving.endpoints import LiveEndpoint
+from integrations.contracts import InboundRequest
 from integrations.verification.reasons import Reason, unproven
 
 if TYPE_CHECKING:
@@ -26,21 +29,29 @@ class Proof:
     secret_id: UUID | None = None
 
 
+def prove(endpoint: LiveEndpoint, request: InboundRequest, *, now: datetime) -> Proof:
+    """Return the proof of ``request`` under the secrets that are live ``now``; raises `VerificationFailed`.
+
+    An endpoint without a live secret proves nothing. Timestamps are judged at the request's arrival.
+    """
+    scheme = endpoint.scheme
+    if not scheme.needs_key:
+        scheme.verify(request, [])
+        return Proof(Verdict.UNVERIFIED)
+    secrets = endpoint.secrets_at(now)
+    if not secrets:
+        raise unproven(Reason.NO_LIVE_SECRET)
+    fitting = scheme.verify(request, [secret.value for secret in secrets])
+    return Proof(Verdict.VERIFIED, secrets[fitting].id)
+
+
 class SignatureAuthentication(BaseAuthentication):
     """Lets the endpoint's scheme judge the request with every live secret; nobody is logged in by it."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Proof]:
         """Return the proof; raises `VerificationFailed`. An endpoint without a live secret proves nothing."""
         view = cast("ReceiveView", request.parser_context["view"])
-        scheme, inbound = view.endpoint.scheme, view.inbound
-        if not scheme.needs_key:
-            scheme.verify(inbound, [])
-            return AnonymousUser(), Proof(Verdict.UNVERIFIED)
-        secrets = view.endpoint.secrets_at(inbound.received_at)
-        if not secrets:
-            raise unproven(Reason.NO_LIVE_SECRET)
-        fitting = scheme.verify(inbound, [secret.value for secret in secrets])
-        return AnonymousUser(), Proof(Verdict.VERIFIED, secrets[fitting].id)
+        return AnonymousUser(), prove(view.endpoint, view.inbound, now=view.inbound.received_at)
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401: some clients send Basic credentials only when they are asked to."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, TypeVar
 from uuid import UUID
 
 import structlog
@@ -26,9 +26,12 @@ from integrations.contracts import InboundRequest
 from integrations.errors import ReferenceMissing, VerificationFailed
 from integrations.models import Endpoint, EndpointState, Route, Secret
 from integrations.providers import Handshake, Provider, providers
+from integrations.providers.handshakes import Computed
 from integrations.verification import Scheme
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 #: How old a loaded endpoint may be, counted from the start of its load; an operator's change shows after that.
 FRESH_SECONDS = 0.8
@@ -61,6 +64,11 @@ class LiveEndpoint:
         """The provider's handshake, if it has one."""
         return self.preset.handshake
 
+    def handshake_with(self, secrets: Sequence[LiveSecret]) -> Handshake | None:
+        """Return the handshake, with ``secrets`` at hand where its answer is computed with them."""
+        found = self.preset.handshake
+        return found.with_keys([secret.value for secret in secrets]) if isinstance(found, Computed) else found
+
     @property
     def is_paused(self) -> bool:
         """Whether deliveries are held."""
@@ -91,12 +99,12 @@ class _Unusable(Scheme):
         raise ValueError("The provider's preset cannot work with the endpoint's settings.")
 
 
-class EndpointCache:
-    """Endpoints by slug, also the slugs that have none; bounded in number, safe between threads."""
+class EndpointCache(Generic[T]):
+    """What is loaded by slug, also for the slugs that have nothing; bounded in number, safe between threads."""
 
     def __init__(
         self,
-        load: Callable[[str], LiveEndpoint | None],
+        load: Callable[[str], T],
         *,
         most: int = 2048,
         fresh_seconds: float = FRESH_SECONDS,
@@ -105,14 +113,14 @@ class EndpointCache:
         self._load = load
         self._fresh_seconds = fresh_seconds
         self._clock = clock
-        self._entries: LRUCache[str, tuple[float, LiveEndpoint | None]] = LRUCache(most)
+        self._entries: LRUCache[str, tuple[float, T]] = LRUCache(most)
         self._lock = threading.Lock()
         self._generation = 0
         # One load for all who wait for the same slug; slugs that share a lock wait for each other, no more.
         self._loading = [threading.Lock() for _ in range(64)]
 
-    def get(self, slug: str) -> LiveEndpoint | None:
-        """Return the endpoint at ``slug``, or None; the answer is at most ``fresh_seconds`` old."""
+    def get(self, slug: str) -> T:
+        """Return what is at ``slug``; the answer is at most ``fresh_seconds`` old."""
         entry = self._fresh(slug)
         if entry is None:
             with self._loading[hash(slug) % len(self._loading)]:
@@ -125,12 +133,12 @@ class EndpointCache:
             self._generation += 1
             self._entries.clear()
 
-    def _fresh(self, slug: str) -> tuple[float, LiveEndpoint | None] | None:
+    def _fresh(self, slug: str) -> tuple[float, T] | None:
         with self._lock:
             entry = self._entries.get(slug)
         return entry if entry is not None and self._clock() - entry[0] < self._fresh_seconds else None
 
-    def _loaded(self, slug: str) -> tuple[float, LiveEndpoint | None]:
+    def _loaded(self, slug: str) -> tuple[float, T]:
         # The clock is read first: what is changed while the rows are read must not count as fresh from its end.
         entry_time, generation = self._clock(), self._generation
         entry = (entry_time, self._load(slug))
@@ -167,7 +175,22 @@ def live(row: Endpoint) -> LiveEndpoint:
     )
 
 
+def _load_shared(_: str) -> list[tuple[str, frozenset[str]]]:
+    """Return the slugs of the endpoints at the shared URL, the oldest first, each with the headers that it knows."""
+    found = []
+    for row in Endpoint.objects.at_shared_url().only("slug", "provider", "settings"):
+        preset = providers.get(row.provider)
+        try:
+            headers = preset.recognised_headers(row.settings) if preset else frozenset()
+        except ValueError:
+            continue  # `live` says so of each
+        if headers:
+            found.append((row.slug, headers))
+    return found
+
+
 _cache = EndpointCache(load)
+_shared = EndpointCache(_load_shared, most=1)
 
 
 def at(slug: str) -> LiveEndpoint | None:
@@ -175,9 +198,20 @@ def at(slug: str) -> LiveEndpoint | None:
     return _cache.get(slug) if _SLUG.fullmatch(slug) else None
 
 
+def recognising(request: InboundRequest) -> list[str]:
+    """Return the slugs of the endpoints at the shared URL that know a header of ``request``, best match first.
+
+    The match counts the headers: of Gitea and GitHub, whose headers Gitea sends too, it is Gitea.
+    """
+    present = {name.lower() for name in request.headers}
+    matches = [(len(headers & present), slug) for slug, headers in _shared.get("") if headers & present]
+    return [slug for _, slug in sorted(matches, key=lambda match: -match[0])]
+
+
 def forget() -> None:
     """Load every endpoint anew at its next request, in this process."""
     _cache.forget()
+    _shared.forget()
 
 
 @receiver([post_save, post_delete], sender=Endpoint)

@@ -19,8 +19,9 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from deliveries.receiving import endpoints, ingest, last_use, rejections
+from deliveries.receiving import delivered_secrets, endpoints, ingest, last_use, rejections
 from deliveries.receiving.authentication import Proof, SignatureAuthentication
+from deliveries.receiving.drafts import Acceptance
 from deliveries.receiving.endpoints import LiveEndpoint
 from deliveries.receiving.parsing import RawBodyParser, refuse_announced
 from deliveries.receiving.permissions import SourceAllowed
@@ -38,13 +39,13 @@ from deliveries.receiving.refusals import (
 from deliveries.receiving.source import Address, client_address, inbound_request
 from deliveries.receiving.throttling import EndpointRate, Rate, SourceRate
 from integrations.contracts import InboundRequest
-from integrations.errors import RequestRejected
-from integrations.payloads import decode
+from integrations.errors import KeysUnavailable, RequestRejected, VerificationFailed
 from integrations.providers import Answer
 
 log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS = 5
+_KEYS_RETRY_SECONDS = 60  # as long as a failed fetch of a provider's keys is remembered
 _HANDSHAKE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Refusals that say nothing about an endpoint's traffic: nothing of theirs is counted or kept.
 _NOT_RECORDED = (MethodNotAllowed, UnknownEndpoint, UnknownProvider, Disconnected, Unavailable)
@@ -102,7 +103,7 @@ class ReceiveView(APIView):
         self.check_rate(request, source_rate)
         self.inbound = replace(self.inbound, body=self.read_body(request))
         self.check_media_type()
-        self.handshake_answer = self.shake_hands_unproven()
+        self.handshake_answer = delivered_secrets.take(self.endpoint, self.inbound) or self.shake_hands_unproven()
         if self.handshake_answer is None:
             self.perform_authentication(request)
             self.check_rate(request, endpoint_rate)
@@ -145,7 +146,7 @@ class ReceiveView(APIView):
 
     def shake_hands_unproven(self) -> Answer | None:
         """Return the answer to a handshake that by its nature carries no proof; None if this is no such thing."""
-        handshake = self.endpoint.handshake
+        handshake = self.endpoint.handshake_with(self.endpoint.secrets_at(self.received_at))
         if handshake is None or self.lacks_secret():
             return None
         answer = handshake.unsigned(self.inbound, self.endpoint.row.settings)
@@ -162,12 +163,14 @@ class ReceiveView(APIView):
         if self.handshake_answer is not None:
             return _as_response(self.handshake_answer)
         endpoint = self.endpoint
-        payload = decode(self.inbound.content_type, self.inbound.body, json_field=endpoint.preset.json_field)
-        if endpoint.handshake is not None:
-            answer = endpoint.handshake.signed(self.inbound, payload, endpoint.row.settings)
+        payload = endpoint.preset.decode(self.inbound.content_type, self.inbound.body)
+        proof = cast(Proof, request.auth)
+        # Answered with the secret that the provider itself has just used.
+        handshake = endpoint.handshake_with([secret for secret in endpoint.secrets if secret.id == proof.secret_id])
+        if handshake is not None:
+            answer = handshake.signed(self.inbound, payload, endpoint.row.settings)
             if answer is not None:
                 return _as_response(answer)
-        proof = cast(Proof, request.auth)
         accepted = ingest.accept(endpoint, self.inbound, payload, verdict=proof.verdict)
         last_use.note(proof.secret_id, at=self.received_at)
         log.info(
@@ -182,7 +185,7 @@ class ReceiveView(APIView):
     get = head = post
     options = cast(Any, post)
 
-    def as_accepted(self, accepted: ingest.Acceptance, payload: Any) -> HttpResponseBase:
+    def as_accepted(self, accepted: Acceptance, payload: Any) -> HttpResponseBase:
         """Return the answer to an event: the provider's own, else the hub's; a repeated one gets the same status."""
         answer = self.endpoint.preset.answer_to(payload, self.endpoint.row.settings)
         if answer is not None:
@@ -190,11 +193,11 @@ class ReceiveView(APIView):
         status = self.endpoint.row.accepted_status
         return Response(None if status in {204, 205} else accepted.as_json(), status=status)
 
-    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], HttpResponseBase | None]:
         """Return what turns a refusal into its answer; anything else is a fault of the hub and stays one."""
         return self.as_answer
 
-    def as_answer(self, exc: Exception, context: Mapping[str, Any]) -> Response | None:
+    def as_answer(self, exc: Exception, context: Mapping[str, Any]) -> HttpResponseBase | None:
         """Return the answer to ``exc``, having recorded it; None if it is not a refusal."""
         if isinstance(exc, OperationalError | InterfaceError):
             log.error("receiving.database_unavailable", error_type=type(exc).__name__)
@@ -202,6 +205,9 @@ class ReceiveView(APIView):
         if not isinstance(exc, RequestRejected):
             return None
         self.record(exc)
+        if isinstance(exc, VerificationFailed) and self.endpoint.preset.refused is not None:
+            refused = self.endpoint.preset.refused
+            return _as_response(replace(refused, headers={**self.headers_of(exc), **refused.headers}))
         return Response({"error": exc.error}, status=exc.status_code, headers=self.headers_of(exc))
 
     def record(self, refusal: RequestRejected) -> None:
@@ -209,13 +215,14 @@ class ReceiveView(APIView):
         if isinstance(refusal, _NOT_RECORDED):
             return
         size = refusal.body_bytes if isinstance(refusal, PayloadTooLarge) else len(self.body or b"")
-        log.info("request.refused", endpoint=self.endpoint.row.slug, reason=refusal.reason, status=refusal.status_code)
         rejections.record(self.endpoint, self.inbound, refusal, body=self.body, body_bytes=size)
 
     def headers_of(self, refusal: RequestRejected) -> dict[str, str]:
         """Return the headers that HTTP wants with a refusal."""
         if isinstance(refusal, RateLimited | Unavailable):
             return {"Retry-After": str(refusal.retry_after)}
+        if isinstance(refusal, KeysUnavailable):
+            return {"Retry-After": str(_KEYS_RETRY_SECONDS)}
         if isinstance(refusal, MethodNotAllowed):
             return {"Allow": "POST"}
         if refusal.status_code == 401:

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
 from integrations.handlers import handler_choices, handlers
 from integrations.models import Endpoint, Route, Secret
-from integrations.providers import provider_choices
+from integrations.providers import provider_choices, providers
 from integrations.retry import RetryPolicy
 from integrations.validation import default_retry, validate_provider, validate_provider_settings
 
@@ -43,6 +43,13 @@ class EndpointForm(_EndpointForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _ask_for(self, "provider", provider_choices())
+        preset = providers.get(self.instance.provider)
+        if "allowed_networks" in self.fields and preset is not None and preset.source_networks is not None:
+            hint = preset.source_networks
+            self.fields["allowed_networks"].help_text += (
+                f" {preset.name} said on {hint.checked_on} at {hint.url} that it sends from {', '.join(hint.networks)};"
+                " look there again before you enter them."
+            )
 
 
 class SecretForm(_SecretForm):

@@ -73,12 +73,13 @@ class SecretInline(HubTabularInline):
         """Return whether it counts."""
         if row._state.adding:
             return "new"
-        ended = row.expires_at is not None and row.expires_at <= timezone.now()
-        return format_html(
-            '<span class="hub-label hub-{}">{}</span>',
-            "neutral" if ended else "success",
-            "ended" if ended else "live",
-        )
+        now = timezone.now()
+        if row.expires_at is not None and row.expires_at <= now:
+            return _label("neutral", "ended")
+        live = row.endpoint.secrets.live(now).defer("value", "signing_key")
+        if row.safe_to_retire(live, now=now):
+            return format_html("{} {}", _label("success", "live"), _label("info", "safe to retire"))
+        return _label("success", "live")
 
     @admin.display(description="Expires")
     def expires(self, row: Secret) -> str:
@@ -100,6 +101,10 @@ def may_write_secrets(request: HttpRequest, endpoint: Endpoint | None) -> bool:
     """Return whether the user may add and end secrets of ``endpoint``."""
     needed = ("integrations.add_secret", "integrations.change_secret", "integrations.change_endpoint")
     return request.user.has_perms(needed) and (endpoint is None or endpoint.retired_at is None)
+
+
+def _label(kind: str, text: str) -> SafeString:
+    return format_html('<span class="hub-label hub-{}">{}</span>', kind, text)
 
 
 def _minute(moment: datetime | None) -> str:

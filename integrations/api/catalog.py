@@ -53,4 +53,13 @@ def _provider(key: str, preset: Provider) -> dict[str, Any]:
         "scheme": scheme.kind if scheme else None,
         "settings_schema": preset.settings_schema,
         "symmetric": scheme.symmetric if scheme else None,
+        "source_networks": _networks(preset),
     }
+
+
+def _networks(preset: Provider) -> dict[str, Any] | None:
+    """Return where the provider says that it sends from, with where and when it said so; None if it does not."""
+    found = preset.source_networks
+    if found is None:
+        return None
+    return {"networks": list(found.networks), "url": found.url, "checked_on": found.checked_on}

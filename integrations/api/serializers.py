@@ -24,22 +24,31 @@ _TEN_YEARS = 10 * 366 * 24 * 3600
 class LiveSecrets(serializers.ListSerializer[Any]):
     """The secrets of an endpoint that count, the newest first; ended ones are history."""
 
+    live: list[Secret]
+
     def to_representation(self, data: Any) -> list[Any]:
         """Return the JSON of the live ones."""
         now = timezone.now()
-        live = [secret for secret in data.all() if secret.expires_at is None or secret.expires_at > now]
-        return super().to_representation(sorted(live, key=lambda secret: secret.id, reverse=True))
+        self.live = [secret for secret in data.all() if secret.expires_at is None or secret.expires_at > now]
+        return super().to_representation(sorted(self.live, key=lambda secret: secret.id, reverse=True))
 
 
 class SecretSerializer(CheckedSerializer[Secret]):
     """A key of an endpoint. ``value`` goes in and never comes out."""
 
+    safe_to_retire = serializers.SerializerMethodField()
+
     class Meta:
         model = Secret
-        fields = ["id", "label", "value", "created_at", "expires_at", "last_used_at"]
+        fields = ["id", "label", "value", "created_at", "expires_at", "last_used_at", "safe_to_retire"]
         read_only_fields = ["id", "created_at", "last_used_at"]
         extra_kwargs = {"value": {"write_only": True, "max_length": 20_000}}
         list_serializer_class = LiveSecrets
+
+    def get_safe_to_retire(self, secret: Secret) -> bool:
+        """Return whether nothing is lost if it ends now; a secret by itself was made just now."""
+        siblings = self.parent.live if isinstance(self.parent, LiveSecrets) else [secret]
+        return secret.safe_to_retire(siblings, now=timezone.now())
 
     def validate_expires_at(self, value: datetime | None) -> datetime | None:
         """Refuse an end that has passed: the secret would never count."""
@@ -81,6 +90,8 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
             "content_types",
             "dedupe",
             "dedupe_seconds",
+            "batch",
+            "shared_url",
             "priority",
             "sensitive",
             "created_at",

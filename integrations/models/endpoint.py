@@ -17,6 +17,7 @@ from integrations.validation import (
     validate_networks,
     validate_provider,
     validate_provider_settings,
+    validate_shared_url,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ class EndpointState(models.TextChoices):
     DISABLED = "disabled", "Disabled (answers 404)"
 
 
+class Batching(models.TextChoices):
+    """What becomes of a request that tells of several things at once."""
+
+    WHOLE = "whole", "Whole (one event)"
+    SPLIT = "split", "Split (an event for each item)"
+
+
 class EndpointQuerySet(models.QuerySet["Endpoint"]):
     """Endpoints by what they are to a request."""
 
@@ -41,6 +49,10 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
     def receiving(self) -> EndpointQuerySet:
         """Return those that answer at their public URL."""
         return self.live().exclude(state=EndpointState.DISABLED).exclude(provider="internal")
+
+    def at_shared_url(self) -> EndpointQuerySet:
+        """Return those that answer at the shared URL too, the oldest first."""
+        return self.receiving().filter(shared_url=True).order_by("created_at", "pk")
 
 
 class Endpoint(models.Model):
@@ -88,6 +100,17 @@ class Endpoint(models.Model):
     dedupe_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="How long an identical body counts as a duplicate; empty means 24 hours."
     )
+    batch = models.CharField(
+        max_length=5,
+        choices=Batching,
+        default=Batching.WHOLE,
+        help_text="Where the provider sends several events in one request: one event of all, or one of each.",
+    )
+    shared_url = models.BooleanField(
+        "takes from the shared URL",
+        default=False,
+        help_text="Requests to /hooks, without a slug, are taken too if they are this provider's and the proof fits.",
+    )
     priority = models.PositiveSmallIntegerField(default=5, help_text="0 to 9, 9 first; routes add their own.")
     sensitive = models.BooleanField(default=False, help_text="Payloads are stored encrypted and masked in lists.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -110,6 +133,7 @@ class Endpoint(models.Model):
                 name="endpoint_accepted_status_2xx",
                 violation_error_message="The status of an accepted event has to be from 200 to 299.",
             ),
+            models.CheckConstraint(condition=Q(batch__in=Batching.values), name="endpoint_batch_known"),
             models.CheckConstraint(condition=Q(priority__lte=9), name="endpoint_priority_0_to_9"),
             models.CheckConstraint(
                 condition=(Q(rate_per_second=None) | Q(rate_per_second__gt=0))
@@ -123,8 +147,9 @@ class Endpoint(models.Model):
         return self.name or self.slug
 
     def clean(self) -> None:
-        """Check ``settings`` against the provider's own schema."""
+        """Check ``settings`` against the provider's own schema, and whether the shared URL can know its requests."""
         validate_provider_settings(self.provider, self.settings)
+        validate_shared_url(self.provider, self.settings, shared_url=self.shared_url)
 
     @property
     def preset(self) -> Provider:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -14,6 +15,9 @@ from integrations.identifiers import uuid7
 from integrations.models.endpoint import Endpoint
 from integrations.providers import providers
 from integrations.references import resolve
+
+#: The window of a provider that does not document for how long it sends again.
+DEFAULT_RETRY_HOURS = 7 * 24
 
 
 class SecretQuerySet(models.QuerySet["Secret"]):
@@ -60,3 +64,17 @@ class Secret(models.Model):
     def resolved(self) -> str:
         """Return the key itself, following a reference; raises `ReferenceMissing`."""
         return resolve(self.value)
+
+    def safe_to_retire(self, siblings: Iterable[Secret], *, now: datetime) -> bool:
+        """Return whether nothing is lost if this secret ends now; ``siblings`` are the endpoint's live secrets.
+
+        It was not used (or, never used, not entered) within the time in which the provider sends again, and the
+        provider has used another one since: that another is only entered shows nothing.
+        """
+        preset = providers.get(self.endpoint.provider)
+        hours = (preset.retry_hours if preset else None) or DEFAULT_RETRY_HOURS
+        last = self.last_used_at or self.created_at
+        return now - last > timedelta(hours=hours) and any(
+            sibling.pk != self.pk and sibling.last_used_at is not None and sibling.last_used_at > last
+            for sibling in siblings
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
+from integrations import payloads
 from integrations.contracts import InboundRequest, Sample
 from integrations.providers.samples import plain_sample, put
 from integrations.registry import Registry
@@ -16,6 +17,8 @@ from integrations.verification import Scheme
 from integrations.verification.texts import first_header
 
 Settings = Mapping[str, Any]
+
+_EVERYBODYS_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 def settings_schema(properties: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -31,6 +34,19 @@ class Answer:
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SourceNetworks:
+    """The addresses from which a provider says that it sends, as ``url`` had them on ``checked_on`` (ISO 8601).
+
+    Never applied by itself: providers change them, and a list that is too old keeps genuine events out. The operator
+    may copy them into an endpoint's allowed networks.
+    """
+
+    networks: Sequence[str]
+    url: str
+    checked_on: str
 
 
 class Handshake(Protocol):
@@ -66,6 +82,14 @@ class Description:
 
 
 @dataclass(frozen=True)
+class Delivered:
+    """A secret that a provider hands over itself, and the answer that it wants for it."""
+
+    secret: str = field(repr=False)
+    answer: Answer
+
+
+@dataclass(frozen=True)
 class Provider:
     """Who sends: a scheme plus where the id, the type and the handshake live.
 
@@ -83,15 +107,48 @@ class Provider:
     event_type: Sequence[str] = ()
     #: The form field that holds the payload as JSON.
     json_field: str = ""
+    #: Reads a body whose content type does not say enough: (media type, body) -> payload. None: `payloads.decode`.
+    decoder: Callable[[str, bytes], Any] | None = None
     handshake: Handshake | None = None
     #: The answer to an accepted event where the provider wants one of its own: see `answer_to`.
     accepted: Answer | AcceptedAnswer | None = None
+    #: What a request without a valid proof is answered where the provider looks at more than the status; its status
+    #: counts only for the answer to such a request. None: the hub's own.
+    refused: Answer | None = None
     #: JMESPaths of credentials in the payload: the body is stored encrypted, these are masked.
     sensitive_fields: Sequence[str] = ()
+    #: Reads the secret from an unsigned request in which the provider delivers it; None for any other request. It is
+    #: looked at only while an operator lets the endpoint wait for it. None: the operator pastes the secret.
+    delivered_secret: Callable[[InboundRequest], Delivered | None] | None = None
+    #: Whether the provider wants that secret entered in a form of its own: it is shown until it is confirmed.
+    enters_delivered_secret: bool = False
     #: Where at the provider the secret is found, for the operator.
     secret_help: str = ""
     #: Seconds within which the provider wants its answer; None: not documented.
     deadline_seconds: float | None = None
+    #: When and for how long the provider sends again what was not accepted, in a sentence; "": not documented.
+    retries: str = ""
+    #: For how many hours it does so at most: a secret that was used longer ago is safe to retire. None: not documented.
+    retry_hours: float | None = None
+    #: What its proof does not cover, in a sentence for the operator; "": everything is covered.
+    not_covered: str = ""
+    #: JMESPath of the list of events in a payload that is a batch; "": one request is one event. The endpoint decides
+    #: whether a batch is kept whole (``event_id`` and ``event_type`` describe it then) or split.
+    batch: str = ""
+    #: Where an item of a split batch has its id: places ``body:JMESPATH`` that are read in the item alone; of several
+    #: the first that is there counts. (): the ``body`` places of ``event_id``, read in the item. An item without an id
+    #: is known by what it says; the request's headers never tell its items apart.
+    item_event_id: Sequence[str] = ()
+    #: Where an item has its type, joined as ``event_type`` is and read in the item. (): as ``event_type``. Where
+    #: nothing is there, the type is the whole request's.
+    item_event_type: Sequence[str] = ()
+    #: JMESPath, in the whole payload, of what tells apart two batches whose items say the same (the time of the batch);
+    #: for items without an id. "": an item that says what another said is the same.
+    batch_stamp: str = ""
+    #: Headers of which any shows the shared URL that this provider sends. (): those that carry the proof.
+    recognised_by: Sequence[str] = ()
+    #: Where it sends from, if it says so and the list is short and stable; a hint, off by default.
+    source_networks: SourceNetworks | None = None
     #: A realistic event, not yet signed: (event type or "", id) -> Sample. None: a plain JSON sample.
     sample: Callable[[str, str], Sample] | None = None
 
@@ -112,6 +169,12 @@ class Provider:
     def _secret_headers(self, settings: Settings) -> frozenset[str]:
         return self.scheme_for(settings).proof_headers | {"authorization", "cookie"}
 
+    def decode(self, content_type: str, body: bytes) -> Any:
+        """Return the payload of ``body``, as `payloads.decode` does; ``content_type`` is the media type alone."""
+        if self.decoder is not None:
+            return self.decoder(content_type, body)
+        return payloads.decode(content_type, body, json_field=self.json_field)
+
     def describe(self, request: InboundRequest, payload: Any, settings: Settings) -> Description:
         """Return the event's id and type, from the operator's places if ``settings`` names them."""
         id_places = [settings["event_id"]] if settings.get("event_id") else self.event_id
@@ -122,6 +185,27 @@ class Provider:
             event_id=next((text for text in found if text), ""),
             event_type=".".join(text for text in types if text),
         )
+
+    def describe_item(self, request: InboundRequest, item: Any, whole: Description) -> Description:
+        """Return the id and type of one item of a split batch; ``whole`` is what the request says of itself."""
+        id_places = [place for place in self.item_event_id or self.event_id if place.startswith("body:")]
+        found = (read_place(place, request, item) for place in id_places)
+        types = (read_place(place, request, item) for place in self.item_event_type or self.event_type)
+        return Description(
+            event_id=next((text for text in found if text), ""),
+            event_type=".".join(text for text in types if text) or whole.event_type,
+        )
+
+    def recognised_headers(self, settings: Settings) -> frozenset[str]:
+        """Return the headers, lower-case, of which any shows at the shared URL that a request is this endpoint's.
+
+        Empty if none does: what proves nothing is never taken there, and ``Authorization`` alone is everybody's.
+        Raises ValueError for settings that cannot work.
+        """
+        scheme = self.scheme_for(settings)
+        if not scheme.needs_key:
+            return frozenset()
+        return frozenset(name.lower() for name in self.recognised_by) or scheme.proof_headers - _EVERYBODYS_HEADERS
 
     def signs_id(self, settings: Settings) -> bool:
         """Return whether the proof covers the event's id; if not, a known body under a new id may be a replay."""

@@ -43,6 +43,8 @@ providers.register("meta")(
         ),
         # A request holds several messages and has no id of its own: the body decides.
         event_type=("body:object", "body:entry[0].changes[0].field || (entry[0].messaging && 'messaging')"),
+        batch="entry",
+        item_event_type=("body:changes[0].field || (messaging && 'messaging')",),
         handshake=ChallengeInQuery(mode=("hub.mode", "subscribe"), challenge="hub.challenge", token="hub.verify_token"),
         secret_help="App dashboard, App settings, Basic: App secret. Not the verify token, and not an access token.",
         sample=_sample,

@@ -24,7 +24,7 @@ STANDARD = Hmac(
     timestamp=Timestamp(headers=("Webhook-Timestamp",)),
     id_headers=("Webhook-Id",),
 )
-_SVIX = replace(
+SVIX = replace(
     STANDARD,
     headers=("Svix-Signature", "Webhook-Signature"),
     timestamp=Timestamp(headers=("Svix-Timestamp", "Webhook-Timestamp")),
@@ -47,7 +47,9 @@ def _scheme(settings: Settings) -> Scheme:
     return _ASYMMETRIC if settings.get("asymmetric") else STANDARD
 
 
-def _sample(family: str) -> Callable[[str, str], Sample]:
+def sample_of(family: str) -> Callable[[str, str], Sample]:
+    """Return a maker of samples whose id is in the header ``<family>-Id``."""
+
     def sample(event_type: str, event_id: str) -> Sample:
         payload = {
             "type": event_type or "contact.created",
@@ -78,18 +80,22 @@ providers.register("standard_webhooks")(
         event_type=("body:type",),
         secret_help="The sender's signing secret (whsec_...), or the public key (whpk_...) if a key pair signs.",
         deadline_seconds=15,
-        sample=_sample("Webhook"),
+        retries="The specification's example: 10 tries over 75 hours, each signed anew under the same id.",
+        retry_hours=75,
+        sample=sample_of("Webhook"),
     )
 )
 providers.register("svix")(
     Provider(
         name="Svix",
         documentation_url="https://docs.svix.com/receiving/verifying-payloads/how",
-        scheme=_SVIX,
+        scheme=SVIX,
         event_id=("header:Svix-Id|Webhook-Id",),
         event_type=("body:type",),
         secret_help="The sender's webhook portal, your endpoint: Signing Secret (whsec_...).",
         deadline_seconds=15,
-        sample=_sample("Svix"),
+        retries="8 tries over about 28 hours, each signed anew under the same id.",
+        retry_hours=28,
+        sample=sample_of("Svix"),
     )
 )

@@ -7,7 +7,7 @@ Stripe never sends it, and it would make a captured request last.
 from __future__ import annotations
 
 from integrations.contracts import Sample
-from integrations.providers import Provider, providers
+from integrations.providers import Provider, SourceNetworks, providers
 from integrations.providers.samples import json_sample, unix_seconds
 from integrations.verification import Fields, Hmac, Timestamp
 
@@ -36,6 +36,17 @@ def _sample(event_type: str, event_id: str) -> Sample:
     )
 
 
+# Stripe announces changes a week before.
+_ADDRESSES = (
+    "3.18.12.63 3.69.109.8 3.120.168.93 3.130.192.231 13.235.14.237 13.235.122.149 18.211.135.69 35.154.171.200 "
+    "35.157.207.129 52.15.183.38 54.88.130.119 54.88.130.237 54.187.174.169 54.187.205.235 54.187.216.72"
+)
+_NETWORKS = SourceNetworks(
+    [f"{address}/32" for address in _ADDRESSES.split()],
+    url="https://stripe.com/files/ips/ips_webhooks.txt",
+    checked_on="2026-11-22",
+)
+
 providers.register("stripe")(
     Provider(
         name="Stripe",
@@ -50,6 +61,7 @@ providers.register("stripe")(
         event_id=("body:id",),
         event_type=("body:type",),
         secret_help="Workbench, Webhooks, your endpoint: Signing secret (whsec_...).",
+        source_networks=_NETWORKS,
         sample=_sample,
     )
 )

@@ -20,7 +20,9 @@ class Reason(StrEnum):
     SIGNATURE_MISMATCH = "signature_mismatch"
     TOO_MANY_SIGNATURES = "too_many_signatures"
     ALGORITHM_UNKNOWN = "algorithm_unknown"
+    SIGNED_OTHERWISE = "signed_otherwise"
     SIGNED_HEADER_MISSING = "signed_header_missing"
+    SIGNED_VALUE_MISSING = "signed_value_missing"
     BODY_NOT_SIGNED = "body_not_signed"
     BODY_HASH_MISMATCH = "body_hash_mismatch"
     TIMESTAMP_MISSING = "timestamp_missing"
@@ -30,13 +32,27 @@ class Reason(StrEnum):
     TOKEN_MISSING = "token_missing"
     TOKEN_UNDECODABLE = "token_undecodable"
     TOKEN_MISMATCH = "token_mismatch"
+    TOKEN_USED = "token_used"
+    CLAIM_MISSING = "claim_missing"
+    CLAIM_MISMATCH = "claim_mismatch"
+    URL_HASH_MISMATCH = "url_hash_mismatch"
+    TOPIC_MISMATCH = "topic_mismatch"
+    SETTING_MISSING = "setting_missing"
+    KEY_UNKNOWN = "key_unknown"
+    KEY_ADDRESS_REFUSED = "key_address_refused"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    CERTIFICATE_UNUSABLE = "certificate_unusable"
+    SUBSCRIPTION_NOT_CONFIRMED = "subscription_not_confirmed"
     VERIFY_TOKEN_NOT_SET = "verify_token_not_set"
     VERIFY_TOKEN_MISMATCH = "verify_token_mismatch"
+    PUBLIC_KEY_NOT_SET = "public_key_not_set"
     CHALLENGE_UNREADABLE = "challenge_unreadable"
     JSON_INVALID = "json_invalid"
     JSON_TOO_DEEP = "json_too_deep"
     FORM_INVALID = "form_invalid"
+    XML_INVALID = "xml_invalid"
     NOT_UTF8 = "not_utf8"
+    BATCH_TOO_LONG = "batch_too_long"
 
 
 EXPLANATIONS: dict[str, str] = {
@@ -47,7 +63,10 @@ EXPLANATIONS: dict[str, str] = {
     "or something on the way changed the request.",
     Reason.TOO_MANY_SIGNATURES: "The request carries more signatures than any provider sends.",
     Reason.ALGORITHM_UNKNOWN: "The request names a signature algorithm that the hub does not know.",
+    Reason.SIGNED_OTHERWISE: "A header that says how, or with which key, the request was signed does not say what "
+    "this endpoint expects.",
     Reason.SIGNED_HEADER_MISSING: "A header that the signature covers is not there.",
+    Reason.SIGNED_VALUE_MISSING: "A part of the body that the signature covers is not there.",
     Reason.BODY_NOT_SIGNED: "Nothing in the request ties its body to the signature.",
     Reason.BODY_HASH_MISMATCH: "The body is not the one whose hash was signed: it was changed on the way.",
     Reason.TIMESTAMP_MISSING: "The signed timestamp is not there.",
@@ -59,13 +78,32 @@ EXPLANATIONS: dict[str, str] = {
     Reason.TOKEN_MISSING: "The request carries no token where this endpoint expects it.",
     Reason.TOKEN_UNDECODABLE: "The credentials are not written as HTTP Basic authentication asks.",
     Reason.TOKEN_MISMATCH: "The token is none of the endpoint's live secrets.",
+    Reason.TOKEN_USED: "The one-time token in the request came before, with another body: a forged or changed event.",
+    Reason.CLAIM_MISSING: "The signed token does not say what this provider's tokens say.",
+    Reason.CLAIM_MISMATCH: "Correctly signed, but for somebody else: the token names another issuer, audience or "
+    "account than the endpoint's.",
+    Reason.URL_HASH_MISMATCH: "The token was signed for another URL: HUB_BASE_URL, or the endpoint's signed_url, is "
+    "not the address that the provider calls.",
+    Reason.TOPIC_MISMATCH: "Correctly signed, but of another topic than the endpoint's.",
+    Reason.SETTING_MISSING: "A setting of the endpoint that the proof needs is empty.",
+    Reason.KEY_UNKNOWN: "The request names a key or certificate that neither the endpoint's settings nor the provider "
+    "has.",
+    Reason.KEY_ADDRESS_REFUSED: "The request names an address for its certificate that is not the provider's.",
+    Reason.KEYS_UNAVAILABLE: "The provider's keys cannot be fetched now; they can also be pasted into the endpoint's "
+    "settings.",
+    Reason.CERTIFICATE_UNUSABLE: "The certificate is not one, has expired, or was not valid yet.",
+    Reason.SUBSCRIPTION_NOT_CONFIRMED: "The subscription is the endpoint's, but its confirmation did not succeed.",
     Reason.VERIFY_TOKEN_NOT_SET: "The provider asks whether this URL is yours; set verify_token in the endpoint's "
     "settings to the text that you entered there.",
     Reason.VERIFY_TOKEN_MISMATCH: "The verify token is not the one in the endpoint's settings.",
+    Reason.PUBLIC_KEY_NOT_SET: "The provider asks whether this URL is yours; set public_key in the endpoint's settings "
+    "to the public half of the key whose private half is the secret.",
     Reason.CHALLENGE_UNREADABLE: "The handshake's challenge is missing, too long, or not plain text.",
     Reason.JSON_INVALID: "The body is announced as JSON and is not.",
     Reason.JSON_TOO_DEEP: "The JSON is nested more deeply than any provider's events are.",
     Reason.FORM_INVALID: "The body is announced as a form and is not one, or has too many fields.",
+    Reason.XML_INVALID: "The XML is broken, or defines types of its own, or is nested too deeply.",
+    Reason.BATCH_TOO_LONG: "The batch has more items than the hub splits; the endpoint can keep batches whole.",
     Reason.NOT_UTF8: "The body is announced as text and is not UTF-8.",
 }
 

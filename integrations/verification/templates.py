@@ -10,11 +10,12 @@ from functools import cached_property
 from urllib.parse import parse_qsl
 
 from integrations.contracts import InboundRequest
+from integrations.verification.bodies import body_value, check_path
 from integrations.verification.reasons import Reason, unproven
 from integrations.verification.texts import wire_bytes
 
 FORM = "application/x-www-form-urlencoded"
-_PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)(?::([A-Za-z0-9-]+))?\}")
+_PLACEHOLDER = re.compile(r"\{([a-z0-9_]+)(?::([A-Za-z0-9_.-]+))?\}")
 _UP_TO_PATH = re.compile(r"\A[a-z]+://[^/?#]*")
 _MAX_FORM_FIELDS = 10_000
 
@@ -34,19 +35,23 @@ class Template:
     """A text with placeholders.
 
     They are ``{body}``, ``{body_sha256}`` (hexadecimal), ``{sorted_form}``, ``{timestamp}``, ``{id}``, ``{method}``,
-    ``{url}``, ``{path}`` and ``{header:NAME}``. Raises ValueError for any other, and for a text that says nothing of
-    the body: a signature over it would fit every body.
+    ``{url}``, ``{path}``, ``{header:NAME}`` and ``{value:PATH}`` (a single value of the body, such as
+    ``{value:signature.token}``). Raises ValueError for any other, and, unless ``partial``, for a text that says nothing
+    of the whole body: a signature over it fits other bodies too.
     """
 
     text: str
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if re.search(r"[{}]", _PLACEHOLDER.sub("", self.text)):
             raise ValueError(f"The template {self.text!r} has a brace that belongs to no placeholder.")
         for name, argument in self.names:
-            if name not in _FILLERS or (name == "header") != bool(argument):
+            if name not in _FILLERS or (name in {"header", "value"}) != bool(argument):
                 raise ValueError(f"The template {self.text!r} has a placeholder that is not known.")
-        if not {name for name, _ in self.names} & {"body", "body_sha256", "sorted_form"}:
+            if name == "value":
+                check_path(argument)
+        if not self.partial and not self.covers_body:
             raise ValueError("The template has to hold {body} or {body_sha256}: otherwise a signature fits every body.")
 
     @cached_property
@@ -58,6 +63,11 @@ class Template:
     def signed_headers(self) -> tuple[str, ...]:
         """The headers that ``{header:NAME}`` names."""
         return tuple(argument for name, argument in self.names if name == "header")
+
+    @property
+    def covers_body(self) -> bool:
+        """Whether the whole body is in the text."""
+        return any(self.covers(name) for name in ("body", "body_sha256", "sorted_form"))
 
     def covers(self, name: str) -> bool:
         """Return whether the placeholder ``name`` occurs."""
@@ -78,6 +88,13 @@ def _header(moment: Moment, name: str) -> bytes:
     if value is None:
         raise unproven(Reason.SIGNED_HEADER_MISSING, header=name)
     return wire_bytes(value)
+
+
+def _value(moment: Moment, path: str) -> bytes:
+    value = body_value(moment.request, path)
+    if not value:
+        raise unproven(Reason.SIGNED_VALUE_MISSING, place=path)
+    return value.encode("utf-8", "surrogatepass")
 
 
 def _sorted_form(moment: Moment, _: str) -> bytes:
@@ -110,4 +127,5 @@ _FILLERS: dict[str, Callable[[Moment, str], bytes]] = {
     "url": lambda moment, _: wire_bytes(moment.url),
     "path": lambda moment, _: wire_bytes(_UP_TO_PATH.sub("", moment.url).partition("?")[0]),
     "header": _header,
+    "value": _value,
 }

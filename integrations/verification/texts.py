@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from integrations.contracts import InboundRequest, case_insensitive
 
-Encoding = Literal["hex", "base64", "base64url"]
+Encoding = Literal["hex", "base64", "base64url", "base64url_unpadded"]
 
 
 def wire_bytes(text: str) -> bytes:
@@ -31,8 +31,9 @@ def header_text(value: str) -> str:
 def decode_digest(text: str, encoding: Encoding, size: int) -> bytes | None:
     """Return the ``size`` bytes that ``text`` spells, or None if it is not their one correct spelling.
 
-    Hexadecimal digits may be of either case, base64url may be padded or not; anything else that a lenient decoder
-    would pass over (white space, foreign characters, text after the padding, stray bits) is refused.
+    Hexadecimal digits may be of either case, base64url may be padded or not (``base64url_unpadded`` may not); anything
+    else that a lenient decoder would pass over (white space, foreign characters, text after the padding, stray bits) is
+    refused.
     """
     if len(text) > 3 * size or not text.isascii():
         return None
@@ -47,7 +48,7 @@ def decode_digest(text: str, encoding: Encoding, size: int) -> bytes | None:
     except binascii.Error:
         return None
     padded_text = encode_digest(digest, encoding)
-    spellings = {padded_text} if encoding == "base64" else {padded_text, padded_text.rstrip("=")}
+    spellings = {padded_text, padded_text.rstrip("=")} if encoding == "base64url" else {padded_text}
     return digest if len(digest) == size and text in spellings else None
 
 
@@ -55,7 +56,10 @@ def encode_digest(digest: bytes, encoding: Encoding) -> str:
     """Return ``digest`` as text; base64url is padded."""
     if encoding == "hex":
         return digest.hex()
-    return base64.b64encode(digest, altchars=b"-_" if encoding == "base64url" else None).decode("ascii")
+    if encoding == "base64":
+        return base64.b64encode(digest).decode("ascii")
+    padded = base64.urlsafe_b64encode(digest).decode("ascii")
+    return padded if encoding == "base64url" else padded.rstrip("=")
 
 
 def decode_key(text: str, encoding: Encoding) -> bytes:
@@ -64,7 +68,7 @@ def decode_key(text: str, encoding: Encoding) -> bytes:
         if encoding == "hex":
             return bytes.fromhex(text)
         return base64.b64decode(
-            text + "=" * (-len(text) % 4), altchars=b"-_" if encoding == "base64url" else None, validate=True
+            text + "=" * (-len(text) % 4), altchars=None if encoding == "base64" else b"-_", validate=True
         )
     except ValueError:
         raise ValueError(f"This is not {encoding}; was it pasted whole?") from None

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Literal
 
 from integrations.contracts import InboundRequest
+from integrations.verification.bodies import body_value, check_path
 from integrations.verification.reasons import Reason, unproven
 from integrations.verification.texts import first_header
 
@@ -26,25 +27,34 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Timestamp:
     """Where the signed moment stands and how far it may be from the request's arrival.
 
-    It is in the first of ``headers`` that is there, or else in ``field`` of the signature header's list.
-    ``tolerance_seconds`` None judges nothing. ``future`` False lets any time in the future pass, as some official
-    libraries do; otherwise it may be ahead by the tolerance, no more.
+    It is in the first of ``headers`` that is there, in ``field`` of the signature header's list, or at ``path`` in the
+    body. ``tolerance_seconds`` None judges nothing. ``future`` False lets any time in the future pass, as some official
+    libraries do; otherwise it may be ahead by ``future_seconds`` (None: the tolerance), no more.
     """
 
     headers: tuple[str, ...] = ()
     field: str = ""
+    path: str = ""
     unit: Unit = "s"
     tolerance_seconds: int | None = 300
     future: bool = True
+    future_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.path:
+            check_path(self.path)
 
     @property
     def place(self) -> str:
-        """The header or the list's field, for operators."""
-        return self.headers[0] if self.headers else self.field
+        """The header, the list's field or the place in the body, for operators."""
+        return self.headers[0] if self.headers else self.field or self.path
 
     def text(self, request: InboundRequest, fields: dict[str, str]) -> str:
         """Return the timestamp exactly as it was sent; raises `VerificationFailed` if it is not there."""
-        found = first_header(request, self.headers) if self.headers else fields.get(self.field, "")
+        if self.path:
+            found = body_value(request, self.path)
+        else:
+            found = first_header(request, self.headers) if self.headers else fields.get(self.field, "")
         if not found:
             raise unproven(Reason.TIMESTAMP_MISSING, place=self.place)
         return found
@@ -64,9 +74,10 @@ class Timestamp:
         if over > self.tolerance_seconds:
             late = ceil(over - self.tolerance_seconds)
             raise unproven(Reason.TIMESTAMP_STALE, stale_by_seconds=late, tolerance_seconds=self.tolerance_seconds)
-        if self.future and -over > self.tolerance_seconds:
-            early = ceil(-over - self.tolerance_seconds)
-            raise unproven(Reason.TIMESTAMP_IN_FUTURE, ahead_by_seconds=early, tolerance_seconds=self.tolerance_seconds)
+        ahead = self.tolerance_seconds if self.future_seconds is None else self.future_seconds
+        if self.future and -over > ahead:
+            early = ceil(-over - ahead)
+            raise unproven(Reason.TIMESTAMP_IN_FUTURE, ahead_by_seconds=early, tolerance_seconds=ahead)
 
     def write(self, moment: datetime) -> str:
         """Return ``moment`` as the provider writes it."""

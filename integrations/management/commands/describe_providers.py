@@ -68,12 +68,19 @@ def _facts(preset: Provider) -> Iterator[str]:
         yield f"**Event id:** {_places(preset.event_id)}"
     if preset.event_type:
         yield f"**Event type:** {_places(preset.event_type)}"
+    if preset.batch:
+        yield f"**Batches:** the list at `{preset.batch}` can be split{_item_places(preset)}"
     if preset.json_field:
         yield f"**Forms:** the payload is the JSON in the field `{preset.json_field}`, where there is one"
+    if not preset.recognised_headers({}):
+        yield "**Shared URL:** cannot be recognised there"
     if preset.handshake:
         yield f"**Handshake:** {_first_line(preset.handshake)}"
     if preset.accepted:
         yield "**Answer:** in the provider's own form"
+    if preset.source_networks:
+        hint = preset.source_networks
+        yield f"**Sends from:** {_places(hint.networks)} (<{hint.url}>, {hint.checked_on}; not applied by itself)"
     if preset.deadline_seconds:
         yield f"**Wants its answer within:** {preset.deadline_seconds:g} s"
     if preset.sensitive_fields:
@@ -94,14 +101,24 @@ def _other_modes(preset: Provider) -> Iterator[Settings]:
 def _proof(scheme: Scheme) -> str:
     """Return in words what proves a request's origin."""
     if isinstance(scheme, SignatureScheme):
-        method = f"HMAC-{scheme.algorithm.upper()}" if isinstance(scheme, Hmac) else scheme.kind.capitalize()
+        method = f"{scheme.kind.capitalize()} over"
+        if isinstance(scheme, Hmac):
+            plain = f"Plain {scheme.algorithm.upper()} of the secret and"
+            method = plain if scheme.secret_first else f"HMAC-{scheme.algorithm.upper()} over"
         names = " or ".join(f"`{name}`" for name in scheme.headers)
+        place = f"in the header {names}" if names else f"at `{scheme.signature_path}` of the body"
         age = f"; its time may be {scheme.timestamp.tolerance_seconds} s off" if scheme.timestamp else ""
-        return f"{method} over `{scheme.template}`, as {scheme.encoding} in the header {names}{age}"
+        return f"{method} `{scheme.template}`, as {scheme.encoding} {place}{age}"
     if isinstance(scheme, Token):
         place = f"the header `{scheme.header}`" if scheme.header else f"the query parameter `{scheme.parameter}`"
         return f"the secret itself in {place}" + (f", behind `{scheme.word}`" if scheme.word else "")
     return "user and password in the header `Authorization`" if isinstance(scheme, Basic) else scheme.kind
+
+
+def _item_places(preset: Provider) -> str:
+    """Return in words where the items of a batch have their id, if they have one."""
+    places = preset.item_event_id or [place for place in preset.event_id if place.startswith("body:")]
+    return f"; each item's id: {_places(places)}" if places else "; items have no id"
 
 
 def _places(places: Any) -> str:

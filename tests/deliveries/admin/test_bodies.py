@@ -9,14 +9,32 @@ from django.test import TestCase
 from django.utils import timezone
 
 from deliveries import display
-from deliveries.models import EventVariant, Rejection
+from deliveries.models import Event, EventVariant, Rejection
 from deliveries.models.sealing import sealed_columns
 from tests.deliveries.admin.people import logged_in
+from tests.deliveries.receiving.batching import WithBatches, items, splitting
+from tests.deliveries.receiving.cases import Sender
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 
 def page_of(event: Any, role: str = "viewer") -> Any:
     return logged_in(role).get(f"/admin/deliveries/event/{event.pk}/change/")
+
+
+class BatchedEventTests(WithBatches, Sender, TestCase):
+    def test_shows_its_item_and_gives_the_whole_request(self) -> None:
+        body = json.dumps(items(1, 2), indent=3).encode()
+        self.send(splitting(), body)
+        event = Event.objects.get(batch_index=1)
+
+        page = page_of(event, "administrator")
+        download = logged_in("administrator").get(f"/admin/deliveries/event/{event.pk}/body/")
+
+        self.assertContains(page, "Item 2 of 2 in one request")
+        self.assertContains(page, "evt-2")
+        self.assertNotContains(page, "evt-1")
+        self.assertEqual(download.content, body)
+        self.assertEqual(logged_in("operator").get(f"/admin/deliveries/event/{event.pk}/body/").status_code, 403)
 
 
 class BodyTests(TestCase):

@@ -26,6 +26,7 @@ def fields_of(endpoint: Endpoint | None = None, **changes: Any) -> dict[str, Any
         "slug": "shop", "name": "", "provider": "generic_hmac", "state": "active", "settings": "",
         "allowed_networks": "", "content_types": "", "rate_per_second": "", "source_rate_per_second": "",
         "max_body_bytes": "1000", "dedupe": "id", "dedupe_seconds": "", "accepted_status": "200", "priority": "5",
+        "batch": "whole",
     }  # fmt: skip
     if endpoint:
         fields |= {"slug": endpoint.slug, "provider": endpoint.provider, "state": endpoint.state}

@@ -14,7 +14,10 @@ class CatalogTests(ApiTestCase):
         found = {item["key"]: item for item in self.client.get(f"{API}/providers/").json()["results"]}
 
         self.assertEqual(list(found), list(providers))
-        self.assertEqual(set(found["github"]), {"key", "name", "scheme", "settings_schema", "symmetric"})
+        fields = {"key", "name", "scheme", "settings_schema", "symmetric", "source_networks"}
+        self.assertEqual(set(found["github"]), fields)
+        self.assertIsNone(found["github"]["source_networks"])
+        self.assertIn("149.154.160.0/20", found["telegram"]["source_networks"]["networks"])
         self.assertEqual(found["github"]["symmetric"], True)
         self.assertEqual(found["discord"]["symmetric"], False)
         self.assertEqual(found["generic_none"]["scheme"], "none")

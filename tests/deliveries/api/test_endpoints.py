@@ -32,10 +32,12 @@ class EndpointListTests(ApiTestCase):
             {
                 "id", "slug", "name", "provider", "settings", "state", "secrets", "url", "allowed_networks",
                 "rate_per_second", "source_rate_per_second", "max_body_bytes", "accepted_status", "content_types",
-                "dedupe", "dedupe_seconds", "priority", "sensitive", "created_at", "updated_at",
+                "dedupe", "dedupe_seconds", "batch", "shared_url", "priority", "sensitive", "created_at", "updated_at",
             },
         )  # fmt: skip
-        self.assertEqual(set(item["secrets"][0]), {"id", "label", "created_at", "expires_at", "last_used_at"})
+        self.assertEqual(
+            set(item["secrets"][0]), {"id", "label", "created_at", "expires_at", "last_used_at", "safe_to_retire"}
+        )
         self.assertTrue(item["created_at"].endswith("Z"))
 
     def test_leaves_out_retired_endpoints(self) -> None:
@@ -83,6 +85,27 @@ class EndpointCreationTests(ApiTestCase):
         self.assertEqual({s.value for s in endpoint.secrets.all()}, {"first-secret-value", "second-secret-value"})
         self.assertEqual([s["label"] for s in response.json()["secrets"]], ["", "2026-11"])
         self.assertEqual(self.logged(), ["API: made."])
+
+    def test_keeps_batches_whole_and_the_shared_url_closed_unless_told(self) -> None:
+        body = {"slug": "orders", "provider": "github"}
+
+        plain = self.client.post(URL, body).json()
+        told = self.client.post(URL, {**body, "slug": "mail", "batch": "split", "shared_url": True}).json()
+
+        self.assertEqual((plain["batch"], plain["shared_url"]), ("whole", False))
+        self.assertEqual((told["batch"], told["shared_url"]), ("split", True))
+        self.assert_error(
+            self.client.post(URL, {**body, "slug": "a", "batch": "both"}), 400, "validation_error", "batch"
+        )
+
+    def test_refuses_the_shared_url_where_no_header_shows_the_provider(self) -> None:
+        body = {"slug": "orders", "provider": "generic_none", "shared_url": True}
+
+        self.assert_error(self.client.post(URL, body), 400, "validation_error", "shared_url")
+        make_endpoint(slug="mail", provider="github", shared_url=True)
+        self.assert_error(
+            self.client.patch(f"{URL}mail/", {"provider": "generic_none"}), 400, "validation_error", "shared_url"
+        )
 
     def test_never_answers_with_a_secret(self) -> None:
         body = {"slug": "orders", "provider": "generic_hmac", "secrets": [{"value": "first-secret-value"}]}
@@ -272,7 +295,9 @@ class SecretTests(ApiTestCase):
         response = self.client.post(self.url, {"value": "the-next-secret", "label": "new", "expires_at": ends})
 
         self.assertEqual(response.status_code, 201, response.content)
-        self.assertEqual(set(response.json()), {"id", "label", "created_at", "expires_at", "last_used_at"})
+        self.assertEqual(
+            set(response.json()), {"id", "label", "created_at", "expires_at", "last_used_at", "safe_to_retire"}
+        )
         self.assertEqual(self.endpoint.secrets.live(timezone.now()).count(), 2)
         self.assertNotIn("the-next-secret", str(self.logged()))
 

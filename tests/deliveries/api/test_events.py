@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from deliveries.models import Batch, Event
 from deliveries.models.sealing import MASK, sealed_columns
 from tests.deliveries.api.cases import API, ApiTestCase, client_of, make_user
+from tests.deliveries.receiving.batching import WithBatches, items, splitting
+from tests.deliveries.receiving.cases import Sender
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 URL = f"{API}/events/"
@@ -36,7 +40,7 @@ class EventTests(ApiTestCase):
             {
                 "id", "endpoint", "provider", "verdict", "flags", "event_id", "event_type", "received_at",
                 "request_id", "source", "content_type", "body_bytes", "duplicates", "payload", "payload_omitted",
-                "headers", "query_string", "deliveries",
+                "batch", "batch_index", "headers", "query_string", "deliveries",
             },
         )  # fmt: skip
         self.assertEqual((item["id"], item["endpoint"], item["provider"]), (str(event.pk), "orders", "github"))
@@ -207,6 +211,49 @@ class EventBodyTests(ApiTestCase):
         viewer = client_of(make_user("vera", role="viewer"))
 
         self.assertEqual(viewer.get(f"{URL}{event.pk}/body/").status_code, 200)
+
+
+class BatchedEventTests(WithBatches, Sender, ApiTestCase):
+    def stored(self, *parts: dict[str, object]) -> tuple[bytes, list[Event]]:
+        body = json.dumps({"events": parts}).encode()
+        response = self.send(splitting(), body)
+        self.assertEqual(response.status_code, 200, response.content)
+        return body, list(Event.objects.order_by("batch_index"))
+
+    def test_show_the_item_and_where_it_came_from(self) -> None:
+        _, events = self.stored(*items(1, 2))
+
+        shown = [self.client.get(f"{URL}{event.pk}/").json() for event in events]
+
+        self.assertEqual([item["payload"] for item in shown], items(1, 2))
+        self.assertEqual([item["batch_index"] for item in shown], [0, 1])
+        self.assertEqual({item["batch"] for item in shown}, {str(Batch.objects.get().pk)})
+
+    def test_have_the_whole_request_as_their_body(self) -> None:
+        body, events = self.stored(*items(1, 2))
+
+        for event in events:
+            self.assertEqual(self.client.get(f"{URL}{event.pk}/body/").content, body)
+
+    def test_keep_the_credentials_of_the_whole_from_who_may_not_set_them(self) -> None:
+        body, (plain, secret) = self.stored({"id": "1"}, {"id": "2", "secret": "s3cr3t"})
+        operator = client_of(make_user("olga", role="operator"))
+
+        for event in (plain, secret):
+            self.assertNotIn(b"s3cr3t", operator.get(f"{URL}{event.pk}/").content)
+            self.assert_error(operator.get(f"{URL}{event.pk}/body/"), 403, "permission_denied")
+        self.assertNotIn(b"s3cr3t", operator.get(URL).content)
+        self.assertEqual(self.client.get(f"{URL}{plain.pk}/body/").content, body)
+
+    def test_are_listed_in_the_same_number_of_queries_for_any_number(self) -> None:
+        self.stored(*items(1))
+        with CaptureQueriesContext(connection) as few:
+            self.client.get(URL)
+        self.stored(*items(2, 3, 4, 5))
+        with CaptureQueriesContext(connection) as many:
+            self.client.get(URL)
+
+        self.assertEqual(len(few), len(many))
 
 
 class EventHistoryTests(ApiTestCase):

@@ -13,6 +13,7 @@ from django.test import Client, TransactionTestCase
 
 from deliveries.models import Delivery, Event, EventVariant, Rejection, RejectionCount
 from deliveries.receiving.rejections import PER_GROUP
+from deliveries.receiving.tally import tally
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 from tests.factories import make_route
 
@@ -101,4 +102,5 @@ class SendersAtTheSameMoment(TransactionTestCase):
 
         self.assertEqual(answers, [401] * 8)
         self.assertEqual(Rejection.objects.count(), PER_GROUP)
+        tally.flush()
         self.assertEqual(sum(RejectionCount.objects.values_list("count", flat=True)), PER_GROUP - 2 + 8)

@@ -2,15 +2,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from io import StringIO
+from unittest.mock import patch
 
 from django.core.management import call_command
+from django.db import OperationalError
 from django.db.models import Sum
-from django.test import TestCase, override_settings
+from django.test import SimpleTestCase, TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 
 from deliveries.models import Rejection, RejectionCount
 from deliveries.models.sealing import MASK
+from deliveries.receiving import rejections
+from deliveries.receiving import tally as tally_module
 from deliveries.receiving.rejections import PER_GROUP
+from deliveries.receiving.sampling import Sampler
+from deliveries.receiving.tally import Tally, tally
 from integrations.models import Endpoint
 from tests.deliveries.receiving.cases import Sender, signature, signed_endpoint
 from tests.factories import make_endpoint
@@ -86,6 +92,7 @@ class Rejections(Sender, TestCase):
         self.refuse(endpoint, 3, secret="")
 
         self.assertEqual(Rejection.objects.count(), PER_GROUP + 2 + 3)
+        tally.flush()
         counts = RejectionCount.objects.values_list("reason").annotate(Sum("count"))
         self.assertEqual(dict(counts), {"signature_mismatch": PER_GROUP + 7, "signature_missing": 3})
 
@@ -94,7 +101,8 @@ class Rejections(Sender, TestCase):
         self.refuse(endpoint, 1)
         first = Rejection.objects.get()
 
-        self.refuse(endpoint, PER_GROUP)
+        with patch.object(rejections, "_of_group", Sampler(burst=PER_GROUP, per_second=1)):  # as if much later
+            self.refuse(endpoint, PER_GROUP)
 
         self.assertFalse(Rejection.objects.filter(pk=first.pk).exists())
 
@@ -131,6 +139,106 @@ class Rejections(Sender, TestCase):
 
         self.assertEqual(Rejection.objects.count(), 8)
         self.assertEqual(Rejection.objects.values("source").distinct().count(), 8)
+
+    def test_go_down_to_the_bytes_that_an_endpoint_may_take(self) -> None:
+        endpoint = signed_endpoint()
+        self.refuse(endpoint, 2, source="192.0.2.1", body=b"x" * 300)
+        with self.settings(HUB_REJECTION_BYTES_PER_ENDPOINT=100_000):
+            self.refuse(endpoint, 6, source="198.51.100.1", body=b"x" * 30_000)
+
+        kept = Rejection.objects.aggregate(Sum("kept_bytes"))["kept_bytes__sum"]
+        sources = list(Rejection.objects.values_list("source", flat=True))
+        self.assertLessEqual(kept, 100_000)
+        self.assertEqual((sources.count("192.0.2.1"), sources.count("198.51.100.1")), (2, 2))
+
+    def test_weigh_what_is_stored_of_them(self) -> None:
+        endpoint = signed_endpoint()
+        self.refuse(endpoint, 1, body=b"x" * 3000, headers={"X-Long": "y" * 2000, "Authorization": "z" * 1000})
+
+        row = Rejection.objects.get()
+
+        self.assertIn(row.kept_bytes, range(4000 + 2000 + 1333, 9500))
+
+    def test_of_a_flood_are_stored_in_part_and_counted_in_full(self) -> None:
+        endpoint = signed_endpoint()
+
+        self.refuse(endpoint, 60)
+        with self.assertNumQueries(0):
+            self.refuse(endpoint, 20)
+
+        tally.flush()
+        self.assertEqual(RejectionCount.objects.get().count, 80)
+        self.assertLessEqual(Rejection.objects.count(), PER_GROUP)
+
+    def test_of_a_flood_leave_room_for_another_sources_and_another_reason(self) -> None:
+        endpoint = signed_endpoint()
+        self.refuse(endpoint, 40)
+
+        self.refuse(endpoint, 1, source="192.0.2.2")
+        self.refuse(endpoint, 1, secret="")
+
+        newest = Rejection.objects.order_by("-pk").values_list("source", "reason")[:2]
+        self.assertEqual(list(newest), [("192.0.2.1", "signature_missing"), ("192.0.2.2", "signature_mismatch")])
+
+    def test_from_one_ipv6_network_count_as_one_sources(self) -> None:
+        self.assertEqual(rejections.neighbourhood("2001:db8::1"), rejections.neighbourhood("2001:db8::ffff:2"))
+        self.assertNotEqual(rejections.neighbourhood("2001:db8::1"), rejections.neighbourhood("2001:db8:0:1::1"))
+        self.assertEqual((rejections.neighbourhood("192.0.2.1"), rejections.neighbourhood("")), ("192.0.2.1", ""))
+
+    def test_that_cannot_be_counted_now_are_counted_later(self) -> None:
+        endpoint = signed_endpoint()
+        self.refuse(endpoint, PER_GROUP + 3)
+
+        with patch.object(tally_module, "write", side_effect=OperationalError("away")), self.assertLogs(level="ERROR"):
+            tally.flush()
+        tally.flush()
+
+        self.assertEqual(RejectionCount.objects.get().count, PER_GROUP + 3)
+
+    def test_of_an_endpoint_that_is_gone_are_forgotten(self) -> None:
+        endpoint = signed_endpoint()
+        self.refuse(endpoint, PER_GROUP + 3)
+        endpoint.delete()
+
+        tally.flush()
+
+        self.assertFalse(RejectionCount.objects.exists())
+
+
+class CountsInProcess(TransactionTestCase):
+    def test_are_written_after_a_second_with_whatever_answer_comes_next(self) -> None:
+        endpoint, now = signed_endpoint(), 100.0
+        counts = Tally(clock=lambda: now)
+        counts.add(endpoint.pk, "signature_mismatch", timezone.now())
+
+        counts.flush_if_due()
+        self.assertFalse(RejectionCount.objects.exists())
+        now = 101.0
+        counts.flush_if_due()
+
+        self.assertEqual(RejectionCount.objects.get().count, 1)
+
+    def test_are_written_by_any_request(self) -> None:
+        endpoint = signed_endpoint()
+        tally.add(endpoint.pk, "signature_mismatch", timezone.now())
+
+        with patch.object(tally, "_due_at", 0.0):
+            self.client.get("/health/live")
+
+        self.assertEqual(RejectionCount.objects.get().count, 1)
+
+
+class Sampling(SimpleTestCase):
+    def test_admits_a_burst_and_then_a_few_a_second(self) -> None:
+        now = 0.0
+        sampler = Sampler(burst=3, per_second=2, clock=lambda: now)
+
+        self.assertEqual([sampler.admits("a") for _ in range(5)], [True, True, True, False, False])
+        self.assertTrue(sampler.admits("b"))
+        now = 1.0
+        self.assertEqual([sampler.admits("a") for _ in range(3)], [True, True, False])
+        now = 100.0
+        self.assertEqual([sampler.admits("a") for _ in range(4)], [True, True, True, False])
 
 
 class Pruning(TestCase):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from integrations.contracts import InboundRequest
 from integrations.providers import providers
 from integrations.verification import Scheme
+from tests.integrations.providers import families
 from tests.integrations.requests import content_type_of, make_request, payload
 
 WHSEC = "whsec_" + base64.b64encode(b"a key of exactly thirty-two byte").decode()
+ANY_FUTURE = -1
 OTHER_WHSEC = "whsec_" + base64.b64encode(b"another key of thirty-two bytes.").decode()
 
 
@@ -32,9 +36,20 @@ class Facts:
     secret: str = "correct horse battery staple"
     other_secret: str = "incorrect horse battery staple"
     tolerance_seconds: int | None = None
+    #: How far ahead of the arrival the timestamp may be; None: as far as behind it. `ANY_FUTURE`: without end.
+    future_seconds: int | None = None
     covers_body: bool = True
     covers_url: bool = False
     open: bool = False
+    #: Where in a JSON body the proof stands, and the time that it covers; () where they are in headers or the query.
+    proof_path: tuple[str | int, ...] = ()
+    timestamp_path: tuple[str | int, ...] = ()
+    #: Where the body is no JSON, or holds several proofs: an expression whose one group is the proof, all of it what
+    #: goes when the proof goes, how a text is escaped there, and changes (from, to) that the proof minds or does not.
+    proof_pattern: str = ""
+    proof_escape: Callable[[str], str] = str
+    covered: Sequence[tuple[str, str]] = ()
+    not_covered: Sequence[tuple[str, str]] = ()
     event_id: str = ""
     event_type: str = ""
 
@@ -277,3 +292,12 @@ ALL: list[Facts] = [
     ),
     Facts(provider="meta", case="messenger", file="meta/messenger_message.json", event_type="page.messaging"),
 ]
+
+
+def _of_families() -> list[Facts]:
+    """Return the facts of every module in ``families``, which imports `Facts` from here."""
+    modules = (import_module(f"{families.__name__}.{found.name}") for found in pkgutil.iter_modules(families.__path__))
+    return [facts for module in modules for facts in module.FACTS]
+
+
+ALL += _of_families()

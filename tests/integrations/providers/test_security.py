@@ -5,12 +5,29 @@ from __future__ import annotations
 from django.test import SimpleTestCase
 
 from integrations.providers import providers
+from integrations.verification.certificates import CertificateScheme, TopicSignature
+from integrations.verification.jwt import Jwt
+from tests.integrations.providers.body_suite import ProofInBodySuite
+from tests.integrations.providers.certificate_suite import CertificatePresetSuite, TopicPresetSuite
 from tests.integrations.providers.facts import ALL, Facts
+from tests.integrations.providers.jwt_suite import JwtPresetSuite
+from tests.integrations.providers.marked_suite import MarkedProofSuite
 from tests.integrations.providers.security_suite import OpenPresetSuite, ProvenPresetSuite
 
 
+def _suite_for(facts: Facts) -> type[ProvenPresetSuite]:
+    scheme = facts.scheme()
+    if isinstance(scheme, Jwt):
+        return JwtPresetSuite
+    if isinstance(scheme, CertificateScheme):
+        return TopicPresetSuite if isinstance(scheme, TopicSignature) else CertificatePresetSuite
+    if facts.proof_pattern:
+        return MarkedProofSuite
+    return ProofInBodySuite if facts.proof_path else ProvenPresetSuite
+
+
 def _suite_of(facts: Facts) -> type[SimpleTestCase]:
-    suite = OpenPresetSuite if facts.open else ProvenPresetSuite
+    suite = OpenPresetSuite if facts.open else _suite_for(facts)
     return type(f"{facts.name}PresetTests", (suite,), {"facts": facts, "__test__": True, "__module__": __name__})
 
 

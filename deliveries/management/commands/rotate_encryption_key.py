@@ -1,0 +1,28 @@
+"""``manage.py rotate_encryption_key``: bring everything under the first key of ``HUB_ENCRYPTION_KEYS``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from deliveries.rotation import rotate_everything
+
+_NAMED = 50
+
+
+class Command(BaseCommand):
+    """Encrypt every stored secret, credential and encrypted body anew. Can be run while the hub runs, and twice."""
+
+    help = "Encrypts everything that is encrypted under the first key of HUB_ENCRYPTION_KEYS."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print how many values were encrypted anew; fail if one cannot be decrypted, and name it."""
+        rotation = rotate_everything()
+        line = f"encrypted {rotation.rotated} value{'' if rotation.rotated == 1 else 's'} anew"
+        line += f", {rotation.current} {'was' if rotation.current == 1 else 'were'} under the first key already"
+        if rotation.lost:
+            more = len(rotation.lost) - _NAMED
+            named = ", ".join(rotation.lost[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+            raise CommandError(f"{line}; no key in HUB_ENCRYPTION_KEYS decrypts {named}")
+        self.stdout.write(line)

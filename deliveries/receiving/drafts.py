@@ -1,0 +1,141 @@
+"""Events before they are stored, and what becomes of them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from deliveries.models import Event, Verdict
+from deliveries.models.sealing import sealed_columns, storable
+from deliveries.receiving.dedupe import dedupe_key, is_body_key, is_id_key, outdated
+from deliveries.receiving.endpoints import LiveEndpoint
+from integrations.contracts import InboundRequest
+from integrations.models import Endpoint
+from integrations.providers import Description
+
+CONFLICTING_BODY = "conflicting_body"
+POSSIBLE_REPLAY = "possible_replay"
+
+#: So many other bodies under one key are kept.
+MOST_VARIANTS = 5
+#: A key is taken, its holder expires, another request takes it: each further round needs another such coincidence.
+MOST_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """What became of a request: stored with so many deliveries, or known already (``event_id`` is then the first's).
+
+    ``events`` is how many were stored of a split batch, ``event_id`` the first of them; None: it was one event.
+    """
+
+    event_id: UUID
+    deliveries: int
+    is_duplicate: bool = False
+    events: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer to the sender."""
+        if self.is_duplicate:
+            return {"status": "duplicate", "event": str(self.event_id)}
+        counted = {} if self.events is None else {"events": self.events}
+        return {"status": "accepted", "event": str(self.event_id), **counted, "deliveries": self.deliveries}
+
+
+@dataclass(frozen=True)
+class First:
+    """The event that holds a dedupe key."""
+
+    id: UUID
+    received_at: datetime
+    body_sha256: bytes
+
+
+def draft(endpoint: LiveEndpoint, request: InboundRequest, payload: Any, *, verdict: Verdict) -> Event:
+    """Return the whole request as an event, not yet stored."""
+    preset = endpoint.preset
+    event = drafted(
+        endpoint,
+        request,
+        preset.describe(request, payload, endpoint.row.settings),
+        payload=payload,
+        body_hash=hashlib.sha256(request.body).digest(),
+        verdict=verdict,
+        columns=sealed(endpoint, request),
+    )
+    id_is_loose = verdict in {Verdict.VERIFIED, Verdict.REVERIFIED} and is_id_key(event.dedupe_key)
+    if id_is_loose and not preset.signs_id(endpoint.row.settings) and _body_is_known(event):
+        event.flags = [POSSIBLE_REPLAY]
+    return event
+
+
+def drafted(
+    endpoint: LiveEndpoint,
+    request: InboundRequest,
+    described: Description,
+    *,
+    payload: Any,
+    body_hash: bytes,
+    verdict: Verdict,
+    columns: dict[str, Any],
+) -> Event:
+    """Return an event, not yet stored, with the columns that `sealed` returned."""
+    row = endpoint.row
+    event = Event(
+        **columns,
+        endpoint_id=row.pk,
+        provider=row.provider,
+        verdict=verdict,
+        event_id=storable(described.event_id, 255),
+        event_type=storable(described.event_type, 255),
+        dedupe_key=dedupe_key(row.dedupe, event_id=described.event_id, payload=payload, body_hash=body_hash),
+        body_sha256=body_hash,
+        received_at=request.received_at,
+        request_id=request.request_id,
+        source=request.source,
+    )
+    if is_body_key(event.dedupe_key) and not window(row):
+        event.dedupe_key = outdated(event.dedupe_key, event.pk)
+    return event
+
+
+def sealed(endpoint: LiveEndpoint, request: InboundRequest) -> dict[str, Any]:
+    """Return the columns that keep ``request``."""
+    return sealed_columns(
+        headers=request.headers,
+        query_string=request.query_string,
+        body=request.body,
+        content_type=request.headers.get("Content-Type", ""),
+        secret_headers=endpoint.scheme.proof_headers,
+        secret_parameters=endpoint.scheme.proof_parameters,
+        encrypt_body=endpoint.encrypts_bodies,
+    )
+
+
+def window(row: Endpoint) -> timedelta:
+    """Return how long an identical body counts as a duplicate."""
+    seconds = settings.HUB_BODY_DEDUPE_SECONDS if row.dedupe_seconds is None else row.dedupe_seconds
+    return timedelta(seconds=seconds)
+
+
+def has_expired(first: First, event: Event, row: Endpoint) -> bool:
+    """Return whether the key of ``event`` is a body's hash and its holder's time is over."""
+    return is_body_key(event.dedupe_key) and event.received_at - first.received_at >= window(row)
+
+
+def make_way(first: First, key: str) -> None:
+    """Free ``key`` for another event.
+
+    Of several requests that find its holder expired, one renames it; all then compete for the free key.
+    """
+    Event.objects.filter(pk=first.id, dedupe_key=key).update(dedupe_key=outdated(key, first.id))
+
+
+def _body_is_known(event: Event) -> bool:
+    same_body = Event.objects.filter(endpoint_id=event.endpoint_id, body_sha256=event.body_sha256)
+    return same_body.exclude(dedupe_key=event.dedupe_key).exists()

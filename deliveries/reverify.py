@@ -1,0 +1,172 @@
+"""Refused requests once more: checked again with today's secrets, and what passes becomes an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries.models import Rejection, Verdict
+from deliveries.receiving import endpoints, ingest, last_use
+from deliveries.receiving.authentication import Proof, prove
+from deliveries.receiving.drafts import Acceptance
+from deliveries.receiving.endpoints import LiveEndpoint
+from deliveries.receiving.refusals import Unavailable
+from deliveries.receiving.rejections import HEADERS_LEFT_OUT, METHOD, PATH
+from deliveries.replay import logged
+from integrations.contracts import InboundRequest
+from integrations.errors import HubError, MalformedPayload, RequestRejected
+from integrations.models import EndpointState
+from integrations.verification import explanation
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+log = structlog.get_logger(__name__)
+
+#: The detail of a rejection that names the event that it became.
+EVENT = "event"
+_HANDSHAKE = "It is a handshake, whose answer nobody waits for any more."
+
+
+class NotReverified(HubError):
+    """The request cannot be checked again, or does not pass today either; the message says why, for the operator."""
+
+
+@dataclass
+class Outcome:
+    """What became of several rejections: those that made an event, those that were known, and why others stay."""
+
+    accepted: list[UUID] = field(default_factory=list)
+    duplicates: list[UUID] = field(default_factory=list)
+    refused: dict[UUID, str] = field(default_factory=dict)
+
+
+def obstacle(rejection: Rejection) -> str:
+    """Return why the request cannot be checked again, in a sentence; "" if it can."""
+    if rejection.detail.get(EVENT):
+        return f"It became the event {rejection.detail[EVENT]} already."
+    if rejection.raw_body is None:
+        return "Its body was not kept (not read, or larger than HUB_REJECTION_BODY_BYTES)."
+    if rejection.detail.get(HEADERS_LEFT_OUT):
+        return "Some of its headers were not kept."
+    if rejection.detail.get(METHOD):
+        return "It is no event: events come by POST."
+    if rejection.endpoint.retired_at is not None or rejection.endpoint.state == EndpointState.DISABLED:
+        return "Its endpoint is switched off."
+    return ""
+
+
+def stored_request(rejection: Rejection) -> InboundRequest:
+    """Return the request as it came; raises `ImproperlyConfigured` if the key that encrypted it is lost."""
+    query_string = rejection.original_query_string
+    path = rejection.detail.get(PATH) or f"/hooks/{rejection.endpoint.slug}"
+    return InboundRequest(
+        method=rejection.detail.get(METHOD) or "POST",
+        url=f"{settings.HUB_BASE_URL}{path}{'?' if query_string else ''}{query_string}",
+        query_string=query_string,
+        headers=rejection.original_headers,
+        body=rejection.body,
+        received_at=rejection.received_at,
+        source=rejection.source,
+        request_id=rejection.request_id,
+    )
+
+
+def reverify(rejection: Rejection, *, by: User, now: datetime | None = None, via: str = "") -> Acceptance:
+    """Check the stored request again; if it passes, store its event with the deliveries, and return what became of it.
+
+    The secrets are today's; timestamps are judged at the original arrival, which is also the event's. It is
+    deduplicated as usual. The rejection notes its event, and the log ``by`` and ``via``. Rates are not asked: an
+    operator orders it. Raises `NotReverified`, also for what was taken in already; nothing has changed then.
+    """
+    now = now or timezone.now()
+    if reason := obstacle(rejection):
+        raise NotReverified(reason)
+    try:
+        endpoint = endpoints.live(rejection.endpoint)
+        request = stored_request(rejection)
+        payload, proof = _checked(endpoint, request, now=now)
+    except (ImproperlyConfigured, Unavailable) as exc:
+        raise NotReverified("A stored value cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+    except RequestRejected as exc:
+        raise NotReverified(f"It still fails ({exc.reason}). {explanation(exc.reason)}".rstrip()) from exc
+    accepted = _accept(rejection, endpoint, request, payload, proof=proof, by=by, now=now, via=via)
+    last_use.note(proof.secret_id, at=rejection.received_at)
+    log.info("rejection.reverified", endpoint=endpoint.row.slug, id=str(rejection.pk), event_id=str(accepted.event_id))
+    return accepted
+
+
+def reverify_all(rejections: Iterable[Rejection], *, by: User, via: str = "") -> Outcome:
+    """Do `reverify` with each, in the given order; one that fails keeps none of the others from it."""
+    outcome = Outcome()
+    for rejection in rejections:
+        try:
+            accepted = reverify(rejection, by=by, via=via)
+        except NotReverified as exc:
+            outcome.refused[rejection.pk] = str(exc)
+        else:
+            (outcome.duplicates if accepted.is_duplicate else outcome.accepted).append(rejection.pk)
+    return outcome
+
+
+def _checked(endpoint: LiveEndpoint, request: InboundRequest, *, now: datetime) -> tuple[Any, Proof]:
+    """Return payload and proof; raises `RequestRejected`, or `NotReverified` for a handshake."""
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in {"", "identity"}:
+        raise NotReverified("Its body is compressed, which the hub does not take.")
+    if endpoint.row.content_types and request.content_type not in endpoint.row.content_types:
+        raise NotReverified("The endpoint does not take its media type.")
+    if len(request.body) > endpoint.row.max_body_bytes:
+        raise NotReverified("Its body is larger than the endpoint takes.")
+    handshake = endpoint.handshake_with(endpoint.secrets_at(now))
+    if handshake and handshake.unsigned(request, endpoint.row.settings):
+        raise NotReverified(_HANDSHAKE)
+    proof = prove(endpoint, request, now=now)
+    payload = endpoint.preset.decode(request.content_type, request.body)
+    if handshake and handshake.signed(request, payload, endpoint.row.settings):
+        raise NotReverified(_HANDSHAKE)
+    return payload, proof
+
+
+@transaction.atomic
+def _accept(
+    rejection: Rejection,
+    endpoint: LiveEndpoint,
+    request: InboundRequest,
+    payload: Any,
+    *,
+    proof: Proof,
+    by: User,
+    now: datetime,
+    via: str,
+) -> Acceptance:
+    """Store the event and note it on the rejection, both or neither."""
+    detail = Rejection.objects.select_for_update().filter(pk=rejection.pk).values_list("detail", flat=True).first()
+    if detail is None:
+        raise NotReverified("It is not there any more.")
+    if detail.get(EVENT):
+        raise NotReverified(f"It became the event {detail[EVENT]} already.")
+    # What proves nothing also proves nothing the second time.
+    verdict = Verdict.REVERIFIED if proof.verdict == Verdict.VERIFIED else proof.verdict
+    try:
+        accepted = ingest.accept(endpoint, request, payload, verdict=verdict, now=now)
+    except MalformedPayload as exc:
+        raise NotReverified(f"It still fails ({exc.reason}). {explanation(exc.reason)}".rstrip()) from exc
+    except Unavailable as exc:
+        raise NotReverified("The endpoint was changed at the same moment; try again.") from exc
+    rejection.detail = {**detail, EVENT: str(accepted.event_id)}
+    Rejection.objects.filter(pk=rejection.pk).update(detail=rejection.detail)
+    entries: Any = LogEntry.objects
+    message = logged(f"Reverified: event {accepted.event_id}.", via=via)
+    entries.log_actions(by.pk, [rejection], CHANGE, change_message=message, single_object=True)
+    return accepted
