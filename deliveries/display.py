@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape, format_html
@@ -146,6 +147,21 @@ def body(row: Event | Rejection | EventVariant, payload: Any = None) -> ShownBod
     if row.body_is_encrypted:
         return ShownBody(_plain(""), "The body is stored encrypted and cannot be shown with its credentials masked.")
     return _opaque(row.body)
+
+
+def refused_body(row: Rejection, *, may_read: bool) -> ShownBody:
+    """Return the body of a refused request as text or hex, unmasked, or why it is not shown."""
+    if not row.body_bytes or row.raw_body is None:
+        return body(row)
+    if not may_read:
+        return ShownBody(
+            _plain(""),
+            "What was refused may hold credentials that were meant for others: only who may change endpoints reads it.",
+        )
+    try:
+        return _opaque(row.body)
+    except ImproperlyConfigured:
+        return ShownBody(_plain(""), "The body is stored encrypted, and its key is not in HUB_ENCRYPTION_KEYS.")
 
 
 def _opaque(raw: bytes) -> ShownBody:

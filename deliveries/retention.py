@@ -7,15 +7,22 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
-from deliveries.models import Rejection
+from deliveries.models import Rejection, RejectionCount
 
 BATCH = 1000
+#: The counts of refusals are small, and tell of trends long after the requests themselves are gone.
+COUNT_AGE = timedelta(days=90)
 
 
 def prune_rejections(*, now: datetime, dry_run: bool = False) -> int:
-    """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be)."""
+    """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be).
+
+    Their counts by the hour go too, when they are older than `COUNT_AGE`; these are not in the number.
+    """
     if dry_run:
         return _old_rejections(now).count()
+    while prune_some_counts(now=now):
+        pass
     total = 0
     while removed := prune_some_rejections(now=now):
         total += removed
@@ -29,6 +36,13 @@ def prune_some_rejections(*, now: datetime) -> int:
     """
     ids = list(_old_rejections(now).order_by("received_at").values_list("pk", flat=True)[:BATCH])
     return Rejection.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def prune_some_counts(*, now: datetime) -> int:
+    """Remove up to `BATCH` counts of refusals older than `COUNT_AGE`; return how many."""
+    old = RejectionCount.objects.filter(hour__lt=now - COUNT_AGE)
+    ids = list(old.values_list("pk", flat=True)[:BATCH])
+    return RejectionCount.objects.filter(pk__in=ids).delete()[0] if ids else 0
 
 
 def _old_rejections(now: datetime) -> QuerySet[Rejection]:

@@ -26,7 +26,7 @@ from deliveries.replay import logged
 from integrations.contracts import InboundRequest
 from integrations.errors import HubError, MalformedPayload, RequestRejected
 from integrations.models import EndpointState
-from integrations.verification import explanation
+from integrations.verification import Reason, explanation
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -55,6 +55,8 @@ def obstacle(rejection: Rejection) -> str:
     """Return why the request cannot be checked again, in a sentence; "" if it can."""
     if rejection.detail.get(EVENT):
         return f"It became the event {rejection.detail[EVENT]} already."
+    if rejection.reason == Reason.TOKEN_USED:
+        return "Its one-time token had been used with another body; a valid signature does not tell that today."
     if rejection.raw_body is None:
         return "Its body was not kept (not read, or larger than HUB_REJECTION_BODY_BYTES)."
     if rejection.detail.get(HEADERS_LEFT_OUT):

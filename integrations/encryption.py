@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.models.query_utils import DeferredAttribute
 
 
 @lru_cache(maxsize=4)
@@ -61,3 +63,54 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     def get_lookup(self, lookup_name: str) -> Any:
         """Know ``isnull`` only: every encryption differs, so a comparison would silently find nothing."""
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
+
+
+class _Token(str):
+    """A stored token that nobody has asked for yet."""
+
+
+class _OpenedWhenRead(DeferredAttribute):
+    """Decrypts at the first look: rows that are only listed cost nothing, and do not fail over a lost key."""
+
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        """Return the JSON value; raises `ImproperlyConfigured` if no key decrypts it."""
+        value = super().__get__(instance, cls)
+        if isinstance(value, _Token):
+            value = json.loads(decrypt(value.encode("ascii", "replace")))
+            instance.__dict__[self.field.attname] = value
+        return value
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        """Keep the value. Without this method Python would find the token before it asks `__get__`."""
+        instance.__dict__[self.field.attname] = value
+
+
+class EncryptedJSONField(EncryptedTextField):
+    """A JSON value that is encrypted in the database and plain as a model's attribute; cannot be searched.
+
+    It is decrypted when the attribute is read; `values` and `values_list` give the token.
+    """
+
+    descriptor_class = _OpenedWhenRead
+
+    if TYPE_CHECKING:  # what django-stubs reads the attribute's types from
+        _pyi_private_set_type: Any
+        _pyi_private_get_type: Any
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the token that is stored for ``value``."""
+        if value is None or isinstance(value, _Token):
+            return value
+        return super().get_prep_value(json.dumps(value))
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the token, which the attribute opens."""
+        return None if value is None else _Token(value)
+
+    def to_python(self, value: Any) -> Any:
+        """Return the JSON value itself."""
+        return value
+
+    def value_to_string(self, obj: models.Model) -> Any:
+        """Return the JSON value for a serializer."""
+        return self.value_from_object(obj)

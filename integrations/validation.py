@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from jmespath.exceptions import JMESPathError
 
 from integrations.handlers import handlers
+from integrations.masking import MASK
 from integrations.providers import providers
 from integrations.retry import RetryPolicy
 from integrations.routing import compiled
@@ -48,6 +49,9 @@ def validate_provider_settings(provider: str, value: Any) -> None:
     if preset is None:
         return
     check_schema(value, preset.settings_schema, field="settings")
+    masked = sorted(name for name in preset.secret_settings if value.get(name) == MASK)
+    if masked:
+        raise ValidationError({"settings": f"{', '.join(masked)}: no value is stored that the mask could stand for"})
     try:
         preset.scheme_for(value)
         preset.check_settings(value)

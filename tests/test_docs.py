@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hmac
 import io
 import re
+import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command, get_commands
 
+from deliveries.models import Event
 from integrations.handlers import handlers
-from integrations.management.commands.describe_providers import schema_table
+from integrations.provider_pages import provider_page, schema_table
+from integrations.providers import providers
+from tests.factories import make_endpoint
 from tests.running_hub import ROOT
 
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
+PROVIDER_PAGES = [REFERENCE / "providers.md", *sorted((DOCS / "providers").glob("*.md"))]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -34,6 +42,24 @@ def found(pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for text in pattern.findall(page.read_text(encoding="utf-8")):
             yield str(page.relative_to(ROOT)), text
+
+
+class LaterDatetime(datetime):
+    """A clock that is 400 days and some milliseconds ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + timedelta(days=400, milliseconds=123)
+
+
+def described_in(folder: Path) -> dict[Path, str]:
+    """Return the pages that ``describe_providers`` writes, by their place in the documentation."""
+    (folder / "reference").mkdir(parents=True)
+    table = Path("reference", "verified-by-sdks.md")
+    (folder / table).write_bytes((DOCS / table).read_bytes())
+    call_command("describe_providers", str(folder), stdout=io.StringIO())
+    written = {path.relative_to(folder): path.read_text(encoding="utf-8") for path in folder.rglob("*.md")}
+    return {path: page for path, page in written.items() if path != table}
 
 
 class TestEveryLink:
@@ -87,6 +113,37 @@ class TestEveryNamed:
         assert [name for name in needed if not re.search(rf"\b{re.escape(name)}\b", page)] == []
 
 
+class TestTheProviderOfTenLines:
+    @pytest.fixture
+    def acme(self, monkeypatch):
+        monkeypatch.setattr(providers, "_entries", {key: providers[key] for key in providers})
+        source = PYTHON.findall((DOCS / "how-to" / "add-a-provider.md").read_text(encoding="utf-8"))[0]
+        exec(compile(source, "acme.py", "exec"), {"__name__": "integrations.providers.acme"})
+        return providers["acme"]
+
+    def test_has_no_more_lines(self) -> None:
+        source = PYTHON.findall((DOCS / "how-to" / "add-a-provider.md").read_text(encoding="utf-8"))[0]
+
+        assert len(source[source.index("providers.register") :].strip().splitlines()) <= 10
+
+    @pytest.mark.parametrize(("secret", "status"), [("the secret", 200), ("another secret", 401)])
+    @pytest.mark.django_db
+    def test_takes_what_is_signed_with_the_secret_alone(self, acme, client, secret, status) -> None:
+        make_endpoint(provider="acme", slug="acme", secret="the secret")
+        body = b'{"event": "order.paid"}'
+        signature = hmac.new(secret.encode(), body, "sha256").hexdigest()
+        headers = {"X-Acme-Signature": f"sha256={signature}", "X-Acme-Delivery": "evt-1"}
+
+        answer = client.post("/hooks/acme", body, content_type="application/json", headers=headers)
+
+        assert answer.status_code == status
+        stored = list(Event.objects.values_list("event_id", "event_type"))
+        assert stored == ([("evt-1", "order.paid")] if status == 200 else [])
+
+    def test_gets_a_page(self, acme) -> None:
+        assert "`sha256=<signature>`" in provider_page("acme", [])
+
+
 class TestTheReference:
     def test_of_commands_names_every_command_of_the_hub(self) -> None:
         own = {name for name, app in get_commands().items() if app in {"deliveries", "integrations"}}
@@ -100,12 +157,20 @@ class TestTheReference:
 
         assert set(re.findall(r"^\| `(hub\.[EW]\d+)`", page, re.MULTILINE)) == set(re.findall(r"hub\.[EW]\d+", source))
 
-    def test_of_providers_is_what_the_presets_say(self) -> None:
-        printed = io.StringIO()
-        call_command("describe_providers", stdout=printed)
+    def test_of_providers_is_what_the_presets_say(self, tmp_path) -> None:
+        described = described_in(tmp_path)
 
-        page = (REFERENCE / "providers.md").read_text(encoding="utf-8")
-        assert page == printed.getvalue(), "run `manage.py describe_providers > docs/reference/providers.md`"
+        written = {path.relative_to(DOCS): path.read_text(encoding="utf-8") for path in PROVIDER_PAGES}
+        assert len(written) > 100
+        assert written == described, "run `manage.py describe_providers docs`"
+
+    def test_of_providers_says_the_same_at_any_time(self, tmp_path, monkeypatch) -> None:
+        today = described_in(tmp_path / "today")
+        for module in [module for name, module in sys.modules.items() if name.startswith("integrations.provider")]:
+            if getattr(module, "datetime", None) is datetime:
+                monkeypatch.setattr(module, "datetime", LaterDatetime)
+
+        assert described_in(tmp_path / "later") == today
 
     def test_of_handlers_has_the_config_of_every_built_in_one(self) -> None:
         page = (REFERENCE / "handlers.md").read_text(encoding="utf-8")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -20,7 +22,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 
-from deliveries import display, hold
+from deliveries import display, hold, waiting
 from deliveries.admin import orders
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
@@ -29,6 +31,7 @@ from deliveries.admin.waiting import AwaitedSecretAdmin
 from deliveries.models import Event, RejectionCount
 from integrations.admin.forms import EndpointForm
 from integrations.admin.inlines import RouteInline, SecretInline
+from integrations.masking import shown_settings
 from integrations.models import Endpoint, EndpointState, Route, Secret
 from integrations.providers import providers
 
@@ -90,7 +93,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             },
         ),
     )
-    readonly_fields = ("settings_help",)
+    readonly_fields = ("settings_shown", "settings_help")
 
     # -- the list -----------------------------------------------------------------------------------------------------
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SafeChangeList]:
@@ -128,6 +131,20 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         return format_html('<a class="hub-link" href="{}?endpoint={}">{}</a>', url, row.pk, f"{row.refused:,}")
 
     # -- the form -----------------------------------------------------------------------------------------------------
+    def get_fieldsets(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
+        """Return the form's parts; who may not change the settings reads them with the credentials masked."""
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fieldsets
+        (title, options), *others = self.fieldsets
+        identity, kind, _ = options["fields"]
+        return ((title, {"fields": (identity, kind, ("settings_shown", "settings_help"))}), *others)
+
+    @admin.display(description="Settings")
+    def settings_shown(self, row: Endpoint) -> SafeString:
+        """Return the settings as they may be read."""
+        text = json.dumps(shown_settings(row.provider, row.settings), indent=2, ensure_ascii=False)
+        return format_html('<pre class="hub-code">{}</pre>', text)
+
     @admin.display(description="What the provider's settings mean")
     def settings_help(self, row: Endpoint) -> SafeString:
         """Return the names and meanings of every provider's settings; the page shows those of the chosen one."""
@@ -158,15 +175,17 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
     def _panel(self, request: HttpRequest, row: Endpoint) -> dict[str, Any]:
         now = timezone.now()
         may_change = self.has_change_permission(request, row)
+        may_operate = request.user.has_perm(orders.PERMISSION) and row.retired_at is None
         has_live_secret = row.secrets.live(now).exists()
         refused = RejectionCount.objects.filter(endpoint=row, hour__gt=_day_ago(now))
         line = curl_line(row, now=now) if may_change else CurlLine()
         return {
             "public_url": row.url,
             "curl": line,
-            "may_test": may_change,
-            "may_hold": request.user.has_perm(orders.PERMISSION) and row.retired_at is None,
+            "may_test": may_operate,
+            "may_hold": may_operate and row.state != EndpointState.DISABLED,
             "is_paused": row.state == EndpointState.PAUSED,
+            "shared_url": f"{settings.HUB_BASE_URL}/hooks" if row.shared_url else "",
             "warning": "" if row.retired_at else proof_warning(row, has_live_secret=has_live_secret),
             "last_event_at": _last_event_at(row.pk),
             "refused": refused.values("reason").annotate(total=Sum("count")).order_by("-total", "reason"),
@@ -210,10 +229,12 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         """Send a signed sample through the real receiving path, and say what it was answered."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        row = get_object_or_404(Endpoint, pk=pk)
-        if not self.has_change_permission(request, row):
+        if not request.user.has_perm(orders.PERMISSION):
             raise PermissionDenied
+        row = get_object_or_404(Endpoint.objects.live(), pk=pk)
         level, text = send_test(row)
+        if level == messages.SUCCESS:
+            self.log_change(request, row, "sent a test event.")
         messages.add_message(request, level, text)
         return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
 
@@ -231,10 +252,13 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         if not request.user.has_perm(orders.PERMISSION):
             raise PermissionDenied
         row = get_object_or_404(Endpoint.objects.live(), pk=pk)
-        verb = hold.pause_endpoint if paused else hold.resume_endpoint
-        moved = verb(row, by=cast(User, request.user))
-        done = "Paused: events are stored, deliveries wait" if paused else "Resumed"
-        messages.success(request, f"{done} ({moved} {'held' if paused else 'released'}).")
+        if row.state == EndpointState.DISABLED:  # to switch it on takes another right than this one
+            messages.error(request, "The endpoint is disabled; set its state to switch it on.")
+        else:
+            verb = hold.pause_endpoint if paused else hold.resume_endpoint
+            moved = verb(row, by=cast(User, request.user))
+            done = "Paused: events are stored, deliveries wait" if paused else "Resumed"
+            messages.success(request, f"{done} ({moved} {'held' if paused else 'released'}).")
         return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
 
 
@@ -271,7 +295,8 @@ def proof_warning(row: Endpoint, *, has_live_secret: bool) -> str:
             "Choose another, or allow only the sender's networks."
         )
     if not has_live_secret and _needs_key(row):
-        return "This endpoint has no live secret, so it refuses every request. Add a secret below."
+        mend = "Wait for the provider to deliver it" if waiting.delivers_secret(row) else "Add a secret below"
+        return f"This endpoint has no live secret, so it refuses every request. {mend}."
     return ""
 
 
@@ -279,7 +304,7 @@ def _needs_key(row: Endpoint) -> bool:
     preset = providers.get(row.provider)
     try:
         return preset is None or preset.scheme_for(row.settings).needs_key
-    except ValueError:
+    except (ValueError, ImproperlyConfigured):  # settings that cannot work, or cannot be decrypted
         return True
 
 

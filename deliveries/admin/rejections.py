@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from deliveries import display
 from deliveries.admin import orders
-from deliveries.admin.events import attachment, may_download
+from deliveries.admin.events import attachment
 from deliveries.admin.filters import EndpointFilter, MomentFilter, ReasonFilter
 from deliveries.admin.history import HistoryAdmin, search
 from deliveries.forensics import diagnose
@@ -104,9 +104,9 @@ class RejectionAdmin(HistoryAdmin):
 
     def rejection_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hand out what was kept of the body."""
-        row = Rejection.objects.filter(pk=pk).first()
-        if not self.has_view_permission(request) or (row and not may_download(request, row)):
+        if not self.has_view_permission(request) or not may_read_bodies(request):
             raise PermissionDenied
+        row = Rejection.objects.filter(pk=pk).first()
         if row is None or row.raw_body is None:
             raise Http404
         return attachment(row.body, f"rejection-{pk}.bin")
@@ -114,13 +114,16 @@ class RejectionAdmin(HistoryAdmin):
     def page_context(self, request: HttpRequest, row: Rejection) -> dict[str, Any]:
         """Return the reason in words, what would match, the headers and the body."""
         hindrance = obstacle(row)
-        downloadable = row.raw_body is not None and may_download(request, row)
+        may_read = may_read_bodies(request)
+        downloadable = row.raw_body is not None and may_read
         return {
-            "body": display.body(row),
+            "body": display.refused_body(row, may_read=may_read),
             "body_url": reverse("admin:deliveries_rejection_body", args=[row.pk]) if downloadable else "",
             "headers": sorted(row.headers.items()),
             "diagnosis": diagnose(row, viewer=request.user),
-            "details": [(name, value) for name, value in row.detail.items() if name != EVENT],
+            "details": [
+                (name.replace("_", " ").capitalize(), value) for name, value in row.detail.items() if name != EVENT
+            ],
             "became": row.detail.get(EVENT),
             "obstacle": hindrance,
             "may_reverify": not hindrance and self.has_replay_permission(request),
@@ -150,6 +153,11 @@ class RejectionAdmin(HistoryAdmin):
     def received_shown(self, row: Rejection) -> SafeString:
         """Return when it came."""
         return display.moment(row.received_at)
+
+
+def may_read_bodies(request: HttpRequest) -> bool:
+    """Return whether the user may read what was refused: it may hold credentials that were meant for others."""
+    return request.user.has_perm("integrations.change_endpoint")
 
 
 def _report(request: HttpRequest, outcome: Outcome) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from deliveries.retention import BATCH, prune_some_rejections
+from deliveries.retention import BATCH, prune_some_counts, prune_some_rejections
 
 logger = structlog.get_logger(__name__)
 
@@ -27,6 +27,8 @@ class Housekeeping:
         if time.monotonic() < self._at:
             return
         removed = prune_some_rejections(now=now)
-        self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if removed >= BATCH else _EVERY_SECONDS)
+        counts = prune_some_counts(now=now)
+        has_more = max(removed, counts) >= BATCH
+        self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

@@ -10,10 +10,11 @@ from urllib.parse import unquote_plus
 
 from django.db import models
 
+from integrations import masking
 from integrations.contracts import case_insensitive
 from integrations.encryption import EncryptedTextField, decrypt, encrypt
 
-MASK = "••••••"
+MASK = masking.MASK
 
 # Names of headers and query parameters that hold credentials whatever the provider; the preset adds those of its
 # scheme. Also what was sent to the wrong endpoint, and so is no proof there, is somebody's secret.

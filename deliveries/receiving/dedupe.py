@@ -13,6 +13,8 @@ from integrations.routing import search
 _LONGEST = 120
 _HASHED = "sha256:"
 _BODY = "body:"
+#: What the key of an event with an id of the provider's begins with.
+ID = "id:"
 
 
 def dedupe_key(rule: str, *, event_id: str, payload: Any, body_hash: bytes) -> str:
@@ -22,7 +24,7 @@ def dedupe_key(rule: str, *, event_id: str, payload: Any, body_hash: bytes) -> s
     events that have nothing else in common would pass for one.
     """
     if rule == "id" and event_id:
-        return _bounded("id:", event_id)
+        return _bounded(ID, event_id)
     if rule not in {"id", "body"}:
         found = search(rule, payload)
         if _is_complete(found):
@@ -38,7 +40,7 @@ def is_body_key(key: str) -> bool:
 
 def is_id_key(key: str) -> bool:
     """Return whether ``key`` is the provider's event id."""
-    return key.startswith("id:")
+    return key.startswith(ID)
 
 
 def outdated(key: str, event: UUID) -> str:

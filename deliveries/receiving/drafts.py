@@ -12,7 +12,7 @@ from django.conf import settings
 
 from deliveries.models import Event, Verdict
 from deliveries.models.sealing import sealed_columns, storable
-from deliveries.receiving.dedupe import dedupe_key, is_body_key, is_id_key, outdated
+from deliveries.receiving.dedupe import ID, dedupe_key, is_body_key, is_id_key, outdated
 from deliveries.receiving.endpoints import LiveEndpoint
 from integrations.contracts import InboundRequest
 from integrations.models import Endpoint
@@ -68,8 +68,7 @@ def draft(endpoint: LiveEndpoint, request: InboundRequest, payload: Any, *, verd
         verdict=verdict,
         columns=sealed(endpoint, request),
     )
-    id_is_loose = verdict in {Verdict.VERIFIED, Verdict.REVERIFIED} and is_id_key(event.dedupe_key)
-    if id_is_loose and not preset.signs_id(endpoint.row.settings) and _body_is_known(event):
+    if verdict in {Verdict.VERIFIED, Verdict.REVERIFIED} and _may_be_replay(event, endpoint):
         event.flags = [POSSIBLE_REPLAY]
     return event
 
@@ -136,6 +135,15 @@ def make_way(first: First, key: str) -> None:
     Event.objects.filter(pk=first.id, dedupe_key=key).update(dedupe_key=outdated(key, first.id))
 
 
-def _body_is_known(event: Event) -> bool:
-    same_body = Event.objects.filter(endpoint_id=event.endpoint_id, body_sha256=event.body_sha256)
-    return same_body.exclude(dedupe_key=event.dedupe_key).exists()
+def _may_be_replay(event: Event, endpoint: LiveEndpoint) -> bool:
+    """Return whether the same body is known under another id, which no proof covers; or under any, where this has none.
+
+    Whoever repeats a request can leave an unsigned header out, or name a media type under which no id is found.
+    """
+    settings = endpoint.row.settings
+    others = Event.objects.filter(endpoint_id=event.endpoint_id, body_sha256=event.body_sha256)
+    if is_id_key(event.dedupe_key):
+        known = others.exclude(dedupe_key=event.dedupe_key)
+        return not endpoint.preset.signs_id(settings) and known.exists()
+    has_ids = endpoint.row.dedupe == "id" and bool(settings.get("event_id") or endpoint.preset.event_id)
+    return has_ids and others.filter(dedupe_key__startswith=ID).exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
@@ -157,10 +157,11 @@ def load(slug: str) -> LiveEndpoint | None:
 def live(row: Endpoint) -> LiveEndpoint:
     """Return ``row`` with its preset, live secrets and enabled routes, as they are in the database now.
 
-    Raises `Unavailable` if a secret cannot be decrypted: the sender shall come again once the key is back.
+    Raises `Unavailable` if a secret or the settings cannot be decrypted: the sender shall come again once the key is
+    back.
     """
-    preset, scheme = _preset_and_scheme(row)
     try:
+        preset, scheme = _preset_and_scheme(row)
         secrets = [_resolved(secret) for secret in row.secrets.live(timezone.now())]
     except ImproperlyConfigured as exc:
         log.error("endpoint.secrets_unreadable", endpoint=row.slug, reason=str(exc))
@@ -181,12 +182,21 @@ def _load_shared(_: str) -> list[tuple[str, frozenset[str]]]:
     for row in Endpoint.objects.at_shared_url().only("slug", "provider", "settings"):
         preset = providers.get(row.provider)
         try:
-            headers = preset.recognised_headers(row.settings) if preset else frozenset()
+            headers = preset.recognised_headers(_readable_settings(row)) if preset else frozenset()
         except ValueError:
             continue  # `live` says so of each
         if headers:
             found.append((row.slug, headers))
     return found
+
+
+def _readable_settings(row: Endpoint) -> Mapping[str, Any]:
+    """Return the settings, or none if no key decrypts them: `live` then lets the sender come again."""
+    try:
+        settings: Mapping[str, Any] = row.settings
+    except ImproperlyConfigured:
+        return {}
+    return settings
 
 
 _cache = EndpointCache(load)

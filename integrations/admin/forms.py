@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
 from integrations.handlers import handler_choices, handlers
+from integrations.masking import MASK, entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
 from integrations.providers import provider_choices, providers
 from integrations.retry import RetryPolicy
@@ -29,7 +30,10 @@ class EndpointForm(_EndpointForm):
     """An endpoint: JSON as indented text, lists as lines."""
 
     settings = JsonObjectField(
-        rows=7, label="Settings", help_text="The provider's own settings, as a JSON object; empty for none."
+        rows=7,
+        label="Settings",
+        help_text="The provider's own settings, as a JSON object; empty for none. A credential among them is shown as "
+        f"{MASK} once it is saved; leave that as it is to keep it.",
     )
     allowed_networks = LinesField(help_text="Networks that may send, one a line, such as 192.0.2.0/24; empty: any.")
     content_types = LinesField(help_text="Media types that are taken, one a line; empty: any.")
@@ -43,6 +47,8 @@ class EndpointForm(_EndpointForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _ask_for(self, "provider", provider_choices())
+        if "settings" in self.initial:
+            self.initial["settings"] = shown_settings(self.instance.provider, self.initial["settings"])
         preset = providers.get(self.instance.provider)
         if "allowed_networks" in self.fields and preset is not None and preset.source_networks is not None:
             hint = preset.source_networks
@@ -50,6 +56,15 @@ class EndpointForm(_EndpointForm):
                 f" {preset.name} said on {hint.checked_on} at {hint.url} that it sends from {', '.join(hint.networks)};"
                 " look there again before you enter them."
             )
+
+    def clean(self) -> dict[str, Any]:
+        """Keep the credentials in the settings that came back masked."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if "settings" in values:
+            values["settings"] = entered_settings(
+                values.get("provider", ""), values["settings"], stored=self.instance.settings
+            )
+        return values
 
 
 class SecretForm(_SecretForm):

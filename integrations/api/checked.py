@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
 from rest_framework import serializers
 
+from integrations.encryption import EncryptedJSONField
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -71,6 +73,7 @@ class CheckedSerializer(StrictFields, serializers.ModelSerializer[M]):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.FloatField: FiniteFloatField,
+        EncryptedJSONField: serializers.JSONField,
     }
     #: Fields of the serializer that are no columns of the row.
     nested_fields: ClassVar[tuple[str, ...]] = ()

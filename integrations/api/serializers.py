@@ -14,6 +14,7 @@ from rest_framework import serializers
 from integrations.api.checked import CheckedSerializer, messages
 from integrations.errors import ReferenceMissing
 from integrations.handlers import route_defaults
+from integrations.masking import entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
 from integrations.retry import RetryPolicy
 from integrations.validation import default_retry
@@ -115,6 +116,20 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
         if others.exists():
             raise serializers.ValidationError("An endpoint with this slug exists already.")
         return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Keep the credentials in ``settings`` that came back masked, then check the whole row."""
+        if "settings" in attrs:
+            row = self.candidate(attrs)
+            stored = self.instance.settings if isinstance(self.instance, Endpoint) else {}
+            attrs = {**attrs, "settings": entered_settings(row.provider, attrs["settings"], stored=stored)}
+        return super().validate(attrs)
+
+    def to_representation(self, instance: Endpoint) -> dict[str, Any]:
+        """Return the JSON, with the credentials in ``settings`` masked."""
+        shown = super().to_representation(instance)
+        shown["settings"] = shown_settings(instance.provider, instance.settings)
+        return shown
 
     def check(self, candidate: Endpoint, attrs: Mapping[str, Any]) -> None:
         """Check new secrets against the scheme; a changed scheme against the secrets that the endpoint has."""

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(help_text='The last part of the public URL, /hooks/<slug>.', max_length=100)),
                 ('name', models.CharField(blank=True, help_text='For people; the slug is used where it is empty.', max_length=200)),
                 ('provider', models.CharField(choices=integrations.providers.provider_choices, help_text='Who sends, and so how a request proves its origin.', max_length=50, validators=[integrations.validation.validate_provider])),
-                ('settings', models.JSONField(blank=True, default=dict, help_text="The provider's own settings, as a JSON object.")),
+                ('settings', integrations.encryption.EncryptedJSONField(blank=True, default=dict, help_text="The provider's own settings, as a JSON object. Credentials are masked.")),
                 ('state', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused (stored, deliveries held)'), ('disabled', 'Disabled (answers 404)')], default='active', max_length=10)),
                 ('allowed_networks', models.JSONField(blank=True, default=list, help_text='Networks that may send, such as ["192.0.2.0/24"]; empty means any.', validators=[integrations.validation.validate_networks])),
                 ('rate_per_second', models.FloatField(blank=True, help_text='Verified requests a second; empty means no limit.', null=True)),

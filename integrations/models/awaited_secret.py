@@ -39,6 +39,8 @@ class AwaitedSecretQuerySet(models.QuerySet["AwaitedSecret"]):
     def take(self, endpoint: Endpoint, value: str, *, source: str, now: datetime) -> bool:
         """Keep ``value`` if the endpoint waits for one; return whether it did. Only the first of a wait is taken."""
         waiting = self.waiting(now).filter(endpoint=endpoint)
+        if not waiting.exists():  # anybody can ask, at any time: that must not cost a lock for writing
+            return False
         return bool(waiting.update(value=value, source=source[:64], received_at=now))
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from integrations.encryption import EncryptedJSONField
 from integrations.identifiers import uuid7
 from integrations.providers import provider_choices, providers
 from integrations.validation import (
@@ -67,7 +68,10 @@ class Endpoint(models.Model):
         validators=[validate_provider],
         help_text="Who sends, and so how a request proves its origin.",
     )
-    settings = models.JSONField(default=dict, blank=True, help_text="The provider's own settings, as a JSON object.")
+    # Encrypted, for some are credentials; `integrations.masking` has them as they may be shown.
+    settings = EncryptedJSONField(
+        default=dict, blank=True, help_text="The provider's own settings, as a JSON object. Credentials are masked."
+    )
     state = models.CharField(max_length=10, choices=EndpointState, default=EndpointState.ACTIVE)
     allowed_networks = models.JSONField(
         default=list,

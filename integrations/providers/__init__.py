@@ -22,7 +22,10 @@ _EVERYBODYS_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization
 
 
 def settings_schema(properties: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the JSON Schema of settings that have ``properties`` and no others."""
+    """Return the JSON Schema of settings that have ``properties`` and no others.
+
+    A property with ``"writeOnly": True`` is a credential: it is never shown after it was entered.
+    """
     return {"type": "object", "additionalProperties": False, "properties": dict(properties or {})}
 
 
@@ -151,6 +154,21 @@ class Provider:
     source_networks: SourceNetworks | None = None
     #: A realistic event, not yet signed: (event type or "", id) -> Sample. None: a plain JSON sample.
     sample: Callable[[str, str], Sample] | None = None
+
+    @property
+    def secret_settings(self) -> frozenset[str]:
+        """The names of the settings that are credentials: ``writeOnly`` in the schema."""
+        return frozenset(name for name, entry in self._properties.items() if entry.get("writeOnly"))
+
+    @property
+    def public_settings(self) -> frozenset[str]:
+        """The names of the settings that may be shown."""
+        return frozenset(self._properties) - self.secret_settings
+
+    @property
+    def _properties(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.settings_schema.get("properties", {})
+        return found
 
     def scheme_for(self, settings: Settings) -> Scheme:
         """Return the scheme for an endpoint with these settings; raises ValueError if they cannot work."""

@@ -83,8 +83,9 @@ providers.register("box")(
                     "type": "string",
                     "title": "Secondary key",
                     "description": "Developer Console, your app, Webhooks, Manage signature keys: Secondary Key, which "
-                    "signs the second header. Best as a reference (env:HUB_SECRET_NAME or file:NAME), since settings "
-                    "are shown. Without it the endpoint's secrets count for both headers.",
+                    "signs the second header; or a reference (env:HUB_SECRET_NAME or file:NAME). Without it the "
+                    "endpoint's secrets count for both headers.",
+                    "writeOnly": True,
                     "minLength": 1,
                     "maxLength": 200,
                 }

@@ -82,6 +82,8 @@ providers.register("discord")(
         ),
         accepted=_accepted,
         sensitive_fields=("token",),
+        retries="Interactions: none. Event webhooks: for up to ten minutes.",
+        retry_hours=1,
         secret_help="Developer portal, your application, General Information: Public Key.",
         deadline_seconds=3,
         sample=_sample,

@@ -58,7 +58,8 @@ _HMAC_SETTINGS: dict[str, Any] = {
         "type": "string",
         "title": "Signed text",
         "description": "What the signature covers: {body}, {body_sha256}, {timestamp}, {id} (the header that event_id "
-        "names), {method}, {url}, {path}, {header:NAME} and any text between them, such as {timestamp}.{body}.",
+        "names), {method}, {url}, {path}, {header:NAME}, {value:PATH} (a value of the body, such as "
+        "{value:data.id}) and any text between them, such as {timestamp}.{body}.",
         "default": "{body}",
         "maxLength": 500,
     },

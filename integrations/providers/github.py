@@ -39,6 +39,8 @@ providers.register("github")(
         event_id=("header:X-GitHub-Delivery",),  # unchanged when GitHub redelivers, so it dedupes
         event_type=("header:X-GitHub-Event", "body:action"),
         json_field="payload",  # hooks of content type "form"; the signature covers the encoded form
+        retries="None by itself; a delivery can be sent again by hand for three days.",
+        retry_hours=72,
         secret_help="Settings, Webhooks, your webhook: the text in the field Secret.",
         deadline_seconds=10,
         sample=_sample,

@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 from integrations.contracts import InboundRequest, Sample
+from integrations.payloads import decode
 from integrations.providers import Provider, Settings, providers, settings_schema
 from integrations.providers.samples import unix_seconds
 from integrations.verification import Hmac, Scheme, Timestamp
@@ -43,6 +45,11 @@ def _scheme(settings: Settings) -> Scheme:
         )
     template = "{method}{url}{body}" if version == "v2" else "{body}"
     return Hmac(headers=("X-HubSpot-Signature",), secret_first=True, template=template, signed_url=url)
+
+
+def _decoded(_: str, body: bytes) -> Any:
+    """Return the JSON, whatever the unsigned content type says: what a stranger can append to a hash is no JSON."""
+    return decode("application/json", body)
 
 
 def _sample(event_type: str, event_id: str) -> Sample:
@@ -90,6 +97,7 @@ providers.register("hubspot")(
                 },
             }
         ),
+        decoder=_decoded,
         event_id=(_ID,),
         event_type=("body:[0].subscriptionType || subscriptionType",),
         batch="@",

@@ -36,6 +36,7 @@ providers.register("meta")(
                     "title": "Verify token",
                     "description": "A text that you make up and enter in both places: here, and in the app's dashboard "
                     "under Webhooks, Verify token. Without it Meta's check of the URL is refused.",
+                    "writeOnly": True,
                     "minLength": 1,
                     "maxLength": 200,
                 }
@@ -46,6 +47,9 @@ providers.register("meta")(
         batch="entry",
         item_event_type=("body:changes[0].field || (messaging && 'messaging')",),
         handshake=ChallengeInQuery(mode=("hub.mode", "subscribe"), challenge="hub.challenge", token="hub.verify_token"),
+        deadline_seconds=5,
+        retries="With growing pauses: Graph for 36 hours, WhatsApp for seven days.",
+        retry_hours=168,
         secret_help="App dashboard, App settings, Basic: App secret. Not the verify token, and not an access token.",
         sample=_sample,
     )

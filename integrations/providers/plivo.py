@@ -32,7 +32,7 @@ class SortedQueryAndForm(Hmac):
             try:
                 pairs = parse_qsl(query, keep_blank_values=True, encoding="latin-1", max_num_fields=_MAX_PARAMETERS)
             except ValueError:
-                pairs = []
+                continue  # what cannot be read cannot have been signed
             parameters = "&".join(f"{name}={value}" for name, value in sorted(pairs))
             found.append(f"{address}?{parameters}{'.' if parameters else ''}")
         return found

@@ -37,6 +37,8 @@ providers.register("shopify")(
         # Not X-Shopify-Event-Id: it repeats over the subscriptions that one change sets off.
         event_id=("header:X-Shopify-Webhook-Id|Shopify-Webhook-Id",),
         event_type=("header:X-Shopify-Topic|Shopify-Topic",),
+        retries="8 times within four hours; then the subscription is deleted.",
+        retry_hours=4,
         secret_help="For an app: its client secret. For a webhook made in the shop's admin: the text under the list, "
         "Settings, Notifications, Webhooks.",
         deadline_seconds=5,

@@ -58,6 +58,8 @@ providers.register("slack")(
         handshake=ChallengeInBody(kind="url_verification"),
         accepted=_accepted,
         sensitive_fields=("token", "response_url"),
+        retries="Three times: at once, after one minute and after five; X-Slack-Retry-Num counts.",
+        retry_hours=1,
         secret_help="Your app, Basic Information, App Credentials: Signing Secret.",
         deadline_seconds=3,
         sample=_sample,

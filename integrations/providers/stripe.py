@@ -60,6 +60,8 @@ providers.register("stripe")(
         ),
         event_id=("body:id",),
         event_type=("body:type",),
+        retries="With growing pauses for up to three days.",
+        retry_hours=72,
         secret_help="Workbench, Webhooks, your endpoint: Signing secret (whsec_...).",
         source_networks=_NETWORKS,
         sample=_sample,

@@ -75,6 +75,7 @@ providers.register("twilio")(
         ),
         event_type=(_TYPE,),
         accepted=_EMPTY_TWIML,
+        retries="Only if the URL asks for it (#rc=).",
         secret_help="Console, Account Info: Auth Token; or the secret of the shared key that signs your webhooks.",
         deadline_seconds=15,
         sample=_sample,

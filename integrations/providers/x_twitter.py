@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from integrations.contracts import InboundRequest, Sample
@@ -18,7 +19,7 @@ from integrations.verification import Hmac, Plain
 from integrations.verification.reasons import Reason, unproven
 from integrations.verification.texts import query_parameter
 
-# The answer is a signature over a stranger's text: what could be the body of an event, JSON, is not signed.
+# The answer is a signature over a stranger's text: no event's body is such a text, and none that is one is taken.
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_-]{1,200}")
 
 
@@ -50,11 +51,22 @@ def _sample(event_type: str, event_id: str) -> Sample:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SignedBody(Hmac):
+    """The HMAC over the body, which is nothing that `ResponseToken` signs for anybody: ``a=b``, ``42``."""
+
+    def verify(self, request: InboundRequest, keys: Sequence[str]) -> int:
+        """Return the index of the key that signed the body; raises `VerificationFailed`."""
+        if _TOKEN.fullmatch(request.body.decode("latin-1")):
+            raise unproven(Reason.BODY_NOT_SIGNED)
+        return super().verify(request, keys)
+
+
 providers.register("x_twitter")(
     Provider(
         name="X (Twitter)",
         documentation_url="https://docs.x.com/x-api/webhooks/introduction",
-        scheme=Hmac(headers=("X-Twitter-Webhooks-Signature",), layout=Plain("sha256="), encoding="base64"),
+        scheme=SignedBody(headers=("X-Twitter-Webhooks-Signature",), layout=Plain("sha256="), encoding="base64"),
         # It sends no id: the body decides.
         event_type=("body:keys(@)[?@ != 'for_user_id' && @ != 'user_has_blocked'] | [0]",),
         handshake=ResponseToken(),

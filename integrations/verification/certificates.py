@@ -100,16 +100,20 @@ class CertificateScheme(Scheme):
     def verify(self, request: InboundRequest, keys: Sequence[str]) -> int:
         """Return the index of the key that the signature is for; raises `VerificationFailed`."""
         candidates = usable(keys, self.check_key)
+        mismatch = Reason.SIGNATURE_MISMATCH
         for index, key in pasted_first(candidates):
             identity, pem = split_identity(key)
             signed = self.read(request, identity)
-            if _verifies(self._certificate(signed.address, pem, request.received_at), signed):
-                self.check_recipient(request, identity)
+            if not _verifies(self._certificate(signed.address, pem, request.received_at), signed):
+                continue
+            if self.is_for(request, identity):
                 return index
-        raise unproven(Reason.SIGNATURE_MISMATCH, secrets=len(candidates))
+            mismatch = Reason.TOPIC_MISMATCH
+        raise unproven(mismatch, secrets=len(candidates))
 
-    def check_recipient(self, request: InboundRequest, identity: str) -> None:
-        """Raise `VerificationFailed` if the proven request is for another than ``identity``."""
+    def is_for(self, request: InboundRequest, identity: str) -> bool:
+        """Return whether the proven request is for ``identity`` and no other."""
+        return True
 
     def new_pair(self) -> tuple[str, str]:
         """Return a new self-signed certificate and its private key, each below an identity for test events."""
@@ -137,7 +141,7 @@ class CertificateScheme(Scheme):
         if not pem and self.certs:
             raise unproven(Reason.KEY_UNKNOWN)
         try:
-            certificate = load_certificate(pem or self.source.get(address).decode("ascii"))
+            certificate = load_certificate(pem or self.source.get(address, by_stranger=True).decode("ascii"))
         except ValueError:
             raise unproven(Reason.CERTIFICATE_UNUSABLE) from None
         if not certificate.not_valid_before_utc <= arrival <= certificate.not_valid_after_utc:
@@ -264,11 +268,10 @@ class TopicSignature(CertificateScheme):
         content = signed_text(message).encode("utf-8", "surrogatepass")
         return Signed(_text(message, "SigningCertURL"), _decoded(signature), content, _VERSIONS[version])
 
-    def check_recipient(self, request: InboundRequest, identity: str) -> None:
-        """Refuse another topic's message."""
+    def is_for(self, request: InboundRequest, identity: str) -> bool:
+        """Return whether it is the topic's own message."""
         expected = identity if _ARN.fullmatch(identity) else self.topic
-        if _text(message_of(request.body), "TopicArn") != expected:
-            raise unproven(Reason.TOPIC_MISMATCH)
+        return _text(message_of(request.body), "TopicArn") == expected
 
     def sign(self, request: InboundRequest, key: str, *, now: datetime) -> InboundRequest:
         """Return ``request`` with topic, time and signature in its body, which has to be a JSON object."""

@@ -38,7 +38,8 @@ _FETCH_SECONDS = 5.0
 _FRESH_SECONDS = 3600.0
 #: How long a failure counts, and how soon a key set that lacks a key is asked for again.
 _RETRY_SECONDS = 60.0
-#: So many fetches a minute are enough for every honest provider; addresses of the pattern can be made up without end.
+#: So many a minute of what only requests name, and was not found yet: addresses of the pattern can be made up without
+#: end. The preset's own addresses, and what was there before, are few; made-up ones must not keep them from being had.
 _FETCHES_A_MINUTE = 20
 _LEAST_RSA_BITS = 2048
 _MARK = "-----BEGIN "
@@ -81,9 +82,10 @@ class RemoteDocuments:
         self._fetches: deque[float] = deque(maxlen=_FETCHES_A_MINUTE)
         self._lock = threading.Lock()
 
-    def get(self, url: str, *, again: bool = False) -> bytes:
+    def get(self, url: str, *, again: bool = False, by_stranger: bool = False) -> bytes:
         """Return the document at ``url``, which the caller has checked against the preset's pattern.
 
+        ``by_stranger`` says that the request names the address: what is new of these is fetched so many times a minute.
         ``again`` asks for a new one, which is fetched if the kept one is older than a minute. Raises
         `VerificationFailed` if there is none, `KeysUnavailable` if it cannot be had now.
         """
@@ -91,6 +93,8 @@ class RemoteDocuments:
             kept = self._kept.get(url)
             now = self._clock()
             if kept is None or now >= kept.until or (again and now - kept.at >= _RETRY_SECONDS):
+                if by_stranger and (kept is None or kept.error is not None):
+                    self._spend(now)
                 found = self._fetched(url, now)
                 if found.error is not None and kept is not None and kept.error is None and now < kept.until:
                     found = replace(kept, at=now)  # made-up key names must not cost a good document
@@ -101,10 +105,12 @@ class RemoteDocuments:
             raise KeysUnavailable(Reason.KEYS_UNAVAILABLE.value)
         return kept.document
 
-    def _fetched(self, url: str, now: float) -> _Kept:
+    def _spend(self, now: float) -> None:
         if len(self._fetches) == _FETCHES_A_MINUTE and now - self._fetches[0] < _RETRY_SECONDS:
             raise KeysUnavailable(Reason.KEYS_UNAVAILABLE.value)
         self._fetches.append(now)
+
+    def _fetched(self, url: str, now: float) -> _Kept:
         try:
             document = self._fetch(url)
         except NoSuchDocument:

@@ -13,11 +13,13 @@ from django.utils import timezone
 from deliveries.models import Delivery, Event, Rejection
 from deliveries.reverify import NotReverified, obstacle, reverify, reverify_all
 from integrations.models import Endpoint, Secret
+from integrations.providers import providers
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.api.cases import API, ApiTestCase, client_of
 from tests.deliveries.api.cases import make_user as make_api_user
 from tests.deliveries.receiving.cases import Sender, signature, signed_endpoint
 from tests.factories import make_endpoint, make_route
+from tests.integrations.requests import make_request
 
 LIST = "/admin/deliveries/rejection/"
 RIGHT = "the secret that is set at the provider"
@@ -197,6 +199,22 @@ class NotReverifiableTests(Refused):
         self.endpoint = signed_endpoint(content_types=["application/json"])
 
         self.assertIn("media type", self.why(self.refused(content_type="text/plain")))
+
+    def test_is_a_forged_event_with_a_token_that_was_used(self) -> None:
+        """What tells it is the memory of the process that refused it, which does not last."""
+        self.endpoint = make_endpoint(provider="mailgun", secret=RIGHT)
+        now = timezone.now()
+        preset = providers["mailgun"]
+        signed = preset.scheme_for({}).sign(make_request(preset.example("", "e-1", {}).body), RIGHT, now=now)
+        rejection = Rejection.objects.create(
+            endpoint=self.endpoint,
+            reason="token_used",
+            received_at=now,
+            raw_body=signed.body,
+            headers={"Content-Type": "application/json"},
+        )
+
+        self.assertIn("one-time token", self.why(rejection))
 
     def test_is_a_handshake(self) -> None:
         self.endpoint = make_endpoint(provider="meta", secret=RIGHT, settings={"verify_token": "right"})

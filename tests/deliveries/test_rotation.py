@@ -41,18 +41,20 @@ class RotationTests(Sender, TestCase):
 
     def test_brings_everything_under_the_first_key(self) -> None:
         self.fill()
+        settings = Rejection.objects.get().endpoint.settings
 
         with override_settings(HUB_ENCRYPTION_KEYS=[NEW, OLD]):
             line = rotate()
 
-        # three of the secrets, two of each stored request: event, variant, rejection
-        self.assertEqual(line, "encrypted 9 values anew, 0 were under the first key already\n")
+        # the endpoint's settings, three of the secrets, two of each stored request: event, variant, rejection
+        self.assertEqual(line, "encrypted 10 values anew, 0 were under the first key already\n")
         with override_settings(HUB_ENCRYPTION_KEYS=[NEW]):
             self.assertIn(("second", "private"), Secret.objects.values_list("value", "signing_key"))
             event, rejection = Event.objects.get(), Rejection.objects.get()
             self.assertEqual((event.body, event.variants.get().body), (b'{"n": 1}', b'{"n": 2}'))
             self.assertEqual(event.original_headers["Authorization"], "Bearer abc")
             self.assertEqual(rejection.body, b'{"n": 3}')
+            self.assertEqual(rejection.endpoint.settings, settings)
 
     def test_does_nothing_the_second_time(self) -> None:
         self.fill()
@@ -60,7 +62,7 @@ class RotationTests(Sender, TestCase):
             rotate()
             before = self.stored()
 
-            self.assertEqual(rotate(), "encrypted 0 values anew, 9 were under the first key already\n")
+            self.assertEqual(rotate(), "encrypted 0 values anew, 10 were under the first key already\n")
 
             self.assertEqual(self.stored(), before)
 
@@ -70,7 +72,7 @@ class RotationTests(Sender, TestCase):
             patch.setattr(rotation, "_TEXTS_AT_ONCE", 2)
             patch.setattr(rotation, "_BODIES_AT_ONCE", 2)
 
-            self.assertIn("encrypted 17 values", rotate())
+            self.assertIn("encrypted 18 values", rotate())
 
     def test_names_what_no_key_decrypts_and_does_the_rest(self) -> None:
         self.fill()
@@ -82,7 +84,7 @@ class RotationTests(Sender, TestCase):
             rotate()
 
         self.assertIn(f"integrations_secret.value {lost.pk}", str(failure.exception))
-        self.assertIn("encrypted 10 values anew", str(failure.exception))
+        self.assertIn("encrypted 12 values anew", str(failure.exception))
         self.assertNotIn("gAAAA", str(failure.exception))
 
     def test_leaves_what_was_changed_meanwhile(self) -> None:
@@ -110,6 +112,7 @@ class TestTheColumns:
         found = {column.label for column in columns()}
 
         assert {
+            "integrations_endpoint.settings",
             "integrations_secret.value",
             "integrations_secret.signing_key",
             "deliveries_event.sealed",

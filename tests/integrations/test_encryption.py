@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import connection
 from django.test import SimpleTestCase, TestCase, override_settings
 
 from integrations.encryption import decrypt, encrypt, rotate
-from integrations.models import Secret
+from integrations.models import Endpoint, Secret
 from tests.factories import make_endpoint
 
 OLD, NEW, OTHER = (Fernet.generate_key().decode() for _ in range(3))
@@ -93,3 +94,62 @@ class EncryptedTextFieldTests(TestCase):
             with self.subTest(plain), pytest.raises(ImproperlyConfigured) as failure:
                 Secret.objects.get(pk=secret.pk)
             self.assertNotIn(plain, str(failure.value))
+
+
+class EncryptedJSONFieldTests(TestCase):
+    SETTINGS = {"verify_token": "gr\u00fcn s3cret"}
+
+    def stored(self, endpoint: Endpoint) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT settings FROM integrations_endpoint WHERE slug = %s", [endpoint.slug])
+            text: str = cursor.fetchone()[0]
+        return text
+
+    def test_keeps_a_token_in_the_database_and_the_value_in_python(self) -> None:
+        endpoint = make_endpoint(provider="meta", settings=self.SETTINGS)
+
+        self.assertEqual(Endpoint.objects.get(pk=endpoint.pk).settings, self.SETTINGS)
+        self.assertTrue(self.stored(endpoint).startswith("gAAAA"))
+        self.assertEqual(json.loads(decrypt(self.stored(endpoint).encode())), self.SETTINGS)
+
+    def test_encrypts_in_every_way_of_writing(self) -> None:
+        endpoint = make_endpoint(provider="meta")
+        Endpoint.objects.filter(pk=endpoint.pk).update(settings=self.SETTINGS)
+        self.assertTrue(self.stored(endpoint).startswith("gAAAA"))
+
+        endpoint = Endpoint.objects.get(pk=endpoint.pk)
+        Endpoint.objects.bulk_update([endpoint], ["settings"])
+        endpoint.save()
+        endpoint.refresh_from_db()
+
+        self.assertTrue(self.stored(endpoint).startswith("gAAAA"))
+        self.assertEqual(endpoint.settings, self.SETTINGS)
+        self.assertEqual(Endpoint.objects.defer("settings").get(pk=endpoint.pk).settings, self.SETTINGS)
+
+    def test_is_not_shown_by_a_query_that_bypasses_the_model(self) -> None:
+        make_endpoint(provider="meta", settings=self.SETTINGS)
+
+        (value,) = Endpoint.objects.values_list("settings", flat=True)
+
+        self.assertTrue(str(value).startswith("gAAAA"))
+
+    def test_keeps_a_change_in_place(self) -> None:
+        endpoint = Endpoint.objects.get(pk=make_endpoint(provider="meta", settings=self.SETTINGS).pk)
+        endpoint.settings["verify_token"] = "other"
+        endpoint.save()
+
+        self.assertEqual(Endpoint.objects.get(pk=endpoint.pk).settings, {"verify_token": "other"})
+
+    def test_refuses_comparisons_that_would_find_nothing(self) -> None:
+        for lookup in ("settings", "settings__contains", "settings__verify_token"):
+            with self.subTest(lookup), pytest.raises(FieldError):
+                list(Endpoint.objects.filter(**{lookup: "one"}))
+
+    def test_fails_over_a_lost_key_only_where_the_value_is_read(self) -> None:
+        endpoint = make_endpoint(provider="meta", settings=self.SETTINGS)
+
+        with override_settings(HUB_ENCRYPTION_KEYS=[OTHER]):
+            row = Endpoint.objects.get(pk=endpoint.pk)
+            self.assertEqual(row.slug, endpoint.slug)
+            with pytest.raises(ImproperlyConfigured, match="HUB_ENCRYPTION_KEYS holds no key"):
+                _ = row.settings

@@ -52,12 +52,13 @@ print(not Delivery.objects.filter(finished_at=None).exists())
 """
 REPLAY_THE_LAST = """
 from django.contrib.auth.models import User
-from deliveries.models import Delivery
+from deliveries.models import Delivery, Rejection
 from deliveries.replay import replay
 from integrations.models import Endpoint
 last = Delivery.objects.filter(status="dead").order_by("created_at").last()
 replay(Delivery.objects.filter(pk=last.pk), by=User.objects.get())
-print(last.pk, last.event_id, Endpoint.objects.get(slug="shop-orders").pk)
+refused = Rejection.objects.latest("received_at")
+print(last.pk, last.event_id, Endpoint.objects.get(slug="shop-orders").pk, refused.pk)
 """
 
 
@@ -105,6 +106,7 @@ def make_traffic(hub: RunningHub) -> None:
         send(hub, number, order(number, kind=kind if complete else "order.created", with_customer=complete))
     for number in range(4):
         send(hub, 900 + number, order(number, kind="order.paid", with_customer=True), secret="an old secret")
+    send(hub, 904, order(4, kind="order.paid", with_customer=True), secret=SECRET + "\n")
     send(hub, 999, order(31, kind="order.paid", with_customer=False))
     wait_until_finished(hub)
 
@@ -144,13 +146,14 @@ def main(folder: Path) -> None:
         hub.start()
         make_traffic(hub)
         Erp.mended = True
-        delivery, event, endpoint = hub.python(REPLAY_THE_LAST).split()
+        delivery, event, endpoint, rejection = hub.python(REPLAY_THE_LAST).split()
         wait_until_finished(hub)
         pages = {
             "overview": "/admin/",
             "delivery": f"/admin/deliveries/delivery/{delivery}/change/",
             "event": f"/admin/deliveries/event/{event}/change/",
             "endpoint": f"/admin/integrations/endpoint/{endpoint}/change/",
+            "rejection": f"/admin/deliveries/rejection/{rejection}/change/",
         }
         make_pictures(hub, {name: folder / f"{name}.png" for name in pages}, pages, dark=False)
         make_pictures(hub, {"overview": folder / "overview-dark.png"}, pages, dark=True)

@@ -11,7 +11,7 @@ from tests.sdks.adapters import Adapter
 from tests.sdks.channel import JAVASCRIPT as JAVASCRIPT_DIRECTORY
 from tests.sdks.channel import ROOT
 from tests.sdks.javascript import JavaScriptAdapter
-from tests.sdks.library import ADAPTERS
+from tests.sdks.libraries import ADAPTERS
 
 TABLE = ROOT / "docs" / "reference" / "verified-by-sdks.md"
 

@@ -11,9 +11,9 @@ from deliveries.retention import prune_rejections
 
 
 class Command(BaseCommand):
-    """Remove rejections past their age. Can be run at any time, and twice."""
+    """Remove rejections and their counts past their age. Can be run at any time, and twice."""
 
-    help = "Removes rejections older than HUB_REJECTION_DAYS."
+    help = "Removes rejections older than HUB_REJECTION_DAYS, and counts of refusals older than 90 days."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take ``--dry-run``."""

@@ -150,6 +150,41 @@ class DownloadTests(TestCase):
         self.assertEqual(logged_in("nobody").get(f"/admin/deliveries/event/{event.pk}/body/").status_code, 403)
 
 
+class RefusedBodyTests(TestCase):
+    def setUp(self) -> None:
+        secret = b'{"password": "meant for somebody else"}'
+        columns = sealed_columns(
+            headers={}, query_string="", body=secret, content_type="application/json", secret_headers=(),
+            secret_parameters=(), encrypt_body=True,
+        )  # fmt: skip
+        endpoint, now = make_endpoint(), timezone.now()
+        encrypted = Rejection.objects.create(endpoint=endpoint, reason="signature_mismatch", received_at=now, **columns)
+        plain = Rejection.objects.create(
+            endpoint=endpoint, reason="signature_mismatch", received_at=now, raw_body=secret, body_bytes=len(secret)
+        )
+        self.pages = [f"/admin/deliveries/rejection/{row.pk}" for row in (encrypted, plain)]
+
+    def test_is_for_those_who_may_see_credentials(self) -> None:
+        client = logged_in("administrator")
+        for page in self.pages:
+            self.assertContains(client.get(f"{page}/change/"), "meant for somebody else")
+            self.assertContains(client.get(f"{page}/body/"), "meant for somebody else")
+
+    def test_is_for_nobody_else(self) -> None:
+        for role in ("viewer", "operator"):
+            client = logged_in(role)
+            for page in self.pages:
+                shown = client.get(f"{page}/change/")
+                self.assertContains(shown, "meant for others")
+                self.assertNotContains(shown, "meant for somebody else")
+                self.assertNotContains(shown, f"{page}/body/")
+                self.assertEqual(client.get(f"{page}/body/").status_code, 403)
+
+    def test_leaves_the_page_readable_when_its_key_is_lost(self) -> None:
+        with self.settings(HUB_ENCRYPTION_KEYS=[Fernet.generate_key().decode()]):
+            self.assertContains(logged_in("administrator").get(f"{self.pages[0]}/change/"), "stored encrypted")
+
+
 class LengthTests(TestCase):
     def test_is_in_the_unit_that_fits(self) -> None:
         spans = {

@@ -288,10 +288,23 @@ class TestEventTests(TestCase):
 
         self.assertContains(logged_in("administrator").post(self.address, follow=True), "No test event was sent")
 
-    def test_is_for_administrators_and_by_post(self) -> None:
-        self.assertEqual(logged_in("operator").post(self.address).status_code, 403)
+    def test_is_not_for_viewers_nor_for_links(self) -> None:
+        self.assertEqual(logged_in("viewer").post(self.address).status_code, 403)
         self.assertEqual(logged_in("administrator").get(self.address).status_code, 405)
         self.assertFalse(Event.objects.exists())
+
+    def test_is_for_operators_as_in_the_api(self) -> None:
+        client = logged_in("operator")
+
+        self.assertContains(client.get(page_of(self.endpoint)), "Send a test event")
+        self.assertContains(client.post(self.address, follow=True), "The endpoint answered 200")
+        self.assertEqual(LogEntry.objects.get().change_message, "sent a test event.")
+        self.assertNotContains(logged_in("viewer").get(page_of(self.endpoint)), "Send a test event")
+
+    def test_is_not_for_a_retired_endpoint(self) -> None:
+        self.endpoint.retire(now=timezone.now())
+
+        self.assertEqual(logged_in("administrator").post(self.address).status_code, 404)
 
 
 class PauseTests(TestCase):
@@ -321,6 +334,16 @@ class PauseTests(TestCase):
         address = f"/admin/integrations/endpoint/{self.endpoint.pk}/order/pause/"
         self.assertEqual(logged_in("operator").get(address).status_code, 405)
         self.assertEqual(self.status(), "pending")
+
+    def test_does_not_switch_a_disabled_endpoint_on(self) -> None:
+        Endpoint.objects.update(state="disabled")
+        client = logged_in("operator")
+        for order in ("pause", "resume"):
+            address = f"/admin/integrations/endpoint/{self.endpoint.pk}/order/{order}/"
+            self.assertContains(client.post(address, follow=True), "The endpoint is disabled")
+            self.endpoint.refresh_from_db()
+            self.assertEqual((self.endpoint.state, self.status()), ("disabled", "pending"))
+            self.assertNotContains(client.get(page_of(self.endpoint)), f"order/{order}/")
 
     def test_happens_through_the_form_too(self) -> None:
         client = logged_in("administrator")
@@ -404,3 +427,12 @@ class RetireTests(TestCase):
         self.client.post(ADD, fields_of(slug="shop", **new_secret("x" * 20)))
 
         self.assertEqual(Endpoint.objects.live().get().slug, "shop")
+
+
+class SharedUrlTests(TestCase):
+    def test_is_shown_where_it_is_switched_on(self) -> None:
+        client = logged_in("viewer")
+        for switched_on in (True, False):
+            endpoint = make_endpoint(provider="github", shared_url=switched_on)
+            page = client.get(page_of(endpoint)).content.decode()
+            self.assertEqual('id="shared-url">http://testserver/hooks<' in page, switched_on)

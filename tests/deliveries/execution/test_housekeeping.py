@@ -11,7 +11,7 @@ from django.utils import timezone
 from deliveries import retention
 from deliveries.execution import housekeeping
 from deliveries.execution.housekeeping import Housekeeping
-from deliveries.models import Rejection
+from deliveries.models import Rejection, RejectionCount
 from tests.deliveries.execution.drains import DrainTestCase
 from tests.factories import make_endpoint
 
@@ -33,6 +33,16 @@ class HousekeepingTests(TestCase):
         Housekeeping().tidy_up(timezone.now())
 
         self.assertEqual(Rejection.objects.count(), 2)
+
+    def test_removes_counts_of_refusals_older_than_ninety_days(self) -> None:
+        endpoint, now = make_endpoint(), timezone.now()
+        for days in (89, 91, 400):
+            hour = now - timedelta(days=days)
+            RejectionCount.objects.create(endpoint=endpoint, reason="signature_mismatch", hour=hour, count=3)
+
+        Housekeeping().tidy_up(now)
+
+        self.assertEqual([(now - row.hour).days for row in RejectionCount.objects.all()], [89])
 
     def test_does_a_batch_at_a_time_so_that_deliveries_go_on_in_between(self) -> None:
         make_rejections(5, age=timedelta(days=8))

@@ -200,6 +200,16 @@ class AKnownBodyUnderAnotherId(Sender, TestCase):
         flags = dict(Event.objects.values_list("event_id", "flags"))
         self.assertEqual(flags, {"1": [], "2": ["possible_replay"], "3": []})
 
+    def test_is_flagged_where_the_id_is_left_out(self) -> None:
+        endpoint = signed_endpoint()
+
+        self.send(endpoint, b"[1]", event_id="1")
+        self.send(endpoint, b"[1]", event_id="")
+        self.send(endpoint, b"[2]", event_id="")
+
+        flags = sorted((bytes(event.body), event.event_id, event.flags) for event in Event.objects.all())
+        self.assertEqual(flags, [(b"[1]", "", ["possible_replay"]), (b"[1]", "1", []), (b"[2]", "", [])])
+
     def test_is_not_flagged_where_nothing_is_proven_at_all(self) -> None:
         endpoint = make_endpoint(provider="generic_none", settings={"event_id": "header:X-Event-Id"})
 

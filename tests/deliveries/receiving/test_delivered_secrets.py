@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import HttpResponse
 from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deliveries import waiting
@@ -48,6 +49,14 @@ class AnAsanaEndpointTests(DeliveryTestCase):
         self.assertNotIn("X-Hook-Secret", response.headers)
         self.assertFalse(Secret.objects.exists())
         self.assertNotIn(HOOK_SECRET, json.dumps(Rejection.objects.get().headers))
+
+    def test_writes_nothing_unless_it_waits(self) -> None:
+        endpoint = make_endpoint(provider="asana")
+        now = timezone.now()
+        with CaptureQueriesContext(connection) as queries:
+            self.assertFalse(AwaitedSecret.objects.take(endpoint, HOOK_SECRET, source="192.0.2.1", now=now))
+
+        self.assertEqual([query["sql"].split()[0] for query in queries], ["SELECT"])
 
     def test_echoes_the_secret_while_it_waits_and_keeps_it_pending(self) -> None:
         waiting.start(self.endpoint, by="ada")

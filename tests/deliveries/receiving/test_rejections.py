@@ -263,6 +263,17 @@ class Pruning(TestCase):
         self.assertEqual(self.prune("--dry-run"), "would prune 2 rejections\n")
         self.assertEqual(Rejection.objects.count(), 4)
 
+    def test_takes_the_counts_along_after_ninety_days(self) -> None:
+        endpoint = make_endpoint()
+        for days in (89, 91):
+            hour = timezone.now() - timedelta(days=days)
+            RejectionCount.objects.create(endpoint=endpoint, reason="signature_mismatch", hour=hour, count=3)
+
+        self.prune("--dry-run")
+        self.assertEqual(RejectionCount.objects.count(), 2)
+        self.prune()
+        self.assertEqual(RejectionCount.objects.count(), 1)
+
     @override_settings(HUB_REJECTION_DAYS=7 * 8)
     def test_goes_by_the_setting(self) -> None:
         self.assertEqual(self.prune(), "pruned 1 rejection\n")

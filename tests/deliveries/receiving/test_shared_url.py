@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import HttpResponse
@@ -53,6 +54,19 @@ class TheSharedUrl(SharedSender, TestCase):
         event = Event.objects.get()
         self.assertEqual(answer, {"status": "accepted", "event": str(event.pk), "deliveries": 1})
         self.assertEqual((event.endpoint, event.event_type), (endpoint, "issues.opened"))
+
+    def test_lets_the_sender_come_again_while_the_key_of_the_settings_is_lost(self) -> None:
+        github()
+
+        with (
+            self.settings(HUB_ENCRYPTION_KEYS=[Fernet.generate_key().decode()]),
+            self.assertLogs("deliveries.receiving.endpoints", "ERROR"),
+            self.assertLogs("django.request", "ERROR"),
+        ):
+            self.assert_refused(self.send_shared(from_github()), 503, "unavailable")
+        endpoints.forget()
+
+        self.assertEqual(self.send_shared(from_github()).status_code, 200)
 
     def test_finds_the_endpoint_whose_secret_fits(self) -> None:
         first, second, third = github("1"), github("2"), github("3")

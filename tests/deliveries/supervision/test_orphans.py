@@ -11,7 +11,7 @@ import pytest
 
 from tests.running_hub import ROOT, wait_until
 
-# A parent that starts a child, which forks a grandchild; each prints its process id and waits.
+# A parent that starts a child, which forks a grandchild; each writes its process id, at one go, and waits.
 CHILD = """
 import os, sys, time
 from deliveries.supervision.orphans import end_forks_with_parent, end_with_parent
@@ -19,11 +19,11 @@ end_forks_with_parent()
 end_with_parent(int(sys.argv[1]))
 if os.fork() == 0:
     if os.fork() == 0:
-        print(os.getpid(), flush=True)
+        os.write(1, b'%d\\n' % os.getpid())
         time.sleep(60)
-    print(os.getpid(), flush=True)
+    os.write(1, b'%d\\n' % os.getpid())
     time.sleep(60)
-print(os.getpid(), flush=True)
+os.write(1, b'%d\\n' % os.getpid())
 time.sleep(60)
 """
 # Where the kernel does not help (anywhere but on Linux) a thread looks.
@@ -51,7 +51,7 @@ class TestProcesses:
 
         parent.kill()
         parent.wait()
-        wait_until(lambda: not any(map(is_running, descendants)), seconds=5, what="the end of all descendants")
+        wait_until(lambda: not any(map(is_running, descendants)), seconds=15, what="the end of all descendants")
 
         parent.stdout.close()
 

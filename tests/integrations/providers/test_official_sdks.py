@@ -15,7 +15,7 @@ from integrations.verification.templates import FORM
 from integrations.verification.texts import with_headers
 from tests.integrations.providers.facts import WHSEC
 from tests.integrations.requests import NOW, make_request, payload
-from tests.sdks.library import Library
+from tests.sdks.libraries import Library
 
 SECRET = "8f742231b10e8888abcd99baddecade5"
 

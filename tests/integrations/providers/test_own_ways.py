@@ -12,7 +12,7 @@ from typing import Any
 from django.test import SimpleTestCase
 
 from integrations.contracts import InboundRequest
-from integrations.errors import VerificationFailed
+from integrations.errors import MalformedPayload, VerificationFailed
 from integrations.providers import providers
 from integrations.verification.templates import FORM
 from tests.integrations.requests import NOW, make_request, payload
@@ -98,6 +98,12 @@ class HubSpotTests(RefusingTestCase):
 
         self.assertEqual(verified("hubspot", request, self.secret, settings={"version": "v2"}), 0)
 
+    def test_reads_json_whatever_the_content_type_says(self) -> None:
+        """Who has seen a plain hash of secret and body can append to it, after a byte that no JSON has."""
+        with self.assertRaises(MalformedPayload):
+            providers["hubspot"].decode("text/plain", payload("hubspot/contact.creation.json") + b"\x80\0\0more")
+        self.assertEqual(providers["hubspot"].decode("text/plain", b"[]"), [])
+
     def test_decodes_some_escapes_of_the_url_and_no_others(self) -> None:
         body = payload("hubspot/contact.creation.json")
         came = "https://hub.example.com/hooks/shop?to=a%40b%2Fc%3a%20d%26e"
@@ -136,6 +142,12 @@ class PlivoTests(RefusingTestCase):
         )
 
         self.assertEqual(verified("plivo", request, "token"), 0)
+
+    def test_refuses_a_query_of_more_parameters_than_are_read(self) -> None:
+        url = "https://hub.example.com/hooks/shop"
+        request = self.request(f"{url}?Eventa bFrom2To1.05429567804466091622", url=f"{url}?{'a&' * 1001}")
+
+        self.assertEqual(self.refused("plivo", request, "token"), "signature_mismatch")
 
     def test_takes_any_of_several_signatures(self) -> None:
         url = "https://hub.example.com/hooks/shop"

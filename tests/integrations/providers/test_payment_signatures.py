@@ -156,6 +156,35 @@ class AdyenSignatureTests(SimpleTestCase):
                 self.verify(body)
             self.assertEqual(caught.exception.reason, "body_not_signed")
 
+    def test_is_read_in_one_way_only(self) -> None:
+        """The eight fields are signed with colons between them, and the merchant's reference may hold some too."""
+        item = {
+            "pspReference": "8815516988841362",
+            "originalReference": "",
+            "merchantAccountCode": "Test",
+            "merchantReference": "order:7",
+            "amount": {"value": 1130, "currency": "EUR"},
+            "eventCode": "CAPTURE",
+            "success": "true",
+        }
+        text = "8815516988841362::Test:order:7:1130:EUR:CAPTURE:true"
+        item["additionalData"] = {"hmacSignature": b64(digest(text.encode(), key=bytes.fromhex(self.key)))}
+        moved = {
+            "pspReference": "8815516988841362:",
+            "originalReference": "Test",
+            "merchantAccountCode": "order",
+            "merchantReference": "7",
+        }
+
+        self.assertEqual(self.verify({"notificationItems": [{"NotificationRequestItem": item}]}), 0)
+        with self.assertRaises(VerificationFailed):
+            self.verify({"notificationItems": [{"NotificationRequestItem": {**item, **moved}}]})
+
+    def test_is_that_of_the_json_whatever_the_content_type_says(self) -> None:
+        body = payload("adyen/batch.json")
+
+        self.assertEqual(providers["adyen"].decode("text/plain", body), json.loads(body))
+
     def test_is_wanted_of_some_item(self) -> None:
         for body in ({"notificationItems": []}, {}, [], {"notificationItems": {}}):
             with self.subTest(body=body), self.assertRaises(VerificationFailed):

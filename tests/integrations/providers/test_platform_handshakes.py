@@ -11,6 +11,7 @@ from integrations.contracts import InboundRequest
 from integrations.errors import MalformedPayload, VerificationFailed
 from integrations.providers import Answer, Handshake, providers
 from integrations.providers.handshakes import Computed
+from integrations.verification.templates import FORM
 from tests.integrations.requests import make_request, payload
 
 SECRET = "the consumer secret"
@@ -46,6 +47,18 @@ class XChallengeTests(SimpleTestCase):
             with self.subTest(token=token), self.assertRaises(VerificationFailed) as caught:
                 handshake("x_twitter", SECRET).unsigned(asking("GET", f"crc_token={token}"), {})
             self.assertEqual(caught.exception.reason, "challenge_unreadable")
+
+    def test_signs_nothing_that_passes_as_an_event(self) -> None:
+        """The form ``a=b`` and the JSON ``42`` are tokens too, and anybody can ask for their HMAC."""
+        scheme = providers["x_twitter"].scheme_for({})
+        for token, content_type in (("a=b", FORM), ("42", "application/json"), ("any-text", "text/plain")):
+            answer = handshake("x_twitter", SECRET).unsigned(asking("GET", f"crc_token={token}"), {})
+            assert answer is not None
+            headers = {"X-Twitter-Webhooks-Signature": json.loads(answer.body)["response_token"]}
+            request = make_request(token.encode(), headers=headers, content_type=content_type)
+            with self.subTest(token=token), self.assertRaises(VerificationFailed) as caught:
+                scheme.verify(request, [SECRET])
+            self.assertEqual(caught.exception.reason, "body_not_signed")
 
     def test_is_nothing_without_token_method_or_secret(self) -> None:
         self.assertIsNone(handshake("x_twitter", SECRET).unsigned(asking("GET", "crc_token="), {}))

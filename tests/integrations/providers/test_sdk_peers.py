@@ -21,7 +21,7 @@ from integrations.providers import providers
 from integrations.verification.texts import with_headers
 from tests.sdks.adapters import Adapter
 from tests.sdks.javascript import JavaScriptAdapter
-from tests.sdks.library import ADAPTERS, Library
+from tests.sdks.libraries import ADAPTERS, Library
 from tests.sdks.table import TABLE, facts_of, pinned, table
 
 
@@ -90,7 +90,7 @@ class SdkSuite(SimpleTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.library = Library.of(cls.adapter.key)
+        cls.theirs = Library.of(cls.adapter.key)
 
     def setUp(self) -> None:
         self.facts = facts_of(self.adapter)
@@ -122,7 +122,7 @@ class SdkSuite(SimpleTestCase):
         return self.scheme.sign(self.request(), self.signing_key, now=self.now)
 
     def accepts(self, request: InboundRequest, secret: str) -> bool:
-        return self.library.accepts(request, secret, self.facts.settings)
+        return self.theirs.accepts(request, secret, self.facts.settings)
 
 
 class SigningSdkSuite(SdkSuite):
@@ -131,7 +131,7 @@ class SigningSdkSuite(SdkSuite):
     __test__ = False
 
     def test_signs_what_we_accept(self) -> None:
-        theirs = self.library.sign(self.request(), self.facts.secret, self.facts.settings)
+        theirs = self.theirs.sign(self.request(), self.facts.secret, self.facts.settings)
         scheme = providers[self.adapter.provider].scheme_for(theirs.settings)
 
         self.assertEqual(scheme.verify(theirs.request, [theirs.secret]), 0)

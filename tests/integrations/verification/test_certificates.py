@@ -172,6 +172,11 @@ class TopicTests(SignedTestCase):
         self.assertEqual(self.refused(self.scheme(f"{TOPIC}2"), request, ["named in the settings"]), "topic_mismatch")
         self.assertEqual(self.refused(self.scheme(), request, ["not a topic"]), "no_live_secret")
 
+    def test_may_be_several_at_one_endpoint(self) -> None:
+        request = self.request(self.message())
+
+        self.assertEqual(self.scheme().verify(request, [f"{TOPIC}2", TOPIC]), 1)
+
     def test_are_read_though_they_come_as_plain_text(self) -> None:
         request = self.request(self.message())
         payload = providers["aws_sns"].decode(request.content_type, request.body)

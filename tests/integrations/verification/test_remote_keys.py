@@ -121,12 +121,27 @@ class KeptDocumentsTests(SimpleTestCase):
 
     def test_are_bounded_in_fetches_a_minute(self) -> None:
         for number in range(20):
-            self.documents.get(f"{URL}/{number}")
+            self.documents.get(f"{URL}/{number}", by_stranger=True)
         with self.assertRaises(KeysUnavailable):
-            self.documents.get(f"{URL}/one-more")
-        self.assertEqual(self.documents.get(f"{URL}/3"), b"first")
+            self.documents.get(f"{URL}/one-more", by_stranger=True)
+        self.assertEqual(self.documents.get(f"{URL}/3", by_stranger=True), b"first")
         self.now += 60
-        self.assertEqual(self.documents.get(f"{URL}/one-more"), b"first")
+        self.assertEqual(self.documents.get(f"{URL}/one-more", by_stranger=True), b"first")
+
+    def test_are_renewed_however_many_addresses_strangers_make_up(self) -> None:
+        self.documents.get(f"{URL}/known", by_stranger=True)
+        self.now += 3600
+        self.answer = NoSuchDocument("none")
+        for number in range(20):
+            with self.assertRaises(VerificationFailed):
+                self.documents.get(f"{URL}/{number}", by_stranger=True)
+        with self.assertRaises(KeysUnavailable):
+            self.documents.get(f"{URL}/one-more", by_stranger=True)
+
+        self.answer = b"second"
+
+        self.assertEqual(self.documents.get(f"{URL}/known", by_stranger=True), b"second")
+        self.assertEqual(self.documents.get(URL), b"second")
 
     def test_hold_keys_by_kid_and_are_asked_again_for_a_new_one(self) -> None:
         keys = KeySet(url=URL)
