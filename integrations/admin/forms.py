@@ -53,8 +53,8 @@ class EndpointForm(_EndpointForm):
         if "allowed_networks" in self.fields and preset is not None and preset.source_networks is not None:
             hint = preset.source_networks
             self.fields["allowed_networks"].help_text += (
-                f" {preset.name} said on {hint.checked_on} at {hint.url} that it sends from {', '.join(hint.networks)};"
-                " look there again before you enter them."
+                f" {preset.name} publishes at {hint.url} where it sends from; a copy read on {hint.checked_on} said"
+                f" {', '.join(hint.networks)}. Compare before you enter them."
             )
 
     def clean(self) -> dict[str, Any]:

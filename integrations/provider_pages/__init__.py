@@ -197,7 +197,8 @@ def _retries(preset: Provider) -> Iterator[str]:
 
 def _networks(preset: Provider) -> Iterator[str]:
     if hint := preset.source_networks:
-        yield f"{code(hint.networks)} (<{hint.url}>, seen on {hint.checked_on})."
+        source = f"published at <{hint.url}>; these are from a copy read on {hint.checked_on}: compare first"
+        yield f"{code(hint.networks)} ({source})."
         yield "Not applied by itself: copy them into the endpoint's allowed networks if you want to."
 
 

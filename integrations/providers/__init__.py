@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class SourceNetworks:
-    """The addresses from which a provider says that it sends, as ``url`` had them on ``checked_on`` (ISO 8601).
+    """The addresses from which a provider says that it sends: published at ``url``, copied on ``checked_on``.
 
     Never applied by itself: providers change them, and a list that is too old keeps genuine events out. The operator
     may copy them into an endpoint's allowed networks.
