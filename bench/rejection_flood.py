@@ -14,9 +14,7 @@ import hmac
 import http.client
 import itertools
 import multiprocessing
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +23,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from tests.running_hub import ROOT, RunningHub, running_hub, wait_until
+from tests.running_hub import RunningHub, running_hub, web_server
 
 _WINDOW_SECONDS = 0.5
 _TOTAL_SECONDS = 10.0
@@ -80,20 +78,8 @@ def _web_server(folder: Path) -> Iterator[RunningHub]:
     with running_hub(folder, HUB_TRUSTED_PROXIES="127.0.0.0/8") as hub:
         make = f"make_endpoint(slug='here', provider='generic_hmac', secret='{_SECRET}')"
         hub.python(f"from tests.factories import make_endpoint\n{make}")
-        with hub.output.open("wb") as output:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--config", "python:hub.gunicorn", "hub.wsgi"],
-                cwd=ROOT,
-                env={**os.environ, **hub.environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            wait_until(lambda: _answers(hub), what="the web server")
+        with web_server(hub, answers=lambda: _answers(hub)):
             yield hub
-        finally:
-            server.terminate()
-            server.wait(20)
 
 
 def _answers(hub: RunningHub) -> bool:

@@ -142,6 +142,25 @@ class RunningHub:
 
 
 @contextmanager
+def web_server(hub: RunningHub, *, answers: Callable[[], bool]) -> Iterator[None]:
+    """Run the web server of ``hub`` alone, with the hub's own settings, from when it ``answers``."""
+    with hub.output.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--config", "python:hub.gunicorn", "hub.wsgi"],
+            cwd=ROOT,
+            env=hub.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(answers, what="the web server")
+        yield
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@contextmanager
 def running_hub(folder: Path, **settings: str) -> Iterator[RunningHub]:
     """Yield a hub with a migrated database; it is not started yet."""
     with fresh_database(folder) as database_url:

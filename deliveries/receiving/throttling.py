@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from ipaddress import IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, cast
@@ -41,7 +42,7 @@ class TokenBuckets:
         return 0.0 if level >= 1 else (1 - level) / rate
 
 
-class Rate(BaseThrottle):
+class Rate(BaseThrottle, ABC):
     """A throttle whose rate is the endpoint's own; None is no limit."""
 
     #: The reason that the operator reads.
@@ -61,9 +62,9 @@ class Rate(BaseThrottle):
         """Return the seconds until the next request may come."""
         return self._wait
 
+    @abstractmethod
     def limit(self, view: ReceiveView) -> tuple[Hashable, float | None]:
         """Return what is counted together, and how much of it a second."""
-        raise NotImplementedError
 
 
 class SourceRate(Rate):

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from integrations.masking import MASK
 from integrations.models import Endpoint
+from tests.deliveries.admin.endpoint_form import fields_of, page_of
 from tests.deliveries.admin.people import logged_in
-from tests.deliveries.admin.test_endpoints import fields_of, page_of
 from tests.factories import make_endpoint
 
 LIST = "/admin/integrations/endpoint/"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.deliveries.receiving.cases import SECRET, signature
-from tests.running_hub import ROOT, RunningHub, running_hub, wait_until
+from tests.running_hub import RunningHub, running_hub, web_server
 
 pytestmark = pytest.mark.journey
 
@@ -33,20 +30,8 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
             "from tests.deliveries.receiving.cases import signed_endpoint\n"
             f"signed_endpoint(slug='here', max_body_bytes={LIMIT})"
         )
-        with hub.output.open("wb") as output:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--config", "python:hub.gunicorn", "hub.wsgi"],
-                cwd=ROOT,
-                env={**os.environ, **hub.environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            wait_until(lambda: _answers(hub), what="the web server")
+        with web_server(hub, answers=lambda: _answers(hub)):
             yield hub
-        finally:
-            server.terminate()
-            server.wait(20)
 
 
 def _answers(hub: RunningHub) -> bool:
