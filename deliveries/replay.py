@@ -11,15 +11,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from deliveries.models import Delivery, DeliveryStatus
-from deliveries.models.states import CLAIMABLE, FINISHED
+from deliveries.models.states import DISCARDABLE, FINISHED
 from deliveries.models.transitions import DeliveryQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-#: A delivery in one of these can be replayed, in one of those discarded; any other is left alone.
+#: A delivery in one of these can be replayed; any other is left alone.
 REPLAYABLE = FINISHED
-DISCARDABLE = (*CLAIMABLE, DeliveryStatus.HELD)
 
 _BATCH = 500  # ids in one statement; SQLite takes 32,766 parameters, locks are held for a batch at a time
 
@@ -45,7 +44,7 @@ def replay(
 def discard(
     deliveries: DeliveryQuerySet, *, by: User, now: datetime | None = None, reason: str = "", via: str = ""
 ) -> int:
-    """End those of ``deliveries`` that still wait to run; return how many. Running and finished ones stay.
+    """End those of ``deliveries`` that wait to run or gave up; return how many. The others stay as they are.
 
     ``reason`` is kept on the delivery; ``via`` is as with `replay`.
     """

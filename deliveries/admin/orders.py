@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 
 from deliveries import replay
 from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.states import DISCARDABLE
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.admin.base import HubAdmin
 
@@ -55,7 +56,7 @@ DISCARD = Order(
     title="Discard",
     consequence="They will not run. They can be replayed later.",
     done="discarded",
-    legal=replay.DISCARDABLE,
+    legal=DISCARDABLE,
     carry_out=lambda rows, user: replay.discard(rows, by=user),
     is_destructive=True,
 )

@@ -73,7 +73,6 @@ class DeliverySummarySerializer(serializers.ModelSerializer[Delivery]):
             "route_name",
             "handler",
             "status",
-            "priority",
             "attempt_count",
             "created_at",
             "due_at",

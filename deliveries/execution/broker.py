@@ -74,7 +74,7 @@ class DueDeliveries(Broker):  # type: ignore[misc]
         if time.monotonic() < self._look_at:
             return False
         try:
-            found = Delivery.objects.due(timezone.now()).exists()
+            found = Delivery.objects.any_due(timezone.now())
         except Error as exc:
             self._rest(exc)
             return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -24,11 +25,12 @@ from deliveries.execution import report
 from deliveries.execution.endings import Ending
 from deliveries.execution.housekeeping import Housekeeping
 from deliveries.execution.pulse import Pulse
+from deliveries.execution.routes import Routes
 from deliveries.execution.run import Run
 from deliveries.execution.stopping import StopFlag, stop_ordered
 from deliveries.execution.threads import HandlerThreads
 from deliveries.models import Delivery
-from deliveries.models.transitions import AttemptResult
+from deliveries.models.closing import AttemptResult
 
 logger = structlog.get_logger(__name__)
 
@@ -67,6 +69,7 @@ class Drain:
         self._done: SimpleQueue[Run] = SimpleQueue()
         self._claim_until = time.monotonic() + CLAIM_SECONDS
         self._renew_at = self._sweep_at = self._look_at = 0.0
+        self._routes = Routes()
         self._failures = 0
         self._spoiled = False
         self._leave_by: float | None = None
@@ -169,10 +172,18 @@ class Drain:
 
     def _claim(self, now: datetime) -> None:
         free = self._threads.limit - len(self._runs)
-        # The look first: a claim on SQLite takes the only write lock, for nothing if nothing is due.
-        if free <= 0 or not self._may_claim() or not Delivery.objects.due(now).exists():
+        if free <= 0 or not self._may_claim():
             return
-        for delivery in Delivery.objects.claim(limit=free, now=now, lease=self._lease, worker=self._pulse.worker):
+        claimed = Delivery.objects.claim(
+            limit=free,
+            now=now,
+            lease=self._lease,
+            worker=self._pulse.worker,
+            threads=self._threads.limit,
+            running=Counter((run.delivery.route_id, run.delivery.bulk) for run in self._runs.values()),
+        )
+        self._routes.attach(claimed)
+        for delivery in claimed:
             run = Run(delivery, self._done)
             self._runs[run.token] = run
             self._threads.start(run)

@@ -12,8 +12,8 @@ from types import CodeType, TracebackType
 from deliveries.execution.journal import AttemptJournal
 from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
 from deliveries.models import Delivery, DeliveryStatus, Outcome
+from deliveries.models.closing import AttemptResult
 from deliveries.models.sealing import storable
-from deliveries.models.transitions import AttemptResult
 from integrations.errors import GiveUp, RetryLater, UnknownHandler
 from integrations.retry import LONGEST_WAIT, wait_before
 

@@ -3,6 +3,7 @@
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.delivery import Delivery
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
+from deliveries.models.ordering import ParkedKey
 from deliveries.models.rejection import Rejection, RejectionCount
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
 from deliveries.models.worker import Worker
@@ -15,6 +16,7 @@ __all__ = [
     "Event",
     "EventVariant",
     "Outcome",
+    "ParkedKey",
     "Rejection",
     "RejectionCount",
     "StepResult",

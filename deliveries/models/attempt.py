@@ -48,11 +48,15 @@ class Attempt(models.Model):
 
 
 class StepResult(models.Model):
-    """The kept result of ``context.once(key, ...)``: a retry or a replay does not repeat the step."""
+    """The kept result of ``context.once(key, ...)``: a retry or a replay does not repeat the step.
+
+    ``data`` holds it where it is bytes, ``value``, as JSON in a text, where it is anything else.
+    """
 
     delivery = models.ForeignKey("deliveries.Delivery", on_delete=models.CASCADE, related_name="step_results")
     key = models.CharField(max_length=200)
     value = models.JSONField(null=True)
+    data = models.BinaryField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

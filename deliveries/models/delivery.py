@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from deliveries.models.event import Event
-from deliveries.models.states import CLAIMABLE, FINISHED, DeliveryStatus, Trigger
+from deliveries.models.states import CLAIMABLE, FINISHED, IN_THE_WAY, DeliveryStatus, Trigger
 from deliveries.models.transitions import DeliveryQuerySet
 from deliveries.models.worker import Worker
 from integrations.identifiers import uuid7
@@ -21,8 +21,12 @@ class Delivery(models.Model):
 
     ``attempt_count`` is the number of the latest attempt and the fencing token: only its holder may finish the
     delivery. ``budget_start`` is the attempt count at the last replay, from where the retry budget counts; an attempt
-    that a stopping worker gave back moves it on by one. ``next_trigger`` and ``requested_by`` describe the next
-    attempt. ``lease_until`` and ``worker`` are set exactly while it runs.
+    that a worker gave back moves it on by one, at most `MOST_GIVE_BACKS` times (``give_backs``). ``next_trigger`` and
+    ``requested_by`` describe the next attempt. ``lease_until`` and ``worker`` are set exactly while it runs.
+
+    ``bulk`` ones run in the lane of bulk replays, behind live traffic. Those of one route with one ``ordering_key``
+    ("" is none) run one after the other by ``ordinal``, which only they have; ``blocked`` keeps those out of the queue
+    that have an earlier one before them (`deliveries.models.ordering`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -30,14 +34,18 @@ class Delivery(models.Model):
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
     route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="deliveries")
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
-    priority = models.PositiveSmallIntegerField(default=5)
+    bulk = models.BooleanField(default=False, db_default=False)
     due_at = models.DateTimeField()
     attempt_count = models.PositiveIntegerField(default=0)
     budget_start = models.PositiveIntegerField(default=0)
+    give_backs = models.PositiveSmallIntegerField(default=0, db_default=0)
     next_trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.FIRST)
     requested_by = models.CharField(max_length=150, blank=True)
     worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    ordering_key = models.CharField(max_length=200, blank=True, default="", db_default="")
+    ordinal = models.BigIntegerField(null=True, blank=True)
+    blocked = models.BooleanField(default=False, db_default=False)
     last_error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -60,9 +68,26 @@ class Delivery(models.Model):
                 | (~Q(status__in=FINISHED) & Q(finished_at=None)),
                 name="delivery_finished_at_exactly_when_finished",
             ),
+            models.CheckConstraint(
+                condition=Q(ordering_key="", ordinal=None, blocked=False)
+                | (Q(ordering_key__gt="") & Q(ordinal__isnull=False)),
+                name="delivery_ordinal_exactly_with_ordering_key",
+            ),
         ]
         indexes = [
-            models.Index(fields=["-priority", "due_at"], name="delivery_due", condition=Q(status__in=CLAIMABLE)),
+            models.Index(
+                fields=["bulk", "route", "due_at"],
+                name="delivery_due",
+                condition=Q(status__in=CLAIMABLE, blocked=False),
+            ),
+            models.Index(
+                fields=["route", "ordering_key", "ordinal"],
+                name="delivery_in_the_way",
+                condition=Q(ordering_key__gt="", status__in=IN_THE_WAY),
+            ),
+            models.Index(
+                fields=["route", "ordering_key", "ordinal"], name="delivery_blocked", condition=Q(blocked=True)
+            ),
             models.Index(fields=["lease_until"], name="delivery_leased", condition=Q(status=DeliveryStatus.RUNNING)),
             models.Index(
                 fields=["route", "-created_at"], name="delivery_dead", condition=Q(status=DeliveryStatus.DEAD)

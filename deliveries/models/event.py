@@ -84,6 +84,9 @@ class Event(SealedRequest):
     duplicates = models.PositiveIntegerField(default=0)
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events")
     batch_index = models.PositiveIntegerField(null=True, blank=True, help_text="Its place in the batch, from 0.")
+    derived_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived", db_index=False
+    )
 
     class Meta:
         constraints = [
@@ -95,6 +98,7 @@ class Event(SealedRequest):
             models.Index(fields=["received_at"], name="event_by_arrival"),
             models.Index(fields=["endpoint", "-received_at"], name="event_by_endpoint"),
             models.Index(fields=["event_id"], name="event_by_event_id"),
+            models.Index(fields=["derived_from"], name="event_by_origin", condition=Q(derived_from__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -21,6 +21,12 @@ class DeliveryStatus(models.TextChoices):
 CLAIMABLE = (DeliveryStatus.PENDING, DeliveryStatus.WAITING)
 #: Nothing happens to these any more unless an operator replays them.
 FINISHED = (DeliveryStatus.SUCCEEDED, DeliveryStatus.DEAD, DeliveryStatus.DISCARDED)
+#: An operator may discard these: what waits to run, and what nobody is going to replay.
+DISCARDABLE = (*CLAIMABLE, DeliveryStatus.HELD, DeliveryStatus.DEAD)
+#: Of two deliveries with one ordering key the later waits while the earlier stands in one of these; a dead one only
+#: where its route says so.
+UNFINISHED = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.RUNNING, DeliveryStatus.WAITING)
+IN_THE_WAY = (*UNFINISHED, DeliveryStatus.DEAD)
 
 
 class Trigger(models.TextChoices):

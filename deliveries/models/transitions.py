@@ -11,94 +11,71 @@ it does not); on SQLite a transaction is IMMEDIATE and so the only writer.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connections, models, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Value, When
 from django.db.models.functions import Greatest
 
+from deliveries.models import claiming, ordering
 from deliveries.models.attempt import Attempt, StepResult
-from deliveries.models.states import CLAIMABLE, FINISHED, DeliveryStatus, Outcome, Trigger
+from deliveries.models.closing import AttemptResult, Closing, close_all
+from deliveries.models.ordering import Key, ParkedKey
+from deliveries.models.states import CLAIMABLE, DISCARDABLE, FINISHED, DeliveryStatus, Outcome, Trigger
 from integrations.models import EndpointState
 
 if TYPE_CHECKING:
     from deliveries.models.delivery import Delivery
 
+#: So often an attempt may be given back without counting: then its delivery itself may be what ends the workers.
+MOST_GIVE_BACKS = 5
 #: Rows that an operator's order moves in one transaction.
 _BATCH = 500
-
-
-@dataclass(frozen=True)
-class AttemptResult:
-    """How an attempt ended, in the attempt row's own columns."""
-
-    outcome: Outcome
-    error_type: str = ""
-    error_message: str = ""
-    traceback: str = ""
-    log: list[dict[str, Any]] = field(default_factory=list)
-    response: dict[str, Any] | None = None
-
-    @property
-    def headline(self) -> str:
-        """The error in one line, for lists."""
-        first_line = self.error_message.partition("\n")[0]
-        return ": ".join(part for part in (self.error_type, first_line) if part)[:300]
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     """Deliveries, and the legal moves between their states."""
 
     def due(self, now: datetime) -> DeliveryQuerySet:
-        """Return those that a worker may claim now, the most urgent first.
+        """Return those that a worker may claim now.
 
         What waits is `HELD` while its endpoint or route is paused; a retry or a replay that comes up meanwhile is not,
         and must not start either.
         """
-        claimable = self.filter(status__in=CLAIMABLE, due_at__lte=now)
-        not_paused = claimable.filter(route__paused=False).exclude(endpoint__state=EndpointState.PAUSED)
-        return not_paused.order_by("-priority", "due_at")
+        claimable = self.filter(status__in=CLAIMABLE, blocked=False, due_at__lte=now)
+        return claimable.filter(route__paused=False).exclude(endpoint__state=EndpointState.PAUSED)
+
+    def any_due(self, now: datetime) -> bool:
+        """Return whether a worker may claim one now: a look at an index for each route, however many there are."""
+        return bool(claiming.due_routes(now, most=1, using=self.db))
 
     def abandoned(self, now: datetime) -> DeliveryQuerySet:
         """Return those whose worker has not renewed its lease in time."""
         return self.filter(status=DeliveryStatus.RUNNING, lease_until__lt=now)
 
-    def claim(self, *, limit: int, now: datetime, lease: timedelta, worker: str) -> list[Delivery]:
-        """Take up to ``limit`` due deliveries for ``lease`` and open an Attempt for each, in one transaction.
+    def claim(
+        self,
+        *,
+        limit: int,
+        now: datetime,
+        lease: timedelta,
+        worker: str,
+        threads: int | None = None,
+        running: Mapping[tuple[UUID, bool], int] | None = None,
+    ) -> list[Delivery]:
+        """Take up to ``limit`` due deliveries for ``lease`` and open an Attempt for each, all at once.
 
-        The attempt is on record before its handler starts, so a worker killed half-way has used it up. The returned
-        rows have their endpoint and route loaded; not their event, which may be large, or not decryptable, and must
-        not keep the others from being claimed.
+        The attempt is on record before its handler starts, so a worker killed half-way has used it up. With ``threads``
+        and what the worker is ``running`` of each (route, bulk), no route takes all of them (`claiming.shares`).
+        Neither event nor route are loaded: an event may be large, or not decryptable, and must not keep the others from
+        being claimed.
         """
-        with transaction.atomic(using=self.db):
-            ids = list(self._locked(self.due(now), skip=True)[:limit].values_list("pk", flat=True))
-            if not ids:
-                return []
-            claimed = self._rows(ids)
-            claimed.update(
-                status=DeliveryStatus.RUNNING,
-                attempt_count=F("attempt_count") + 1,
-                lease_until=now + lease,
-                worker=worker,
-            )
-            rows = list(claimed.select_related("endpoint", "route"))
-            Attempt.objects.using(self.db).bulk_create(
-                Attempt(
-                    delivery=row,
-                    number=row.attempt_count,
-                    trigger=row.next_trigger,
-                    requested_by=row.requested_by,
-                    worker=worker,
-                    started_at=now,
-                )
-                for row in rows
-            )
-        order = {pk: place for place, pk in enumerate(ids)}
-        return sorted(rows, key=lambda row: order[row.pk])
+        due = claiming.due_routes(now, most=limit, using=self.db)
+        wanted = claiming.shares(due, free=limit, threads=threads, running=running or {})
+        return claiming.take(wanted, now=now, until=now + lease, worker=worker, using=self.db) if wanted else []
 
     def renew(self, held: Mapping[UUID, int], *, until: datetime) -> set[UUID]:
         """Extend the leases of ``held`` (id -> attempt number); return the ids that are still this worker's.
@@ -127,30 +104,20 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     ) -> bool:
         """End attempt ``number`` and move its delivery to ``status``; False if another worker has taken it over.
 
-        ``due_at`` says when a `WAITING` delivery may run again. A closed attempt of a lost lease stays ``lost``.
+        ``due_at`` says when a `WAITING` delivery may run again. A closed attempt of a lost lease stays ``lost``. The
+        next delivery of its ordering key is let into the queue.
         """
         with transaction.atomic(using=self.db):
-            moved = self._held(pk, number).update(
-                status=status,
-                lease_until=None,
-                worker="",
-                due_at=due_at or F("due_at"),
-                finished_at=now if status in FINISHED else None,
-                next_trigger=Trigger.RETRY,
-                requested_by="",
-                last_error=result.headline,
-            )
-            if moved:
-                Attempt.objects.using(self.db).filter(delivery_id=pk, number=number).update(
-                    finished_at=now,
-                    outcome=result.outcome,
-                    error_type=result.error_type,
-                    error_message=result.error_message,
-                    traceback=result.traceback,
-                    log=result.log,
-                    response=result.response,
-                )
-        return bool(moved)
+            keys = self._lock_keys_of([pk])
+            closing = Closing(pk, number, result, status, due_at)
+            closed = bool(close_all([closing], now=now, using=self.db))
+            if closed and status in FINISHED:
+                self._went(keys, status, now=now)
+        return closed
+
+    def close_all(self, closings: Sequence[Closing], *, now: datetime) -> set[UUID]:
+        """Do what `close` does for many that have no ordering key; return the ids of those that were closed."""
+        return close_all(closings, now=now, using=self.db)
 
     def take_over(self, *, now: datetime, limit: int = 100) -> list[Delivery]:
         """Make abandoned deliveries due again, or dead letters if they have no attempt left; return them.
@@ -159,8 +126,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         Any worker does this for all. The returned rows carry their new ``status`` and still the old ``worker``.
         """
         with transaction.atomic(using=self.db):
-            abandoned = self.abandoned(now).select_related("route").order_by("lease_until")
-            rows = list(self._locked(abandoned, skip=True)[:limit])
+            found = self.abandoned(now).order_by("lease_until")[:limit]
+            keys = self._lock_keys_of(list(found.values_list("pk", flat=True)))
+            abandoned = self._rows(keys).filter(status=DeliveryStatus.RUNNING, lease_until__lt=now)
+            rows = list(self._locked(abandoned.select_related("route"), skip=True))
             for row in rows:
                 spent = row.attempt_count - row.budget_start >= row.route.retry_policy.max_attempts
                 row.status = DeliveryStatus.DEAD if spent else DeliveryStatus.PENDING
@@ -173,12 +142,15 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
                     finished_at=now if spent else None,
                     next_trigger=Trigger.TAKEOVER,
                 )
+                if spent:
+                    self._went({row.pk: keys[row.pk]}, row.status, now=now)
         return rows
 
     def give_back(self, held: Mapping[UUID, int], *, now: datetime) -> int:
-        """Return deliveries that a stopping worker will not finish; they are due at once. Return how many.
+        """Return deliveries that a worker will not finish; they are due at once. Return how many.
 
-        Their attempts become ``lost`` and do not count: stopping the hub is nobody's failure.
+        Their attempts become ``lost`` and do not count: neither a stop of the hub nor a handler beside them is their
+        failure. From the sixth time on they count: then it may be they that end the worker.
         """
         with transaction.atomic(using=self.db):
             return sum(
@@ -188,55 +160,84 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
                     "The worker was stopped before the handler had finished.",
                     status=DeliveryStatus.PENDING,
                     due_at=now,
-                    budget_start=F("budget_start") + 1,
+                    budget_start=F("budget_start")
+                    + Case(When(give_backs__lt=MOST_GIVE_BACKS, then=Value(1)), default=Value(0)),
+                    give_backs=F("give_backs") + 1,
                     next_trigger=Trigger.TAKEOVER,
                 )
                 for pk, number in sorted(held.items())
             )
 
-    def replay(self, *, now: datetime, requested_by: str, from_start: bool = False) -> int:
+    def replay(self, *, now: datetime, requested_by: str, from_start: bool = False, bulk: bool = False) -> int:
         """Make finished deliveries due at once with a new retry budget; return how many.
 
-        Attempt numbers go on. With ``from_start`` the kept results of their steps are forgotten.
+        Attempt numbers go on. With ``from_start`` the kept results of their steps are forgotten. ``bulk`` ones run in
+        the lane of bulk replays.
         """
         moved = 0
         for ids in self._standing(FINISHED):
             with transaction.atomic(using=self.db):
+                keys = self._lock_keys_of(ids)
                 locked = self._lock(ids, FINISHED)
                 if from_start:
                     StepResult.objects.using(self.db).filter(delivery__in=locked).delete()
                 moved += self._rows(locked).update(
                     status=DeliveryStatus.PENDING,
+                    bulk=bulk,
                     due_at=now,
                     finished_at=None,
                     budget_start=F("attempt_count"),
+                    give_backs=0,
                     next_trigger=Trigger.REPLAY,
                     requested_by=requested_by,
                 )
+                ordering.settle(_keys(keys), using=self.db, reorder=True)
         return moved
 
     def discard(self, *, now: datetime, reason: str) -> int:
-        """End deliveries that nobody wants run; running and finished ones stay as they are. Return how many."""
-        return self._move(
-            (*CLAIMABLE, DeliveryStatus.HELD),
-            status=DeliveryStatus.DISCARDED,
-            finished_at=now,
-            last_error=reason[:300],
-        )
+        """End deliveries that nobody wants run, dead letters too; others stay as they are. Return how many."""
+        moved = 0
+        for ids in self._standing(DISCARDABLE):
+            with transaction.atomic(using=self.db):
+                keys = self._lock_keys_of(ids)
+                locked = self._lock(ids, DISCARDABLE)
+                moved += self._rows(locked).update(
+                    status=DeliveryStatus.DISCARDED, finished_at=now, last_error=reason[:300], blocked=False
+                )
+                gone = {pk: keys[pk] for pk in locked}
+                self._went(gone, DeliveryStatus.DISCARDED, now=now)
+        return moved
 
     def hold(self) -> int:
         """Keep deliveries that have not started from starting; return how many."""
         return self._move(CLAIMABLE, status=DeliveryStatus.HELD)
 
     def resume(self, *, now: datetime) -> int:
-        """Let held deliveries run; return how many. One that was waiting for a retry waits on until its time."""
-        return self._move(
+        """Let held deliveries run; return how many. One that was waiting for a retry waits on until its time.
+
+        Those of a parked key stay held until the key goes on.
+        """
+        parked = ParkedKey.objects.filter(route=OuterRef("route"), ordering_key=OuterRef("ordering_key"))
+        return self.filter(~Exists(parked))._move(
             (DeliveryStatus.HELD,),
             status=Case(
                 When(due_at__gt=now, then=Value(DeliveryStatus.WAITING)), default=Value(DeliveryStatus.PENDING)
             ),
             due_at=Greatest("due_at", Value(now, output_field=models.DateTimeField())),
         )
+
+    def _lock_keys_of(self, ids: Collection[UUID]) -> dict[UUID, Key | None]:
+        """Lock the ordering keys of ``ids``, before any of the rows; return them, None where there is none."""
+        found = self._rows(ids).values_list("pk", "route_id", "ordering_key")
+        keys = {pk: Key(route_id, text) if text else None for pk, route_id, text in found}
+        ordering.lock_keys(_keys(keys), using=self.db)
+        return keys
+
+    def _went(self, keys: Mapping[UUID, Key | None], status: DeliveryStatus, *, now: datetime) -> None:
+        """Let the ordering keys go on, or not, now that these deliveries have come to an end."""
+        for pk, key in keys.items():
+            if key is not None:
+                ordering.went(key, pk, status=status, now=now, using=self.db)
 
     def _move(self, before: Collection[DeliveryStatus], **values: Any) -> int:
         moved = 0
@@ -278,6 +279,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         if connections[self.db].features.has_select_for_update_of:
             return rows.select_for_update(skip_locked=skip, of=("self",))
         return rows
+
+
+def _keys(keys: Mapping[UUID, Key | None]) -> list[Key]:
+    return [key for key in keys.values() if key is not None]
 
 
 def held_by(rows: Iterable[Delivery]) -> dict[UUID, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 
@@ -17,17 +18,23 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         """Return those that beat within `SILENT_AFTER`."""
         return self.filter(beat_at__gt=now - SILENT_AFTER)
 
-    def beat(self, name: str, *, now: datetime) -> None:
-        """Note that the worker ``name`` is alive, and forget those that have been silent for a day."""
-        if not self.filter(name=name).update(beat_at=now):
+    def beat(self, name: str, *, now: datetime, **facts: Any) -> None:
+        """Note that the worker ``name`` is alive, with ``facts``; and forget those that have been silent for a day."""
+        if not self.filter(name=name).update(beat_at=now, **facts):
             self.filter(beat_at__lt=now - timedelta(days=1)).delete()
-            self.get_or_create(name=name, defaults={"started_at": now, "beat_at": now})
+            self.get_or_create(name=name, defaults={"started_at": now, "beat_at": now, **facts})
 
 
 class Worker(models.Model):
-    """One worker process, ``host:pid``."""
+    """One worker process, ``host:pid``, and what it can do: ``threads`` are the handlers it runs at once."""
 
     name = models.CharField(max_length=120, unique=True)
+    host = models.CharField(max_length=100, blank=True, default="", db_default="")
+    pid = models.PositiveIntegerField(default=0, db_default=0)
+    version = models.CharField(max_length=50, blank=True, default="", db_default="")
+    threads = models.PositiveIntegerField(default=0, db_default=0)
+    running = models.PositiveIntegerField(default=0, db_default=0)
+    stopping = models.BooleanField(default=False, db_default=False)
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField()
 

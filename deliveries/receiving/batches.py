@@ -31,7 +31,7 @@ from deliveries.receiving.drafts import (
     sealed,
 )
 from deliveries.receiving.endpoints import LiveEndpoint
-from deliveries.receiving.queueing import make_all
+from deliveries.receiving.queueing import Wanted, make_deliveries
 from integrations.contracts import InboundRequest
 from integrations.models import Batching, Endpoint
 from integrations.routing import search
@@ -94,12 +94,12 @@ def accept(
                 return Acceptance(firsts[drafts[0].dedupe_key].id, 0, is_duplicate=True)
             batch.save(force_insert=True)
             wanted = [
-                (event, route)
+                Wanted(event, route, item)
                 for event, item in new
                 for route in endpoint.routes
                 if route.takes(event.event_type, item)
             ]
-            made = make_all(wanted, endpoint.row, now=now)
+            made = make_deliveries(wanted, endpoint.row, now=now)
     except IntegrityError:
         return None
     return Acceptance(new[0][0].pk, len(made), events=len(new))

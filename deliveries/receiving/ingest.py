@@ -23,7 +23,7 @@ from deliveries.receiving.drafts import (
     sealed,
 )
 from deliveries.receiving.endpoints import LiveEndpoint
-from deliveries.receiving.queueing import make_deliveries
+from deliveries.receiving.queueing import Wanted, make_deliveries
 from deliveries.receiving.refusals import Unavailable
 from integrations.contracts import InboundRequest
 
@@ -60,13 +60,13 @@ def _accept_whole(
 ) -> Acceptance | None:
     """Return what became of the request; None if it could be neither stored nor counted."""
     event = draft(endpoint, request, payload, verdict=verdict)
-    routes = [route for route in endpoint.routes if route.takes(event.event_type, payload)]
+    wanted = [Wanted(event, route, payload) for route in endpoint.routes if route.takes(event.event_type, payload)]
     for _ in range(MOST_ROUNDS):
         try:
             with transaction.atomic():
                 event.save(force_insert=True)
-                make_deliveries(event, endpoint.row, routes, now=now)
-            return Acceptance(event.pk, len(routes))
+                make_deliveries(wanted, endpoint.row, now=now)
+            return Acceptance(event.pk, len(wanted))
         except IntegrityError:
             first = _first(event)
         if first is None:

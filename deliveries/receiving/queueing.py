@@ -2,37 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db import router
+
 from deliveries.models import Delivery, DeliveryStatus, Event
+from deliveries.models.ordering import Key, Place, places
+from deliveries.models.sealing import storable
 from integrations.models import Endpoint, EndpointState, Route
+from integrations.routing import search
+
+_LONGEST_KEY = 200
 
 
-def make_deliveries(event: Event, endpoint: Endpoint, routes: Sequence[Route], *, now: datetime) -> list[Delivery]:
-    """Make a delivery of ``event`` for each of ``routes``, held where the endpoint or the route is paused.
+@dataclass(frozen=True)
+class Wanted:
+    """A delivery to make: an event for a route that takes it, with the payload that its ordering key is found in."""
 
-    To be called in the transaction that stores the event, or that looked whether the deliveries are there already.
+    event: Event
+    route: Route
+    payload: Any
+
+    @property
+    def key(self) -> Key | None:
+        """The ordering key; None where the route has none, or finds nothing in the payload."""
+        text = ordering_key(self.route.ordering_key, self.payload)
+        return Key(self.route.pk, text) if text else None
+
+
+def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: datetime) -> list[Delivery]:
+    """Make what is ``wanted`` of events of ``endpoint``; held where the endpoint, the route or the key is paused.
+
+    To be called in the transaction that stores the events, or that looked whether the deliveries are there already.
     """
-    return make_all([(event, route) for route in routes], endpoint, now=now)
-
-
-def make_all(pairs: Sequence[tuple[Event, Route]], endpoint: Endpoint, *, now: datetime) -> list[Delivery]:
-    """Do what `make_deliveries` does for many events of one endpoint, in as few statements."""
-    held = _held(endpoint, {route.pk: route for _, route in pairs}.values())
+    held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values())
+    keys = [item.key if item.route.ordering_key else None for item in wanted]
+    queue = _Queue({key for key in keys if key})
     return Delivery.objects.bulk_create(
         Delivery(
-            event=event,
+            event=item.event,
             endpoint_id=endpoint.pk,
-            route=route,
-            status=DeliveryStatus.HELD if route.pk in held else DeliveryStatus.PENDING,
-            priority=endpoint.priority + route.priority,
+            route=item.route,
             due_at=now,
             created_at=now,
+            **queue.place(key, held=item.route.pk in held),
         )
-        for event, route in pairs
+        for item, key in zip(wanted, keys, strict=True)
     )
+
+
+def ordering_key(expression: str, payload: Any) -> str:
+    """Return what the JMESPath ``expression`` finds, as a text that a key can be; "" if it finds nothing."""
+    found = search(expression, payload) if expression else None
+    if found is None or found == "":
+        return ""
+    text = found if isinstance(found, str) else json.dumps(found, sort_keys=True, ensure_ascii=False)
+    key = storable(text)
+    return key if len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+
+
+class _Queue:
+    """The places of new deliveries: those of one key stand one behind the other."""
+
+    def __init__(self, keys: Collection[Key]) -> None:
+        self._places = places(keys, using=router.db_for_write(Delivery)) if keys else {}
+
+    def place(self, key: Key | None, *, held: bool) -> dict[str, Any]:
+        """Return the columns of the next delivery with ``key``."""
+        if key is None:
+            return {"status": DeliveryStatus.HELD if held else DeliveryStatus.PENDING}
+        place = self._places[key]
+        self._places[key] = Place(place.ordinal + 1, blocked=True, parked=place.parked)
+        return {
+            "status": DeliveryStatus.HELD if held or place.parked else DeliveryStatus.PENDING,
+            "ordering_key": key.ordering_key,
+            "ordinal": place.ordinal,
+            "blocked": place.blocked,
+        }
 
 
 def _held(endpoint: Endpoint, routes: Iterable[Route]) -> set[UUID]:

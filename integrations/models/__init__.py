@@ -2,7 +2,7 @@
 
 from integrations.models.awaited_secret import AwaitedSecret
 from integrations.models.endpoint import Batching, Endpoint, EndpointState
-from integrations.models.route import Route
+from integrations.models.route import OrderingFailure, Route
 from integrations.models.secret import Secret
 
-__all__ = ["AwaitedSecret", "Batching", "Endpoint", "EndpointState", "Route", "Secret"]
+__all__ = ["AwaitedSecret", "Batching", "Endpoint", "EndpointState", "OrderingFailure", "Route", "Secret"]

@@ -23,6 +23,14 @@ from integrations.validation import (
 )
 
 
+class OrderingFailure(models.TextChoices):
+    """What becomes of an ordering key when one of its deliveries has spent its attempts."""
+
+    BLOCK = "block", "Block the key until it is replayed or discarded"
+    SKIP = "skip", "Skip it and go on"
+    PARK = "park", "Park the key: hold what comes later"
+
+
 class RouteQuerySet(models.QuerySet["Route"]):
     """Routes by whether they make deliveries."""
 
@@ -62,6 +70,25 @@ class Route(models.Model):
     )
     timeout_seconds = models.FloatField(default=30, help_text="How long one attempt may take.")
     priority = models.PositiveSmallIntegerField(default=5, help_text="0 to 9, 9 first.")
+    concurrency = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many of its deliveries may run at once, on all workers; empty: unlimited."
+    )
+    ordering_key = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_jmespath],
+        help_text="A JMESPath over the payload: deliveries with the same result run one after the other, in order of "
+        "receipt. Empty: in any order.",
+    )
+    ordering_failure = models.CharField(
+        max_length=5,
+        choices=OrderingFailure,
+        default=OrderingFailure.BLOCK,
+        db_default=OrderingFailure.BLOCK,
+        help_text="With an ordering key: when a delivery has given up, the later ones of its key wait until it is "
+        "replayed or discarded, go on without it, or are held.",
+    )
     enabled = models.BooleanField(default=True, help_text="Off: no deliveries are made.")
     paused = models.BooleanField(default=False, help_text="On: deliveries are made and held.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -73,6 +100,14 @@ class Route(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(priority__lte=9), name="route_priority_0_to_9"),
+            models.CheckConstraint(
+                condition=Q(concurrency=None) | Q(concurrency__gte=1),
+                name="route_concurrency_at_least_1",
+                violation_error_message="At least one delivery has to be allowed to run at once.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ordering_failure__in=OrderingFailure.values), name="route_ordering_failure_known"
+            ),
             models.CheckConstraint(
                 condition=Q(timeout_seconds__gt=0, timeout_seconds__lte=3600),
                 name="route_timeout_up_to_an_hour",

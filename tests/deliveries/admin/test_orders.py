@@ -92,12 +92,13 @@ class DiscardTests(TestCase):
             make_delivery(route, status=status)
         make_delivery(route, status="running", lease_until=timezone.now())
         make_finished()
+        make_finished("succeeded")
 
-        self.assertEqual(replay.discard(Delivery.objects.all(), by=user), 3)
+        self.assertEqual(replay.discard(Delivery.objects.all(), by=user), 4)
 
         statuses = sorted(Delivery.objects.values_list("status", flat=True))
-        self.assertEqual(statuses, ["dead", "discarded", "discarded", "discarded", "running"])
-        self.assertEqual(LogEntry.objects.filter(change_message="Discarded.").count(), 3)
+        self.assertEqual(statuses, ["discarded"] * 4 + ["running", "succeeded"])
+        self.assertEqual(LogEntry.objects.filter(change_message="Discarded.").count(), 4)
 
 
 class OneDeliveryTests(TestCase):
@@ -155,7 +156,7 @@ class OneDeliveryTests(TestCase):
 
         self.assertContains(dead_page, "/order/replay/")
         self.assertContains(dead_page, "/order/replay_from_start/")
-        self.assertNotContains(dead_page, "/order/discard/")
+        self.assertContains(dead_page, "/order/discard/")
         self.assertContains(held_page, "/order/discard/")
         self.assertNotContains(held_page, "/order/replay/")
 
@@ -215,7 +216,7 @@ class SelectedDeliveriesTests(TestCase):
         self.order(logged_in("operator"), [self.held, self.dead[0]], "discard", confirmed="yes")
 
         self.assertEqual(Delivery.objects.get(pk=self.held.pk).status, "discarded")
-        self.assertEqual(Delivery.objects.get(pk=self.dead[0].pk).status, "dead")
+        self.assertEqual(Delivery.objects.get(pk=self.dead[0].pk).status, "discarded")
 
     def test_are_not_replayed_by_a_viewer(self) -> None:
         client = logged_in("viewer")

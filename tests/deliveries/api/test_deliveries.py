@@ -57,7 +57,7 @@ class DeliveryTests(DeliveryCase):
         self.assertEqual(
             set(item),
             {
-                "id", "event", "event_type", "endpoint", "route", "route_name", "handler", "status", "priority",
+                "id", "event", "event_type", "endpoint", "route", "route_name", "handler", "status",
                 "attempt_count", "created_at", "due_at", "finished_at", "reason", "attempts",
             },
         )  # fmt: skip
@@ -202,5 +202,12 @@ class DiscardTests(DeliveryCase):
                 self.assertIn("ada", response.json()["reason"])
         self.assertEqual(self.logged(), ["API: Discarded."] * 3)
 
-    def test_is_refused_once_it_has_finished(self) -> None:
-        self.assert_error(self.client.post(f"{URL}{self.dead().pk}/discard/"), 409, "conflict")
+    def test_ends_a_dead_letter_that_nobody_is_going_to_replay(self) -> None:
+        response = self.client.post(f"{URL}{self.dead().pk}/discard/", {"reason": "refunded by hand"})
+
+        self.assertEqual((response.status_code, response.json()["status"]), (200, "discarded"))
+
+    def test_is_refused_once_it_has_succeeded(self) -> None:
+        done = make_delivery(self.route, status="succeeded", finished_at=timezone.now())
+
+        self.assert_error(self.client.post(f"{URL}{done.pk}/discard/"), 409, "conflict")

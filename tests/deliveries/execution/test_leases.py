@@ -220,7 +220,7 @@ class FaultTests(DrainTestCase):
         drain = self.background().start()
         eventually(lambda: automations.seen)
 
-        with mock.patch.object(DeliveryQuerySet, "due", side_effect=KeyError("a fault")):
+        with mock.patch.object(DeliveryQuerySet, "claim", side_effect=KeyError("a fault")):
             drain.join()
 
         delivery.refresh_from_db()

@@ -9,8 +9,9 @@ from django.db import connection, connections
 from django.test import TestCase, TransactionTestCase
 
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Outcome, StepResult, Trigger
+from deliveries.models.closing import AttemptResult
 from deliveries.models.states import CLAIMABLE, FINISHED
-from deliveries.models.transitions import AttemptResult, held_by
+from deliveries.models.transitions import held_by
 from integrations.models import Endpoint, Route
 from tests.factories import make_delivery, make_endpoint, make_route
 
@@ -58,7 +59,7 @@ class ClaimingTests(TestCase):
         route = make_route(make_endpoint())
         old = make_delivery(route, now=NOW - timedelta(minutes=2))
         older = make_delivery(route, now=NOW - timedelta(minutes=3))
-        urgent = make_delivery(route, now=NOW, priority=9)
+        urgent = make_delivery(make_route(route.endpoint, priority=9), now=NOW)
 
         self.assertEqual([row.pk for row in claim(limit=2)], [urgent.pk, older.pk])
         self.assertEqual([row.pk for row in claim()], [old.pk])
@@ -83,20 +84,13 @@ class ClaimingTests(TestCase):
         Endpoint.objects.update(state="active")
         self.assertEqual({row.pk for row in claim()}, {of_route.pk, of_endpoint.pk})
 
-    def test_brings_the_route_and_the_endpoint_along(self) -> None:
-        delivery = make_delivery(make_route(make_endpoint()), now=NOW)
-
-        (row,) = claim()
-
-        with self.assertNumQueries(0):
-            self.assertEqual((row.route, row.endpoint), (delivery.route, delivery.endpoint))
-
     def test_takes_the_same_number_of_queries_for_many(self) -> None:
         route = make_route(make_endpoint())
         for _ in range(20):
             make_delivery(route, now=NOW)
 
-        with self.assertNumQueries(6):  # two of them are the savepoint that this test case adds
+        # On SQLite two of them are the savepoint that this test case adds.
+        with self.assertNumQueries(2 if connection.vendor == "postgresql" else 7):
             self.assertEqual(len(claim(limit=20)), 20)
 
 
@@ -218,7 +212,7 @@ class OrderTests(TestCase):
         ),
         "discard": (
             lambda rows: rows.discard(now=LATER, reason="no need"),
-            {*CLAIMABLE, DeliveryStatus.HELD},
+            {*CLAIMABLE, DeliveryStatus.HELD, DeliveryStatus.DEAD},
             {"discarded"},
         ),
         "hold": (lambda rows: rows.hold(), set(CLAIMABLE), {"held"}),

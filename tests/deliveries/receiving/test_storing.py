@@ -165,14 +165,6 @@ class ADelivery(Sender, TestCase):
         self.assertEqual(delivery.endpoint_id, endpoint.pk)
         self.assertLessEqual(delivery.due_at, timezone.now())
 
-    def test_is_more_urgent_by_its_endpoint_and_by_its_route(self) -> None:
-        endpoint = signed_endpoint(priority=7)
-        make_route(endpoint, priority=2)
-
-        self.send(endpoint)
-
-        self.assertEqual(Delivery.objects.get().priority, 9)
-
     def test_is_held_where_the_endpoint_is_paused(self) -> None:
         make_route(endpoint := signed_endpoint(state="paused"))
 

@@ -1,0 +1,335 @@
+"""Taking due deliveries: which routes have some, how many each may take, and the statement that takes them.
+
+In SQL, because a busy hub does nothing more often than this: on PostgreSQL one statement takes the rows, marks them and
+opens their attempts. ORM rows would cost more than the handlers of most deliveries.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.apps import apps
+from django.db import connections, transaction
+
+from deliveries.models.attempt import Attempt
+from deliveries.models.states import CLAIMABLE, IN_THE_WAY, DeliveryStatus, Outcome
+from integrations.models import Route
+
+if TYPE_CHECKING:
+    from deliveries.models.delivery import Delivery
+
+#: Of the threads that others leave free a route takes no more than this part, so that a newcomer finds some.
+ROUTE_PART = 0.75
+#: The part of all threads that bulk replays may take.
+BULK_PART = 0.25
+#: Namespace of the advisory locks under which the running deliveries of a limited route are counted.
+_LOCK_CLASS = 0x6C696D
+
+_CLAIMABLE = ", ".join(f"'{status}'" for status in CLAIMABLE)
+_IN_THE_WAY = ", ".join(f"'{status}'" for status in IN_THE_WAY)
+#: As in the condition of the index `delivery_due`.
+_IN_QUEUE = f"d.status IN ({_CLAIMABLE}) AND NOT d.blocked"
+# Looked at again where it counts, whatever `blocked` says: nothing of the key runs, nothing earlier waits.
+_IS_FIRST = f"""(d.ordering_key = '' OR NOT EXISTS (
+    SELECT 1 FROM deliveries_delivery e WHERE e.route_id = d.route_id AND e.ordering_key = d.ordering_key
+    AND e.ordering_key > '' AND e.status IN ({_IN_THE_WAY}) AND e.status <> 'dead'
+    AND (e.ordinal < d.ordinal OR e.status = 'running')))"""
+
+
+@dataclass(frozen=True)
+class DueRoute:
+    """A route with deliveries that may be claimed now: ``due`` of them, counted up to what was asked for.
+
+    ``running`` is how many run on all workers, where ``concurrency`` limits that.
+    """
+
+    route_id: UUID
+    bulk: bool
+    priority: int
+    due: int
+    concurrency: int | None = None
+    running: int = 0
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many deliveries to take of a route."""
+
+    route_id: UUID
+    bulk: bool
+    limit: int
+    concurrency: int | None = None
+
+
+def due_routes(now: datetime, *, most: int, using: str) -> list[DueRoute]:
+    """Return the routes that have due deliveries, with up to ``most`` of them counted each.
+
+    Costs a look at an index for each route, however many deliveries there are. Those of paused endpoints and routes are
+    not due: what waits is `held` then; a retry or a replay that comes up meanwhile is not, and must not start either.
+    """
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_ROUTES, {"now": _stored(connection, now), "most": most})
+        return [
+            DueRoute(_uuid(row[0]), bool(row[1]), row[2], row[3], concurrency=row[4], running=row[5])
+            for row in cursor.fetchall()
+            if row[3]
+        ]
+
+
+def shares(
+    due: Sequence[DueRoute], *, free: int, threads: int | None = None, running: Mapping[tuple[UUID, bool], int]
+) -> list[Share]:
+    """Divide ``free`` threads among the routes in ``due``: the urgent first, equals evenly, bulk replays last.
+
+    With ``threads``, how many the worker has in all, a route leaves some of them to others, and bulk replays take no
+    more than their part; ``running`` is what this worker runs of (route, bulk) by now.
+    """
+    split = _Split(free, threads, running)
+    ranked = sorted(due, key=_rank)
+    for _, equals in groupby(ranked, key=_rank):
+        split.deal(list(equals))
+    return [
+        Share(item.route_id, item.bulk, split.taken[item.route_id, item.bulk], item.concurrency)
+        for item in ranked
+        if split.taken[item.route_id, item.bulk]
+    ]
+
+
+class _Split:
+    def __init__(self, free: int, threads: int | None, running: Mapping[tuple[UUID, bool], int]) -> None:
+        self.taken: defaultdict[tuple[UUID, bool], int] = defaultdict(int)
+        self._free = free
+        self._threads = threads
+        self._of_route: defaultdict[UUID, int] = defaultdict(int)
+        self._bulk = 0
+        for (route_id, bulk), count in running.items():
+            self._of_route[route_id] += count
+            self._bulk += count if bulk else 0
+        self._all = sum(running.values())
+        self._new_of_route: defaultdict[UUID, int] = defaultdict(int)
+
+    def deal(self, equals: list[DueRoute]) -> None:
+        """Give one thread to each in turn, until there is none left or nobody may take more."""
+        while equals:
+            equals = [item for item in equals if self._may_take(item)]
+            for item in equals:
+                if self._free and self._may_take(item):
+                    self._take(item)
+
+    def _may_take(self, item: DueRoute) -> bool:
+        if not self._free or self.taken[item.route_id, item.bulk] >= item.due:
+            return False
+        if item.concurrency is not None and item.running + self._new_of_route[item.route_id] >= item.concurrency:
+            return False
+        if self._threads is None:
+            return True
+        if item.bulk and self._bulk >= max(1, int(self._threads * BULK_PART)):
+            return False
+        others = self._all - self._of_route[item.route_id]
+        return self._of_route[item.route_id] < max(1, int((self._threads - others) * ROUTE_PART))
+
+    def _take(self, item: DueRoute) -> None:
+        self.taken[item.route_id, item.bulk] += 1
+        self._of_route[item.route_id] += 1
+        self._new_of_route[item.route_id] += 1
+        self._bulk += item.bulk
+        self._all += 1
+        self._free -= 1
+
+
+def take(wanted: Sequence[Share], *, now: datetime, until: datetime, worker: str, using: str) -> list[Delivery]:
+    """Take what ``wanted`` says for ``worker`` until ``until`` and open an attempt for each, all or nothing.
+
+    A worker that another one got ahead of takes fewer.
+    """
+    taken = _take(wanted, now=now, until=until, worker=worker, using=using)
+    place = {(share.route_id, share.bulk): number for number, share in enumerate(wanted)}
+    return sorted(taken, key=lambda row: (place[row.route_id, row.bulk], row.due_at))
+
+
+def _take(wanted: Sequence[Share], *, now: datetime, until: datetime, worker: str, using: str) -> list[Delivery]:
+    limited = any(share.concurrency is not None for share in wanted)
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        with transaction.atomic(using=using):
+            allowed = _within_limits(wanted, using=using) if limited else wanted
+            return _take_step_by_step(allowed, now, until, worker, using)
+    if not limited:
+        return _take_at_once(wanted, now, until, worker, using)
+    with transaction.atomic(using=using):
+        return _take_at_once(_within_limits(wanted, using=using), now, until, worker, using)
+
+
+def _within_limits(wanted: Sequence[Share], *, using: str) -> list[Share]:
+    """Return ``wanted`` with what the limits allow by now; nobody else counts these routes in this transaction."""
+    connection = connections[using]
+    allowed = []
+    with connection.cursor() as cursor:
+        for share in wanted:
+            if share.concurrency is None:
+                allowed.append(share)
+                continue
+            if connection.vendor == "postgresql":
+                lock = zlib.crc32(share.route_id.bytes) - 2**31
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, lock])
+                if not cursor.fetchone()[0]:
+                    continue  # another worker is about to fill it
+            running = _deliveries(using).filter(route_id=share.route_id, status=DeliveryStatus.RUNNING).count()
+            left = min(share.limit, share.concurrency - running)
+            if left > 0:
+                allowed.append(replace(share, limit=left))
+    return allowed
+
+
+def _take_at_once(wanted: Sequence[Share], now: datetime, until: datetime, worker: str, using: str) -> list[Delivery]:
+    if not wanted:
+        return []
+    values: dict[str, Any] = {
+        "routes": [share.route_id for share in wanted],
+        "bulks": [share.bulk for share in wanted],
+        "limits": [share.limit for share in wanted],
+        "now": now,
+        "until": until,
+        "worker": worker,
+    }
+    with connections[using].cursor() as cursor:
+        cursor.execute(_take_statement(), values)
+        return list(_rows(cursor.fetchall(), using))
+
+
+def _take_step_by_step(
+    wanted: Sequence[Share], now: datetime, until: datetime, worker: str, using: str
+) -> list[Delivery]:
+    connection = connections[using]
+    moment, columns = _stored(connection, now), ", ".join(_columns())
+    ids: list[Any] = []
+    with connection.cursor() as cursor:
+        for share in wanted:
+            route = Route._meta.pk.get_db_prep_value(share.route_id, connection)
+            cursor.execute(_DUE_OF_ROUTE, [share.bulk, route, moment, share.limit])
+            ids += [row[0] for row in cursor.fetchall()]
+        if not ids:
+            return []
+        marks = ", ".join(["%s"] * len(ids))
+        cursor.execute(
+            "UPDATE deliveries_delivery SET status = 'running', attempt_count = attempt_count + 1, lease_until = %s, "
+            f"worker = %s WHERE id IN ({marks})",
+            [_stored(connection, until), worker, *ids],
+        )
+        cursor.execute(f"SELECT {columns} FROM deliveries_delivery WHERE id IN ({marks})", ids)
+        rows = list(_rows(cursor.fetchall(), using))
+    Attempt.objects.using(using).bulk_create(
+        Attempt(
+            delivery_id=row.pk,
+            number=row.attempt_count,
+            trigger=row.next_trigger,
+            requested_by=row.requested_by,
+            worker=worker,
+            started_at=now,
+        )
+        for row in rows
+    )
+    return rows
+
+
+def _rows(found: Sequence[tuple[Any, ...]], using: str) -> Iterator[Delivery]:
+    model = apps.get_model("deliveries", "Delivery")
+    connection = connections[using]
+    names, converters = _as_read(connection.vendor)
+    for row in found:
+        values = list(row)
+        for place, steps in converters:
+            for step in steps:
+                values[place] = step(values[place], None, connection)
+        yield model.from_db(using, names, values)
+
+
+@cache
+def _as_read(vendor: str) -> tuple[list[str], list[tuple[int, list[Any]]]]:
+    """Return the names of a delivery's attributes, and what turns a column's value into the attribute's."""
+    model = apps.get_model("deliveries", "Delivery")
+    connection = next(item for item in connections.all() if item.vendor == vendor)
+    fields = model._meta.concrete_fields
+    converters = [
+        [*connection.ops.get_db_converters(field.get_col(model._meta.db_table)), *field.get_db_converters(connection)]
+        for field in fields
+    ]
+    return [field.attname for field in fields], [(place, steps) for place, steps in enumerate(converters) if steps]
+
+
+def _columns() -> list[str]:
+    return [str(field.column) for field in apps.get_model("deliveries", "Delivery")._meta.concrete_fields]
+
+
+@cache
+def _take_statement() -> str:
+    return f"""
+        WITH wanted AS (
+            SELECT * FROM unnest(%(routes)s::uuid[], %(bulks)s::bool[], %(limits)s::int[]) AS w(route_id, bulk, most)
+        ), picked AS MATERIALIZED (
+            SELECT p.id FROM wanted w CROSS JOIN LATERAL (
+                SELECT d.id FROM deliveries_delivery d
+                WHERE d.bulk = w.bulk AND d.route_id = w.route_id AND {_IN_QUEUE} AND d.due_at <= %(now)s
+                AND {_IS_FIRST}
+                ORDER BY d.due_at LIMIT w.most FOR UPDATE SKIP LOCKED
+            ) p
+        ), taken AS (
+            UPDATE deliveries_delivery d
+            SET status = 'running', attempt_count = d.attempt_count + 1, lease_until = %(until)s, worker = %(worker)s
+            FROM picked WHERE d.id = picked.id RETURNING d.*
+        ), opened AS (
+            INSERT INTO deliveries_attempt (delivery_id, number, trigger, requested_by, worker, started_at, outcome,
+                error_type, error_message, traceback, log)
+            SELECT id, attempt_count, next_trigger, requested_by, worker, %(now)s, '{Outcome.RUNNING}', '', '', '', '[]'
+            FROM taken
+        )
+        SELECT {", ".join(_columns())} FROM taken
+    """
+
+
+# A scalar with a limit, no EXISTS: PostgreSQL would turn that into a join over the whole table when it thinks that few
+# rows are due.
+_DUE_ROUTES = f"""
+    SELECT r.id, l.bulk, r.priority + p.priority,
+        (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries_delivery d
+            WHERE d.bulk = l.bulk AND d.route_id = r.id AND {_IN_QUEUE} AND d.due_at <= %(now)s
+            LIMIT %(most)s) found),
+        r.concurrency,
+        CASE WHEN r.concurrency IS NULL THEN 0 ELSE
+            (SELECT COUNT(*) FROM deliveries_delivery d WHERE d.route_id = r.id AND d.status = 'running') END
+    FROM integrations_route r
+    JOIN integrations_endpoint p ON p.id = r.endpoint_id
+    CROSS JOIN (SELECT FALSE AS bulk UNION ALL SELECT TRUE) l
+    WHERE NOT r.paused AND p.state <> 'paused'
+"""
+
+_DUE_OF_ROUTE = f"""
+    SELECT d.id FROM deliveries_delivery d
+    WHERE d.bulk = %s AND d.route_id = %s AND {_IN_QUEUE} AND d.due_at <= %s AND {_IS_FIRST}
+    ORDER BY d.due_at LIMIT %s
+"""
+
+
+def _rank(item: DueRoute) -> tuple[bool, int]:
+    return item.bulk, -item.priority
+
+
+def _stored(connection: Any, moment: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def _deliveries(using: str) -> Any:
+    return apps.get_model("deliveries", "Delivery").objects.using(using)
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(str(value))

@@ -1,0 +1,235 @@
+"""Ordering keys: deliveries of one route with one key run strictly one after the other, in order of receipt.
+
+`Delivery.ordinal` is the order, and `Delivery.blocked` keeps all but the first of a key out of the queue, so that a
+claim looks at none of the thousands that may stand behind one. Whoever adds a delivery to a key, or takes one out of
+the way, does so while he holds the key's lock (`lock_keys`), and settles the key in the same transaction.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from django.apps import apps
+from django.db import connections, models, transaction
+
+from deliveries.models.states import CLAIMABLE, IN_THE_WAY, UNFINISHED, DeliveryStatus
+from integrations.models import EndpointState, OrderingFailure, Route
+
+if TYPE_CHECKING:
+    from deliveries.models.transitions import DeliveryQuerySet
+
+#: Keys share locks: PostgreSQL keeps a bounded number of them, and a batch may hold thousands of keys.
+_LOCKS_PER_ROUTE = 16
+_NAMED_AT_ONCE = 400
+#: Keys that one sweep looks at.
+_SWEPT_AT_ONCE = 500
+
+_IN_THE_WAY = ", ".join(f"'{status}'" for status in IN_THE_WAY)
+#: Whether the delivery ``e`` of route ``r`` is in the way of later ones; begins as the condition of the index does.
+_IS_IN_THE_WAY = (
+    f"e.ordering_key > '' AND e.status IN ({_IN_THE_WAY}) AND (e.status <> 'dead' OR r.ordering_failure = 'block')"
+)
+
+
+class Key(NamedTuple):
+    """An ordering key of a route."""
+
+    route_id: UUID
+    ordering_key: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a new delivery of a key goes; in a ``parked`` key it is held."""
+
+    ordinal: int
+    blocked: bool
+    parked: bool
+
+
+class ParkedKey(models.Model):
+    """A key whose later deliveries are held since ``delivery`` gave up; gone once the key goes on."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="parked_keys")
+    ordering_key = models.CharField(max_length=200)
+    delivery = models.ForeignKey("deliveries.Delivery", on_delete=models.CASCADE, related_name="+")
+    parked_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [models.UniqueConstraint(fields=["route", "ordering_key"], name="parked_key_once")]
+
+    def __str__(self) -> str:
+        return self.ordering_key
+
+    @property
+    def key(self) -> Key:
+        """The key itself."""
+        return Key(self.route_id, self.ordering_key)
+
+
+def lock_keys(keys: Iterable[Key], *, using: str) -> None:
+    """Wait for the locks of ``keys`` and hold them to the end of the transaction, which on SQLite is the lock."""
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        # Always in the same order: nobody waits in a circle.
+        for lock in sorted({_lock_of(key) for key in keys}):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)
+
+
+def places(keys: Collection[Key], *, using: str) -> dict[Key, Place]:
+    """Lock ``keys`` and return where the next delivery of each goes."""
+    lock_keys(keys, using=using)
+    now = time.time_ns() // 1000
+    found: dict[Key, Place] = {}
+    for some in _chunks(sorted(keys)):
+        for route_id, ordering_key, last, blocked, parked in _standing(some, using=using):
+            ordinal = now if last is None else max(now, last + 1)
+            found[Key(_uuid(route_id), ordering_key)] = Place(ordinal, bool(blocked), bool(parked))
+    return found
+
+
+def settle(keys: Iterable[Key], *, using: str, reorder: bool = False) -> None:
+    """Let the first delivery of each key into the queue; the caller holds the locks.
+
+    ``reorder`` also puts those back that stand behind one which an order has put before them, and waits for one that
+    runs.
+    """
+    for key in set(keys):
+        standing = _in_the_way(key, using=using)
+        first = standing.order_by("ordinal").values_list("pk", flat=True).first()
+        if reorder:
+            free = standing.filter(blocked=False, status__in=(*CLAIMABLE, DeliveryStatus.HELD))
+            if standing.filter(status=DeliveryStatus.RUNNING).exists():
+                free.update(blocked=True)
+                continue
+            (free if first is None else free.exclude(pk=first)).update(blocked=True)
+        if first is not None:
+            _deliveries(using).filter(pk=first, blocked=True).update(blocked=False)
+
+
+def went(key: Key, delivery_id: UUID, *, status: DeliveryStatus, now: datetime, using: str) -> None:
+    """Let ``key`` go on, or park it, now that its delivery has ended in ``status``; the caller holds the lock."""
+    if status != DeliveryStatus.DEAD:
+        parked = ParkedKey.objects.using(using).filter(
+            route_id=key.route_id, ordering_key=key.ordering_key, delivery_id=delivery_id
+        )
+        if parked.exists():
+            unpark([key], now=now, using=using)
+    elif Route.objects.using(using).filter(pk=key.route_id, ordering_failure=OrderingFailure.PARK).exists():
+        park(key, delivery_id, now=now, using=using)
+    settle([key], using=using)
+
+
+def park(key: Key, delivery_id: UUID, *, now: datetime, using: str) -> None:
+    """Hold what waits behind the dead ``delivery_id``, and what is still to come; the caller holds the lock."""
+    ParkedKey.objects.using(using).get_or_create(
+        route_id=key.route_id, ordering_key=key.ordering_key, defaults={"delivery_id": delivery_id, "parked_at": now}
+    )
+    _of(key, using=using).filter(status__in=CLAIMABLE).update(status=DeliveryStatus.HELD)
+
+
+def unpark(keys: Iterable[Key], *, now: datetime, using: str) -> int:
+    """Let the deliveries of parked keys go on; return how many. The caller holds the locks, and settles the keys."""
+    moved = 0
+    for key in keys:
+        if ParkedKey.objects.using(using).filter(route_id=key.route_id, ordering_key=key.ordering_key).delete()[0]:
+            held = _of(key, using=using).filter(route__paused=False)
+            moved += held.exclude(endpoint__state=EndpointState.PAUSED).resume(now=now)
+    return moved
+
+
+def let_go_on(parked: ParkedKey, *, now: datetime) -> int:
+    """Carry out an operator's order to let a parked key go on without its dead letter; return how many were held."""
+    using = parked._state.db or "default"
+    with transaction.atomic(using=using):
+        lock_keys([parked.key], using=using)
+        moved = unpark([parked.key], now=now, using=using)
+        settle([parked.key], using=using, reorder=True)
+    return moved
+
+
+def free_stranded(*, using: str) -> int:
+    """Let the first of every key into the queue that is blocked with nothing before it; return how many keys.
+
+    The hub's own moves strand nothing; a changed policy, or rows that somebody removed by hand, can.
+    """
+    keys = _stranded(using=using)
+    for key in keys:
+        with transaction.atomic(using=using):
+            lock_keys([key], using=using)
+            settle([key], using=using)
+    return len(keys)
+
+
+def _standing(keys: list[Key], *, using: str) -> list[tuple[Any, ...]]:
+    connection = connections[using]
+    as_stored = Route._meta.pk.get_db_prep_value
+    values = [value for key in keys for value in (as_stored(key.route_id, connection), key.ordering_key)]
+    of_key = "e.route_id = k.route_id AND e.ordering_key = k.ordering_key"
+    statement = f"""
+        WITH k(route_id, ordering_key) AS (VALUES {", ".join(["(%s, %s)"] * len(keys))})
+        SELECT k.route_id, k.ordering_key,
+            (SELECT MAX(e.ordinal) FROM deliveries_delivery e
+             WHERE {of_key} AND e.ordering_key > '' AND e.status IN ({_IN_THE_WAY})),
+            EXISTS (SELECT 1 FROM deliveries_delivery e WHERE {of_key} AND {_IS_IN_THE_WAY}),
+            EXISTS (SELECT 1 FROM deliveries_parkedkey e WHERE e.route_id = k.route_id
+                    AND e.ordering_key = k.ordering_key)
+        FROM k JOIN integrations_route r ON r.id = k.route_id
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
+
+
+def _stranded(*, using: str) -> list[Key]:
+    statement = f"""
+        SELECT b.route_id, b.ordering_key
+        FROM (SELECT route_id, ordering_key, MIN(ordinal) AS ordinal FROM deliveries_delivery
+              WHERE blocked GROUP BY route_id, ordering_key) b
+        JOIN integrations_route r ON r.id = b.route_id
+        WHERE NOT EXISTS (SELECT 1 FROM deliveries_delivery e
+                          WHERE e.route_id = b.route_id AND e.ordering_key = b.ordering_key
+                          AND e.ordinal < b.ordinal AND {_IS_IN_THE_WAY})
+        LIMIT {_SWEPT_AT_ONCE}
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement)
+        return [Key(_uuid(route_id), ordering_key) for route_id, ordering_key in cursor.fetchall()]
+
+
+def _of(key: Key, *, using: str) -> DeliveryQuerySet:
+    return _deliveries(using).filter(route_id=key.route_id, ordering_key=key.ordering_key)
+
+
+def _in_the_way(key: Key, *, using: str) -> DeliveryQuerySet:
+    waits_for_dead = Route.objects.using(using).filter(pk=key.route_id, ordering_failure=OrderingFailure.BLOCK).exists()
+    return _of(key, using=using).filter(ordering_key__gt="", status__in=IN_THE_WAY if waits_for_dead else UNFINISHED)
+
+
+def _deliveries(using: str) -> DeliveryQuerySet:
+    rows: DeliveryQuerySet = apps.get_model("deliveries", "Delivery").objects.using(using)
+    return rows
+
+
+def _lock_of(key: Key) -> tuple[int, int]:
+    # Two signed 32-bit numbers.
+    route = zlib.crc32(key.route_id.bytes) - 2**31
+    return route, zlib.crc32(key.ordering_key.encode()) % _LOCKS_PER_ROUTE
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(str(value))
+
+
+def _chunks(keys: list[Key]) -> Iterator[list[Key]]:
+    for start in range(0, len(keys), _NAMED_AT_ONCE):
+        yield keys[start : start + _NAMED_AT_ONCE]
