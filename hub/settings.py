@@ -14,6 +14,9 @@ from hub.logging import logging_config
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load_dotenv(BASE_DIR / ".env")
 
+#: Shown with each worker; the same as in pyproject.toml.
+HUB_VERSION = "0.1.0"
+
 # -- identity and keys ------------------------------------------------------------------------------------------------
 DEBUG = False
 SECRET_KEY = env.env_secret("SECRET_KEY")
@@ -60,10 +63,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 HUB_WEB_WORKERS = env.env_int("HUB_WEB_WORKERS", 1 if _SQLITE else 2, minimum=1)
 HUB_WEB_THREADS = env.env_int("HUB_WEB_THREADS", 16, minimum=1)
 HUB_WORKERS = env.env_int("HUB_WORKERS", 2, minimum=1)
-HUB_WORKER_THREADS = env.env_int("HUB_WORKER_THREADS", 16, minimum=1)
+HUB_WORKER_THREADS = env.env_int("HUB_WORKER_THREADS", 32, minimum=1)
 HUB_LEASE_SECONDS = env.env_int("HUB_LEASE_SECONDS", 15, minimum=3)
 HUB_STOP_SECONDS = env.env_int("HUB_STOP_SECONDS", 25, minimum=1)
-HUB_FROZEN_SECONDS = env.env_int("HUB_FROZEN_SECONDS", 30, minimum=5)
+HUB_FROZEN_SECONDS = env.env_int("HUB_FROZEN_SECONDS", 10, minimum=5)
 
 # -- receiving --------------------------------------------------------------------------------------------------------
 HUB_BODY_SECONDS = env.env_int("HUB_BODY_SECONDS", 30, minimum=1)

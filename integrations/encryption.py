@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -48,23 +48,6 @@ def is_current(token: bytes) -> bool:
     return True
 
 
-class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text that is encrypted in the database and plain in Python. Cannot be searched; "" is stored as ""."""
-
-    def get_prep_value(self, value: Any) -> Any:
-        """Return the token that is stored for ``value``."""
-        text = super().get_prep_value(value)
-        return encrypt(text.encode()).decode("ascii") if text else text
-
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Return the text of a stored token; raises `ImproperlyConfigured` for what is none, or no key's."""
-        return decrypt(value.encode("ascii", "replace")).decode() if value else value
-
-    def get_lookup(self, lookup_name: str) -> Any:
-        """Know ``isnull`` only: every encryption differs, so a comparison would silently find nothing."""
-        return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
-
-
 class _Token(str):
     """A stored token that nobody has asked for yet."""
 
@@ -73,10 +56,11 @@ class _OpenedWhenRead(DeferredAttribute):
     """Decrypts at the first look: rows that are only listed cost nothing, and do not fail over a lost key."""
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
-        """Return the JSON value; raises `ImproperlyConfigured` if no key decrypts it."""
+        """Return the value; raises `ImproperlyConfigured` if no key decrypts it."""
         value = super().__get__(instance, cls)
         if isinstance(value, _Token):
-            value = json.loads(decrypt(value.encode("ascii", "replace")))
+            field = cast(EncryptedTextField, self.field)
+            value = field.opened(decrypt(value.encode("ascii", "replace")).decode())
             instance.__dict__[self.field.attname] = value
         return value
 
@@ -85,13 +69,36 @@ class _OpenedWhenRead(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-class EncryptedJSONField(EncryptedTextField):
-    """A JSON value that is encrypted in the database and plain as a model's attribute; cannot be searched.
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
+    """Text that is encrypted in the database and plain as a model's attribute. Cannot be searched; "" is stored as "".
 
     It is decrypted when the attribute is read; `values` and `values_list` give the token.
     """
 
     descriptor_class = _OpenedWhenRead
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the token that is stored for ``value``."""
+        if isinstance(value, _Token):
+            return str(value)
+        text = super().get_prep_value(value)
+        return encrypt(text.encode()).decode("ascii") if text else text
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the token, which the attribute opens."""
+        return _Token(value) if value else value
+
+    def opened(self, text: str) -> Any:
+        """Return the value that ``text`` was stored for."""
+        return text
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Know ``isnull`` only: every encryption differs, so a comparison would silently find nothing."""
+        return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
+
+
+class EncryptedJSONField(EncryptedTextField):
+    """A JSON value that is encrypted in the database and plain as a model's attribute; cannot be searched."""
 
     if TYPE_CHECKING:  # what django-stubs reads the attribute's types from
         _pyi_private_set_type: Any
@@ -99,13 +106,11 @@ class EncryptedJSONField(EncryptedTextField):
 
     def get_prep_value(self, value: Any) -> Any:
         """Return the token that is stored for ``value``."""
-        if value is None or isinstance(value, _Token):
-            return value
-        return super().get_prep_value(json.dumps(value))
+        return super().get_prep_value(value if value is None or isinstance(value, _Token) else json.dumps(value))
 
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Return the token, which the attribute opens."""
-        return None if value is None else _Token(value)
+    def opened(self, text: str) -> Any:
+        """Return the JSON value that ``text`` was stored for."""
+        return json.loads(text)
 
     def to_python(self, value: Any) -> Any:
         """Return the JSON value itself."""

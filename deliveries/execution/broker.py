@@ -13,13 +13,18 @@ from django.utils import timezone
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
+from deliveries.execution.doorbell import doorbell
+from deliveries.execution.hints import hints, wait
 from deliveries.execution.stopping import stop_ordered
 from deliveries.models import Delivery
 
 logger = structlog.get_logger(__name__)
 
 DRAIN = "deliveries.execution.drain.drain"
+#: How long a delivery waits, at most, when the hint of its commit is lost.
 POLL_SECONDS = 0.1
+#: The next look after one that found something: the workers may not have taken all of it.
+AGAIN_SECONDS = 0.01
 _LONGEST_REST_SECONDS = 5.0
 
 
@@ -38,20 +43,26 @@ class DueDeliveries(Broker):  # type: ignore[misc]
         self._idle_order_at = 0.0
         self._look_at = 0.0
         self._failures = 0
+        self._hints = hints()
+        self._found = False
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """Wait up to `POLL_SECONDS`; return an order, or None. A database that is away raises nothing.
+        """Wait up to `POLL_SECONDS` for something that is due; return an order, or None.
 
-        The caller, django-q2's pusher, would sleep ten seconds and die of an exception; and it looks only between two
-        calls whether it has to stop.
+        A database that is away raises nothing: the caller, django-q2's pusher, would sleep ten seconds and die of an
+        exception; and it looks only between two calls whether it has to stop.
         """
-        time.sleep(POLL_SECONDS)
+        if wait(self._hints, AGAIN_SECONDS if self._found else POLL_SECONDS):
+            doorbell.ring()
         if stop_ordered.is_set():
             return None
-        if time.monotonic() >= self._idle_order_at:
+        idle = time.monotonic() >= self._idle_order_at
+        if idle:
             close_old_connections()
-            return self._order()
-        return self._order() if self._there_is_work() else None
+        self._found = self._there_is_work()
+        if self._found:
+            doorbell.ring()
+        return self._order() if self._found or idle else None
 
     def enqueue(self, task: str) -> int:
         """Refuse: what runs here is the drain alone, so that nobody can queue a function of his choice."""

@@ -18,11 +18,12 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from deliveries.execution import report
-from deliveries.execution.endings import Ending
+from deliveries.execution.closer import close_finished
+from deliveries.execution.doorbell import doorbell
 from deliveries.execution.housekeeping import Housekeeping
 from deliveries.execution.pulse import Pulse
 from deliveries.execution.routes import Routes
@@ -30,7 +31,7 @@ from deliveries.execution.run import Run
 from deliveries.execution.stopping import StopFlag, stop_ordered
 from deliveries.execution.threads import HandlerThreads
 from deliveries.models import Delivery
-from deliveries.models.closing import AttemptResult
+from deliveries.models.claiming import shares
 
 logger = structlog.get_logger(__name__)
 
@@ -38,7 +39,13 @@ logger = structlog.get_logger(__name__)
 CLAIM_SECONDS = 20.0
 #: A handler that takes longer keeps the drain open anyway: then it claims on, for the sake of the idle threads.
 LONG_SECONDS = 5.0
+#: Of the time within which a dead worker's deliveries are taken over; the rest is for noticing it and starting anew.
+LEASE_PART = 0.8
 _POLL_SECONDS = 0.1
+#: How soon a bell is heard while handlers run.
+_LISTEN_SECONDS = 0.01
+#: So long after the first the others of a claim are waited for.
+_GATHER_SECONDS = 0.003
 _SWEEP_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 5.0
 
@@ -64,11 +71,14 @@ class Drain:
         self._housekeeping = housekeeping or Housekeeping()
         self._stop = stop
         self._end_process = end_process
-        self._lease = timedelta(seconds=settings.HUB_LEASE_SECONDS)
+        self._lease = timedelta(seconds=settings.HUB_LEASE_SECONDS * LEASE_PART)
         self._runs: dict[tuple[UUID, int], Run] = {}
+        #: Claimed, and not started yet: the database went away in between.
+        self._claimed: list[Delivery] = []
         self._done: SimpleQueue[Run] = SimpleQueue()
         self._claim_until = time.monotonic() + CLAIM_SECONDS
         self._renew_at = self._sweep_at = self._look_at = 0.0
+        self._look_again_at, self._rung_at = 0.0, -1.0
         self._routes = Routes()
         self._failures = 0
         self._spoiled = False
@@ -93,7 +103,7 @@ class Drain:
             if self._must_end_process():
                 self._leave(1 if self._spoiled else 0)
                 return
-            if not self._runs:
+            if not self._runs and not self._claimed:
                 return
             self._collect()
 
@@ -112,7 +122,7 @@ class Drain:
             return
         now = timezone.now()
         try:
-            self._pulse.beat(now)
+            self._pulse.beat(now, threads=self._threads.limit, running=len(self._runs), stopping=self._stop.is_set())
             self._renew(now)
             self._close_finished(now)
             self._take_over(now)
@@ -134,33 +144,18 @@ class Drain:
         still = Delivery.objects.renew(held, until=now + self._lease)
         self._renew_at = time.monotonic() + self._lease.total_seconds() / 3
         for pk in held.keys() - still:
-            run = self._runs[pk, held[pk]]
-            run.lost = True
-            report.lease_lost(run.delivery)
+            run = self._runs.get((pk, held[pk]))
+            if run is None:
+                self._claimed = [delivery for delivery in self._claimed if delivery.pk != pk]
+            else:
+                run.lost = True
+                report.lease_lost(run.delivery)
 
     def _close_finished(self, now: datetime) -> None:
-        for run in list(self._runs.values()):
-            if run.ending is not None:
-                self._close(run, run.ending, now)
+        finished = [run for run in self._runs.values() if run.ending is not None]
+        if finished:
+            for run in close_finished(finished, now=now):
                 del self._runs[run.token]
-
-    def _close(self, run: Run, ending: Ending, now: datetime) -> None:
-        pk, number = run.token
-
-        def store(result: AttemptResult) -> bool:
-            return Delivery.objects.close(pk, number, result, status=ending.status, now=now, due_at=ending.due_at)
-
-        try:
-            closed = store(ending.result)
-        except (OperationalError, InterfaceError):
-            raise  # the database is away: the lease is renewed, and this comes round again
-        except Exception:
-            logger.exception("attempt.not_storable", **report.fields(run.delivery))
-            closed = store(AttemptResult(ending.result.outcome, "NotStorable", "The database refused the result."))
-        if closed:
-            report.closed(run.delivery, ending)
-        elif not run.lost:
-            report.lease_lost(run.delivery)
 
     def _take_over(self, now: datetime) -> None:
         if time.monotonic() < self._sweep_at:
@@ -171,22 +166,28 @@ class Drain:
                 report.taken_over(delivery)
 
     def _claim(self, now: datetime) -> None:
-        free = self._threads.limit - len(self._runs)
-        if free <= 0 or not self._may_claim():
-            return
-        claimed = Delivery.objects.claim(
-            limit=free,
-            now=now,
-            lease=self._lease,
-            worker=self._pulse.worker,
-            threads=self._threads.limit,
-            running=Counter((run.delivery.route_id, run.delivery.bulk) for run in self._runs.values()),
-        )
-        self._routes.attach(claimed)
-        for delivery in claimed:
+        free = self._threads.limit - len(self._runs) - len(self._claimed)
+        if free > 0 and self._may_claim() and self._may_be_due():
+            self._rung_at = doorbell.rung_at
+            due = Delivery.objects.due_routes(now, most=free)
+            self._look_again_at = time.monotonic() + (0.0 if due else _POLL_SECONDS)
+            running = Counter((run.delivery.route_id, run.delivery.bulk) for run in self._runs.values())
+            wanted = shares(due, free=free, threads=self._threads.limit, running=running)
+            self._claimed += Delivery.objects.take(wanted, now=now, lease=self._lease, worker=self._pulse.worker)
+        if self._claimed:
+            self._start_claimed()
+
+    def _start_claimed(self) -> None:
+        self._routes.attach(self._claimed)
+        for delivery in self._claimed:
             run = Run(delivery, self._done)
             self._runs[run.token] = run
             self._threads.start(run)
+        self._claimed = []
+
+    def _may_be_due(self) -> bool:
+        """Return whether a look is worth it: none was in vain lately, or the bell has rung since."""
+        return doorbell.rung_at != self._rung_at or time.monotonic() >= self._look_again_at
 
     def _may_claim(self) -> bool:
         if self._stop.is_set() or self._spoiled:
@@ -210,14 +211,35 @@ class Drain:
         self._end_process(status)
 
     def _collect(self) -> None:
-        """Wait a little for the first handler that finishes, and take in all that have."""
+        """Wait a little for a handler that finishes, or for something that is due; take in all that have finished."""
+        until = time.monotonic() + _POLL_SECONDS
+        while not self._take_in(min(_LISTEN_SECONDS, until - time.monotonic())):
+            if time.monotonic() >= until or (self._has_room() and doorbell.rung_at != self._rung_at):
+                return
+        # What finishes at the same time is closed, and replaced, at the same time.
+        until = time.monotonic() + _GATHER_SECONDS
+        while any(run.ending is None for run in self._runs.values()) and (left := until - time.monotonic()) > 0:
+            if not self._take_in(left):
+                return
+
+    def _take_in(self, seconds: float) -> bool:
+        """Take in what has finished; wait up to ``seconds`` for the first. Return whether there was any."""
+        try:
+            run = self._done.get(timeout=max(0.0, seconds))
+        except Empty:
+            return False
         with suppress(Empty):
-            self._done.get(timeout=_POLL_SECONDS).settle()
             while True:
-                self._done.get_nowait().settle()
+                run.settle()
+                run = self._done.get_nowait()
+        return True
+
+    def _has_room(self) -> bool:
+        return len(self._runs) < self._threads.limit and self._may_claim()
 
     def _held(self) -> dict[UUID, int]:
-        return {pk: number for (pk, number), run in self._runs.items() if not run.lost}
+        running = {pk: number for (pk, number), run in self._runs.items() if not run.lost}
+        return running | {delivery.pk: delivery.attempt_count for delivery in self._claimed}
 
 
 class _Process:

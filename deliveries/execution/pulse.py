@@ -8,6 +8,7 @@ import time
 from datetime import datetime
 
 import structlog
+from django.conf import settings
 
 from deliveries.models import Worker
 from deliveries.supervision.supervisor import BEAT_FILE
@@ -22,9 +23,11 @@ class Pulse:
     """The signs of life of this process: its row in `Worker`, and the supervisor's file if there is a supervisor."""
 
     def __init__(self) -> None:
-        self.worker = f"{socket.gethostname()[:100]}:{os.getpid()}"
+        self._host, self._pid = socket.gethostname()[:100], os.getpid()
+        self.worker = f"{self._host}:{self._pid}"
         self._file = os.environ.get(BEAT_FILE, "")
         self._file_at = self._row_at = float("-inf")
+        self._stopping = False
 
     def touch(self) -> None:
         """Touch the supervisor's file, at most once a second. Needs no database: without one a restart helps nobody."""
@@ -35,8 +38,17 @@ class Pulse:
             except OSError as exc:
                 logger.warning("worker.beat_file_unusable", worker=self.worker, error=type(exc).__name__)
 
-    def beat(self, now: datetime) -> None:
-        """Write the worker's row, at most every five seconds."""
-        if time.monotonic() >= self._row_at + _ROW_SECONDS:
-            Worker.objects.beat(self.worker, now=now)
-            self._row_at = time.monotonic()
+    def beat(self, now: datetime, *, threads: int, running: int, stopping: bool) -> None:
+        """Write the worker's row, at most every five seconds, but at once when it begins to stop."""
+        if time.monotonic() >= self._row_at + _ROW_SECONDS or stopping != self._stopping:
+            Worker.objects.beat(
+                self.worker,
+                now=now,
+                host=self._host,
+                pid=self._pid,
+                version=settings.HUB_VERSION,
+                threads=threads,
+                running=running,
+                stopping=stopping,
+            )
+            self._row_at, self._stopping = time.monotonic(), stopping

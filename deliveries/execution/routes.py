@@ -21,7 +21,7 @@ class Routes:
         self._forget_at = float("-inf")
 
     def attach(self, deliveries: Iterable[Delivery]) -> None:
-        """Give each of ``deliveries`` its route and its endpoint. Raises Django's database errors."""
+        """Give each of ``deliveries`` its route and endpoint. Raises Django's database errors."""
         if time.monotonic() >= self._forget_at:
             self._routes.clear()
             self._forget_at = time.monotonic() + FRESH_SECONDS
@@ -31,3 +31,5 @@ class Routes:
         for delivery in deliveries:
             delivery.route = self._routes[delivery.route_id]
             delivery.endpoint = delivery.route.endpoint
+            if Delivery.event.is_cached(delivery):
+                delivery.event.endpoint = delivery.endpoint

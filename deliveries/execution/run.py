@@ -51,6 +51,12 @@ class Run:
         return self.delivery.pk, self.delivery.attempt_count
 
     @property
+    def outcome(self) -> Ending:
+        """How it ended; to be asked of one that has."""
+        assert self.ending is not None  # noqa: S101 - the caller has looked
+        return self.ending
+
+    @property
     def age(self) -> float:
         """Seconds since it was handed to a thread."""
         return time.monotonic() - self._started_at

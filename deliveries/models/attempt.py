@@ -13,7 +13,10 @@ from deliveries.models.states import Outcome, Trigger
 class Attempt(models.Model):
     """One try of a delivery: on record before its handler starts. ``number`` is the fencing token."""
 
-    delivery = models.ForeignKey("deliveries.Delivery", on_delete=models.CASCADE, related_name="attempts")
+    # The constraint below is its index.
+    delivery = models.ForeignKey(
+        "deliveries.Delivery", on_delete=models.CASCADE, related_name="attempts", db_index=False
+    )
     number = models.PositiveIntegerField()
     trigger = models.CharField(max_length=10, choices=Trigger)
     requested_by = models.CharField(max_length=150, blank=True)

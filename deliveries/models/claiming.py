@@ -6,6 +6,7 @@ opens their attempts. ORM rows would cost more than the handlers of most deliver
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db import connections, transaction
 
-from deliveries.models.attempt import Attempt
+from deliveries.models.raw import raw_cursor
 from deliveries.models.states import CLAIMABLE, IN_THE_WAY, DeliveryStatus, Outcome
 from integrations.models import Route
 
@@ -43,6 +44,24 @@ _IS_FIRST = f"""(d.ordering_key = '' OR NOT EXISTS (
     AND e.ordering_key > '' AND e.status IN ({_IN_THE_WAY}) AND e.status <> 'dead'
     AND (e.ordinal < d.ordinal OR e.status = 'running')))"""
 
+#: A larger body is loaded by the thread that needs it, so that not all of a claim are in memory at once.
+LARGE_BYTES = 64 * 1024
+#: What running a delivery needs of it, and of its event; the rest is loaded when somebody asks.
+_DELIVERY_FIELDS = (
+    *("id", "event_id", "endpoint_id", "route_id", "status", "bulk", "attempt_count", "budget_start", "next_trigger"),
+    *("requested_by", "worker", "lease_until", "ordering_key", "created_at", "due_at"),
+)
+_EVENT_FIELDS = (
+    *("id", "endpoint_id", "provider", "verdict", "event_id", "event_type", "received_at", "content_type", "headers"),
+    *("query_string", "sealed", "raw_body", "body_is_encrypted", "body_bytes", "batch_id"),
+)
+_WITH_EVENT = f"LEFT JOIN deliveries_event e ON e.id = t.event_id AND e.body_bytes <= {LARGE_BYTES}"
+_OPEN_ATTEMPTS = f"""
+    INSERT INTO deliveries_attempt (delivery_id, number, trigger, requested_by, worker, started_at, outcome, error_type,
+        error_message, traceback, log)
+    SELECT id, attempt_count, next_trigger, requested_by, worker, {{now}}, '{Outcome.RUNNING}', '', '', '', '[]'
+"""
+
 
 @dataclass(frozen=True)
 class DueRoute:
@@ -57,6 +76,11 @@ class DueRoute:
     due: int
     concurrency: int | None = None
     running: int = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether its limit lets another one run."""
+        return self.concurrency is None or self.running < self.concurrency
 
 
 @dataclass(frozen=True)
@@ -86,14 +110,18 @@ def due_routes(now: datetime, *, most: int, using: str) -> list[DueRoute]:
 
 
 def shares(
-    due: Sequence[DueRoute], *, free: int, threads: int | None = None, running: Mapping[tuple[UUID, bool], int]
+    due: Sequence[DueRoute],
+    *,
+    free: int,
+    threads: int | None = None,
+    running: Mapping[tuple[UUID, bool], int] | None = None,
 ) -> list[Share]:
     """Divide ``free`` threads among the routes in ``due``: the urgent first, equals evenly, bulk replays last.
 
     With ``threads``, how many the worker has in all, a route leaves some of them to others, and bulk replays take no
     more than their part; ``running`` is what this worker runs of (route, bulk) by now.
     """
-    split = _Split(free, threads, running)
+    split = _Split(free, threads, running or {})
     ranked = sorted(due, key=_rank)
     for _, equals in groupby(ranked, key=_rank):
         split.deal(list(equals))
@@ -153,7 +181,7 @@ def take(wanted: Sequence[Share], *, now: datetime, until: datetime, worker: str
     """
     taken = _take(wanted, now=now, until=until, worker=worker, using=using)
     place = {(share.route_id, share.bulk): number for number, share in enumerate(wanted)}
-    return sorted(taken, key=lambda row: (place[row.route_id, row.bulk], row.due_at))
+    return sorted(taken, key=lambda row: place[row.route_id, row.bulk])
 
 
 def _take(wanted: Sequence[Share], *, now: datetime, until: datetime, worker: str, using: str) -> list[Delivery]:
@@ -193,16 +221,9 @@ def _within_limits(wanted: Sequence[Share], *, using: str) -> list[Share]:
 def _take_at_once(wanted: Sequence[Share], now: datetime, until: datetime, worker: str, using: str) -> list[Delivery]:
     if not wanted:
         return []
-    values: dict[str, Any] = {
-        "routes": [share.route_id for share in wanted],
-        "bulks": [share.bulk for share in wanted],
-        "limits": [share.limit for share in wanted],
-        "now": now,
-        "until": until,
-        "worker": worker,
-    }
-    with connections[using].cursor() as cursor:
-        cursor.execute(_take_statement(), values)
+    named = [{"route_id": str(share.route_id), "bulk": share.bulk, "most": share.limit} for share in wanted]
+    with raw_cursor(using) as cursor:
+        cursor.execute(_take_statement(), {"wanted": json.dumps(named), "now": now, "until": until, "worker": worker})
         return list(_rows(cursor.fetchall(), using))
 
 
@@ -210,7 +231,7 @@ def _take_step_by_step(
     wanted: Sequence[Share], now: datetime, until: datetime, worker: str, using: str
 ) -> list[Delivery]:
     connection = connections[using]
-    moment, columns = _stored(connection, now), ", ".join(_columns())
+    moment = _stored(connection, now)
     ids: list[Any] = []
     with connection.cursor() as cursor:
         for share in wanted:
@@ -225,56 +246,69 @@ def _take_step_by_step(
             f"worker = %s WHERE id IN ({marks})",
             [_stored(connection, until), worker, *ids],
         )
-        cursor.execute(f"SELECT {columns} FROM deliveries_delivery WHERE id IN ({marks})", ids)
-        rows = list(_rows(cursor.fetchall(), using))
-    Attempt.objects.using(using).bulk_create(
-        Attempt(
-            delivery_id=row.pk,
-            number=row.attempt_count,
-            trigger=row.next_trigger,
-            requested_by=row.requested_by,
-            worker=worker,
-            started_at=now,
+        cursor.execute(
+            f"{_OPEN_ATTEMPTS.format(now='%s')} FROM deliveries_delivery WHERE id IN ({marks})", [moment, *ids]
         )
-        for row in rows
-    )
-    return rows
+        cursor.execute(
+            f"SELECT {_columns()} FROM deliveries_delivery t {_WITH_EVENT} WHERE t.id IN ({marks}) ORDER BY t.due_at",
+            ids,
+        )
+        return list(_rows(cursor.fetchall(), using))
 
 
 def _rows(found: Sequence[tuple[Any, ...]], using: str) -> Iterator[Delivery]:
-    model = apps.get_model("deliveries", "Delivery")
+    models = apps.get_model("deliveries", "Delivery"), apps.get_model("deliveries", "Event")
     connection = connections[using]
-    names, converters = _as_read(connection.vendor)
+    of_delivery, of_event = ([field.attname for field in fields] for fields in _fields())
+    split = len(of_delivery)
+    converters = _converters(connection.vendor)
     for row in found:
         values = list(row)
+        has_event = values[split] is not None
         for place, steps in converters:
             for step in steps:
                 values[place] = step(values[place], None, connection)
-        yield model.from_db(using, names, values)
+        delivery = models[0].from_db(using, of_delivery, values[:split])
+        if has_event:
+            delivery.event = models[1].from_db(using, of_event, values[split:])
+        yield delivery
 
 
 @cache
-def _as_read(vendor: str) -> tuple[list[str], list[tuple[int, list[Any]]]]:
-    """Return the names of a delivery's attributes, and what turns a column's value into the attribute's."""
-    model = apps.get_model("deliveries", "Delivery")
+def _converters(vendor: str) -> list[tuple[int, list[Any]]]:
+    """Return what turns the value of a column into that of the attribute, for those columns where something does."""
     connection = next(item for item in connections.all() if item.vendor == vendor)
-    fields = model._meta.concrete_fields
-    converters = [
-        [*connection.ops.get_db_converters(field.get_col(model._meta.db_table)), *field.get_db_converters(connection)]
-        for field in fields
-    ]
-    return [field.attname for field in fields], [(place, steps) for place, steps in enumerate(converters) if steps]
+    found = []
+    for place, field in enumerate([*_fields()[0], *_fields()[1]]):
+        column = field.get_col(field.model._meta.db_table)
+        steps = [*connection.ops.get_db_converters(column), *field.get_db_converters(connection)]
+        if steps:
+            found.append((place, steps))
+    return found
 
 
-def _columns() -> list[str]:
-    return [str(field.column) for field in apps.get_model("deliveries", "Delivery")._meta.concrete_fields]
+@cache
+def _fields() -> tuple[list[Any], list[Any]]:
+    """Return the fields of a delivery and of its event that are read, in the order in which the models have them."""
+    delivery = apps.get_model("deliveries", "Delivery")._meta.concrete_fields
+    event = apps.get_model("deliveries", "Event")._meta.concrete_fields
+    return (
+        [field for field in delivery if field.attname in _DELIVERY_FIELDS],
+        [field for field in event if field.attname in _EVENT_FIELDS],
+    )
+
+
+@cache
+def _columns() -> str:
+    named = zip(("t", "e"), _fields(), strict=True)
+    return ", ".join(f"{table}.{field.column}" for table, fields in named for field in fields)
 
 
 @cache
 def _take_statement() -> str:
     return f"""
-        WITH wanted AS (
-            SELECT * FROM unnest(%(routes)s::uuid[], %(bulks)s::bool[], %(limits)s::int[]) AS w(route_id, bulk, most)
+        WITH wanted AS MATERIALIZED (
+            SELECT * FROM jsonb_to_recordset(%(wanted)s::jsonb) AS w(route_id uuid, bulk bool, most int)
         ), picked AS MATERIALIZED (
             SELECT p.id FROM wanted w CROSS JOIN LATERAL (
                 SELECT d.id FROM deliveries_delivery d
@@ -287,12 +321,9 @@ def _take_statement() -> str:
             SET status = 'running', attempt_count = d.attempt_count + 1, lease_until = %(until)s, worker = %(worker)s
             FROM picked WHERE d.id = picked.id RETURNING d.*
         ), opened AS (
-            INSERT INTO deliveries_attempt (delivery_id, number, trigger, requested_by, worker, started_at, outcome,
-                error_type, error_message, traceback, log)
-            SELECT id, attempt_count, next_trigger, requested_by, worker, %(now)s, '{Outcome.RUNNING}', '', '', '', '[]'
-            FROM taken
+            {_OPEN_ATTEMPTS.format(now="%(now)s")} FROM taken
         )
-        SELECT {", ".join(_columns())} FROM taken
+        SELECT {_columns()} FROM taken t {_WITH_EVENT} ORDER BY t.due_at
     """
 
 

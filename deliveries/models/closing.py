@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
+from deliveries.models.raw import raw_cursor
 from deliveries.models.states import FINISHED, DeliveryStatus, Outcome
 
 
@@ -57,23 +58,28 @@ def close_all(closings: Sequence[Closing], *, now: datetime, using: str) -> set[
 
 
 def _close_at_once(closings: Sequence[Closing], now: datetime, using: str) -> set[UUID]:
-    columns: dict[str, list[Any]] = {
-        "ids": [closing.delivery_id for closing in closings],
-        "numbers": [closing.number for closing in closings],
-        "statuses": [str(closing.status) for closing in closings],
-        "dues": [closing.due_at for closing in closings],
-        "ends": [now if closing.status in FINISHED else None for closing in closings],
-        "headlines": [closing.result.headline for closing in closings],
-        "outcomes": [str(closing.result.outcome) for closing in closings],
-        "types": [closing.result.error_type for closing in closings],
-        "messages": [closing.result.error_message for closing in closings],
-        "tracebacks": [closing.result.traceback for closing in closings],
-        "logs": [json.dumps(closing.result.log) for closing in closings],
-        "responses": [_json(closing.result.response) for closing in closings],
-    }
-    with connections[using].cursor() as cursor:
-        cursor.execute(_CLOSE, {**columns, "now": now})
+    ended = json.dumps([_as_json(closing) for closing in closings])
+    with raw_cursor(using) as cursor:
+        cursor.execute(_CLOSE, {"ended": ended, "now": now})
         return {row[0] for row in cursor.fetchall()}
+
+
+def _as_json(closing: Closing) -> dict[str, Any]:
+    result = closing.result
+    return {
+        "id": str(closing.delivery_id),
+        "number": closing.number,
+        "status": str(closing.status),
+        "due_at": closing.due_at and closing.due_at.isoformat(),
+        "finished": closing.status in FINISHED,
+        "headline": result.headline,
+        "outcome": str(result.outcome),
+        "type": result.error_type,
+        "message": result.error_message,
+        "traceback": result.traceback,
+        "log": result.log,
+        "response": result.response,
+    }
 
 
 def _close_one(closing: Closing, now: datetime, using: str) -> bool:
@@ -119,22 +125,21 @@ def _json(value: Any) -> str | None:
 
 
 _CLOSE = """
-    WITH ended AS (
-        SELECT * FROM unnest(
-            %(ids)s::uuid[], %(numbers)s::int[], %(statuses)s::text[], %(dues)s::timestamptz[],
-            %(ends)s::timestamptz[], %(headlines)s::text[], %(outcomes)s::text[], %(types)s::text[],
-            %(messages)s::text[], %(tracebacks)s::text[], %(logs)s::text[], %(responses)s::text[]
-        ) AS e(id, number, status, due_at, finished_at, headline, outcome, type, message, traceback, log, response)
+    WITH ended AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(%(ended)s::jsonb) AS e(
+            id uuid, number int, status text, due_at timestamptz, finished bool, headline text, outcome text, type text,
+            message text, traceback text, log jsonb, response jsonb)
     ), moved AS (
         UPDATE deliveries_delivery d
         SET status = e.status, lease_until = NULL, worker = '', due_at = COALESCE(e.due_at, d.due_at),
-            finished_at = e.finished_at, next_trigger = 'retry', requested_by = '', last_error = e.headline
+            finished_at = CASE WHEN e.finished THEN %(now)s::timestamptz END, next_trigger = 'retry', requested_by = '',
+            last_error = e.headline
         FROM ended e WHERE d.id = e.id AND d.attempt_count = e.number AND d.status = 'running'
         RETURNING d.id
     )
     UPDATE deliveries_attempt a
     SET finished_at = %(now)s, outcome = e.outcome, error_type = e.type, error_message = e.message,
-        traceback = e.traceback, log = e.log::jsonb, response = e.response::jsonb
+        traceback = e.traceback, log = e.log, response = e.response
     FROM ended e JOIN moved m ON m.id = e.id
     WHERE a.delivery_id = e.id AND a.number = e.number
     RETURNING a.delivery_id

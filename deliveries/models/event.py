@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from django.db import models
@@ -140,7 +141,7 @@ class Event(SealedRequest):
             event_type=self.event_type,
             received_at=self.received_at,
             content_type=self.content_type,
-            headers=self._headers_of_body,
+            headers=_ReadLate(lambda: self._headers_of_body),
             body=self.body,
             payload=self.payload,
             query_string=self.original_query_string,
@@ -169,6 +170,29 @@ class EventVariant(SealedRequest):
 
     def __str__(self) -> str:
         return f"another body of {self.event_id}"
+
+
+class _ReadLate(Mapping[str, str]):
+    """Headers that are decrypted when somebody looks: most handlers do not."""
+
+    def __init__(self, read: Callable[[], Mapping[str, str]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _headers(self) -> Mapping[str, str]:
+        return self._read()
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def __repr__(self) -> str:
+        return "<headers, credentials included>"
 
 
 def _decoded(provider: str, content_type: str, body: bytes) -> Any:

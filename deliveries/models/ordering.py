@@ -198,7 +198,7 @@ def _stranded(*, using: str) -> list[Key]:
         JOIN integrations_route r ON r.id = b.route_id
         WHERE NOT EXISTS (SELECT 1 FROM deliveries_delivery e
                           WHERE e.route_id = b.route_id AND e.ordering_key = b.ordering_key
-                          AND e.ordinal < b.ordinal AND {_IS_IN_THE_WAY})
+                          AND (e.ordinal < b.ordinal OR e.status = 'running') AND {_IS_IN_THE_WAY})
         LIMIT {_SWEPT_AT_ONCE}
     """
     with connections[using].cursor() as cursor:

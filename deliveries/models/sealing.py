@@ -57,6 +57,8 @@ class SealedRequest(models.Model):
     @property
     def original_query_string(self) -> str:
         """The query string as received, credentials included."""
+        if MASK not in self.query_string:
+            return self.query_string
         text: str = self._sealed.get("query_string", self.query_string)
         return text
 

@@ -22,6 +22,7 @@ from django.db.models.functions import Greatest
 
 from deliveries.models import claiming, ordering
 from deliveries.models.attempt import Attempt, StepResult
+from deliveries.models.claiming import DueRoute, Share
 from deliveries.models.closing import AttemptResult, Closing, close_all
 from deliveries.models.ordering import Key, ParkedKey
 from deliveries.models.states import CLAIMABLE, DISCARDABLE, FINISHED, DeliveryStatus, Outcome, Trigger
@@ -50,32 +51,29 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def any_due(self, now: datetime) -> bool:
         """Return whether a worker may claim one now: a look at an index for each route, however many there are."""
-        return bool(claiming.due_routes(now, most=1, using=self.db))
+        return any(route.has_room for route in self.due_routes(now, most=1))
+
+    def due_routes(self, now: datetime, *, most: int) -> list[DueRoute]:
+        """Return the routes that have due deliveries, with up to ``most`` of them counted each."""
+        return claiming.due_routes(now, most=most, using=self.db)
+
+    def take(self, wanted: Sequence[Share], *, now: datetime, lease: timedelta, worker: str) -> list[Delivery]:
+        """Take what ``wanted`` says for ``lease`` and open an Attempt for each, all at once.
+
+        The attempt is on record before its handler starts, so a worker killed half-way has used it up. Neither event
+        nor route are loaded: an event may be large, or not decryptable, and must not keep the others from being
+        claimed.
+        """
+        return claiming.take(wanted, now=now, until=now + lease, worker=worker, using=self.db) if wanted else []
+
+    def claim(self, *, limit: int, now: datetime, lease: timedelta, worker: str) -> list[Delivery]:
+        """Take up to ``limit`` due deliveries, the most urgent first, as `take` does."""
+        due = self.due_routes(now, most=limit)
+        return self.take(claiming.shares(due, free=limit), now=now, lease=lease, worker=worker)
 
     def abandoned(self, now: datetime) -> DeliveryQuerySet:
         """Return those whose worker has not renewed its lease in time."""
         return self.filter(status=DeliveryStatus.RUNNING, lease_until__lt=now)
-
-    def claim(
-        self,
-        *,
-        limit: int,
-        now: datetime,
-        lease: timedelta,
-        worker: str,
-        threads: int | None = None,
-        running: Mapping[tuple[UUID, bool], int] | None = None,
-    ) -> list[Delivery]:
-        """Take up to ``limit`` due deliveries for ``lease`` and open an Attempt for each, all at once.
-
-        The attempt is on record before its handler starts, so a worker killed half-way has used it up. With ``threads``
-        and what the worker is ``running`` of each (route, bulk), no route takes all of them (`claiming.shares`).
-        Neither event nor route are loaded: an event may be large, or not decryptable, and must not keep the others from
-        being claimed.
-        """
-        due = claiming.due_routes(now, most=limit, using=self.db)
-        wanted = claiming.shares(due, free=limit, threads=threads, running=running or {})
-        return claiming.take(wanted, now=now, until=now + lease, worker=worker, using=self.db) if wanted else []
 
     def renew(self, held: Mapping[UUID, int], *, until: datetime) -> set[UUID]:
         """Extend the leases of ``held`` (id -> attempt number); return the ids that are still this worker's.

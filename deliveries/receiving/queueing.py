@@ -15,6 +15,7 @@ from django.db import router
 from deliveries.models import Delivery, DeliveryStatus, Event
 from deliveries.models.ordering import Key, Place, places
 from deliveries.models.sealing import storable
+from deliveries.wakeup import hint_on_commit
 from integrations.models import Endpoint, EndpointState, Route
 from integrations.routing import search
 
@@ -42,8 +43,11 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
     To be called in the transaction that stores the events, or that looked whether the deliveries are there already.
     """
     held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values())
+    using = router.db_for_write(Delivery)
     keys = [item.key if item.route.ordering_key else None for item in wanted]
-    queue = _Queue({key for key in keys if key})
+    queue = _Queue({key for key in keys if key}, using=using)
+    if wanted:
+        hint_on_commit(using=using)
     return Delivery.objects.bulk_create(
         Delivery(
             event=item.event,
@@ -70,8 +74,8 @@ def ordering_key(expression: str, payload: Any) -> str:
 class _Queue:
     """The places of new deliveries: those of one key stand one behind the other."""
 
-    def __init__(self, keys: Collection[Key]) -> None:
-        self._places = places(keys, using=router.db_for_write(Delivery)) if keys else {}
+    def __init__(self, keys: Collection[Key], *, using: str) -> None:
+        self._places = places(keys, using=using) if keys else {}
 
     def place(self, key: Key | None, *, held: bool) -> dict[str, Any]:
         """Return the columns of the next delivery with ``key``."""

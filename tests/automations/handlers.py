@@ -34,6 +34,11 @@ def note(event: InboundEvent, context: Context) -> None:
     context.log("noted", payload=event.payload, in_transaction=connection.in_atomic_block)
 
 
+@handler("test.nothing")
+def nothing(event: InboundEvent, context: Context) -> None:
+    """Succeed."""
+
+
 @handler("test.fail")
 def fail(event: InboundEvent, context: Context) -> None:
     """Fail with the text that a test has left for the delivery."""

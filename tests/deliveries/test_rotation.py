@@ -49,7 +49,7 @@ class RotationTests(Sender, TestCase):
         # the endpoint's settings, three of the secrets, two of each stored request: event, variant, rejection
         self.assertEqual(line, "encrypted 10 values anew, 0 were under the first key already\n")
         with override_settings(HUB_ENCRYPTION_KEYS=[NEW]):
-            self.assertIn(("second", "private"), Secret.objects.values_list("value", "signing_key"))
+            self.assertIn(("second", "private"), [(each.value, each.signing_key) for each in Secret.objects.all()])
             event, rejection = Event.objects.get(), Rejection.objects.get()
             self.assertEqual((event.body, event.variants.get().body), (b'{"n": 1}', b'{"n": 2}'))
             self.assertEqual(event.original_headers["Authorization"], "Bearer abc")

@@ -92,7 +92,7 @@ class EncryptedTextFieldTests(TestCase):
             with connection.cursor() as cursor:
                 cursor.execute("UPDATE integrations_secret SET value = %s WHERE label = 'd'", [plain])
             with self.subTest(plain), pytest.raises(ImproperlyConfigured) as failure:
-                Secret.objects.get(pk=secret.pk)
+                _ = Secret.objects.get(pk=secret.pk).value
             self.assertNotIn(plain, str(failure.value))
 
 

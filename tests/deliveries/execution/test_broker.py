@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
-from django.db import connection
+from django.db import connection, connections, transaction
 from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 from django_q.brokers import get_broker
@@ -13,7 +15,8 @@ from django_q.tasks import async_task
 
 from deliveries.execution.broker import DueDeliveries
 from deliveries.models import Delivery
-from tests.factories import make_delivery, make_endpoint, make_route
+from deliveries.receiving.queueing import Wanted, make_deliveries
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 
 def busy_broker() -> DueDeliveries:
@@ -33,6 +36,35 @@ class BrokerTests(TransactionTestCase):
         make_delivery(make_route(make_endpoint()))
 
         self.assertIsNotNone(broker.dequeue())
+
+    def test_is_woken_by_a_commit_before_its_time(self) -> None:
+        broker = busy_broker()
+        endpoint = make_endpoint()
+        wanted = Wanted(make_event(endpoint), make_route(endpoint), {})
+        broker.dequeue()  # by now it listens
+        with ThreadPoolExecutor(1) as other, mock.patch("deliveries.execution.broker.POLL_SECONDS", 30):
+            other.submit(self.commit_soon, wanted)
+            started = time.monotonic()
+
+            while not broker.dequeue():
+                self.assertLess(time.monotonic(), started + 20)
+
+        self.assertLess(time.monotonic(), started + 20)
+
+    def commit_soon(self, wanted: Wanted) -> None:
+        time.sleep(0.3)
+        with transaction.atomic():
+            make_deliveries([wanted], wanted.event.endpoint, now=timezone.now())
+        connections.close_all()
+
+    def test_does_not_order_for_a_route_that_runs_as_many_as_it_may(self) -> None:
+        broker = busy_broker()
+        route = make_route(make_endpoint(), concurrency=1)
+        make_delivery(route)
+        Delivery.objects.claim(limit=1, now=timezone.now(), lease=timedelta(seconds=60), worker="busy:1")
+        make_delivery(route)
+
+        self.assertIsNone(broker.dequeue())
 
     def test_does_not_order_for_what_is_due_later_or_running(self) -> None:
         broker = busy_broker()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import structlog
 from django.db import OperationalError
@@ -11,7 +14,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from deliveries.execution import runner
-from deliveries.models import Attempt, Delivery, Worker
+from deliveries.models import Attempt, Delivery, Worker, transitions
+from deliveries.models.closing import close_all
 from deliveries.models.transitions import DeliveryQuerySet
 from tests.automations import handlers as automations
 from tests.deliveries.execution.drains import DrainTestCase, delivery_to, eventually
@@ -167,15 +171,8 @@ class ClaimingOnTests(DrainTestCase):
 class DatabaseTroubleTests(DrainTestCase):
     def test_keeps_an_outcome_until_the_database_is_back(self) -> None:
         delivery = delivery_to("test.note")
-        store, failures = DeliveryQuerySet.close, []
 
-        def close(rows: DeliveryQuerySet, *args: Any, **values: Any) -> bool:
-            if len(failures) < 3:
-                failures.append(1)
-                raise OperationalError("server closed the connection unexpectedly")
-            return store(rows, *args, **values)
-
-        with self.replaced(close):
+        with self.failing(OperationalError("server closed the connection unexpectedly"), times=3) as failures:
             self.work()
 
         delivery.refresh_from_db()
@@ -184,23 +181,36 @@ class DatabaseTroubleTests(DrainTestCase):
     def test_drops_what_cannot_be_stored_and_keeps_the_outcome(self) -> None:
         # One attempt only: a retry that comes up at once would be made in the same drain.
         delivery = delivery_to("test.fail", retry={"max_attempts": 1})
-        store, refused = DeliveryQuerySet.close, []
 
-        def close(rows: DeliveryQuerySet, pk: Any, number: int, result: Any, **values: Any) -> bool:
-            if not refused:
-                refused.append(result)
-                raise ValueError("not storable")
-            return store(rows, pk, number, result, **values)
-
-        with self.replaced(close):
+        with self.failing(ValueError("not storable"), times=2):  # with the others, and alone
             self.work()
 
         delivery.refresh_from_db()
         self.assertEqual((delivery.status, self.attempt(delivery).error_type), ("dead", "NotStorable"))
 
-    def replaced(self, close: Any) -> Any:
+    def test_stores_the_others_of_one_that_cannot_be_stored(self) -> None:
+        deliveries = [delivery_to("test.nothing") for _ in range(3)]
+
+        with self.failing(ValueError("not storable"), times=1):
+            self.work()
+
+        for delivery in deliveries:
+            delivery.refresh_from_db()
+            self.assertEqual((delivery.status, self.attempt(delivery).error_type), ("succeeded", ""))
+
+    @contextmanager
+    def failing(self, error: Exception, *, times: int) -> Iterator[list[int]]:
         """Stand in for a database that fails, which cannot be brought about on both kinds otherwise."""
-        return mock.patch.object(DeliveryQuerySet, "close", close)
+        failures: list[int] = []
+
+        def close(*args: Any, **values: Any) -> set[UUID]:
+            if len(failures) < times:
+                failures.append(1)
+                raise error
+            return close_all(*args, **values)
+
+        with mock.patch.object(transitions, "close_all", close):
+            yield failures
 
 
 class FaultTests(DrainTestCase):
@@ -220,7 +230,7 @@ class FaultTests(DrainTestCase):
         drain = self.background().start()
         eventually(lambda: automations.seen)
 
-        with mock.patch.object(DeliveryQuerySet, "claim", side_effect=KeyError("a fault")):
+        with mock.patch.object(DeliveryQuerySet, "due_routes", side_effect=KeyError("a fault")):
             drain.join()
 
         delivery.refresh_from_db()

@@ -135,7 +135,10 @@ class RunningTests(DrainTestCase):
         broken, whole = delivery_to("test.note"), delivery_to("test.note")
         foreign = Fernet(Fernet.generate_key()).encrypt(b"{}").decode()
         with connection.cursor() as cursor:  # as if its key had been removed
-            cursor.execute("UPDATE deliveries_event SET sealed = %s WHERE id = %s", [foreign, self.key(broken)])
+            cursor.execute(
+                "UPDATE deliveries_event SET raw_body = %s, body_is_encrypted = %s WHERE id = %s",
+                [foreign.encode(), True, self.key(broken)],
+            )
 
         self.work()
 

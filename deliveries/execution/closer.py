@@ -1,0 +1,77 @@
+"""Storing how attempts ended: of all that finished since the last look, in one statement where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from deliveries.execution import report
+from deliveries.execution.endings import Ending
+from deliveries.execution.run import Run
+from deliveries.models import Delivery
+from deliveries.models.closing import AttemptResult, Closing
+
+logger = structlog.get_logger(__name__)
+
+
+def close_finished(runs: Sequence[Run], *, now: datetime) -> list[Run]:
+    """Close the attempts of ``runs``, all of which have ended; return those that are settled, by now or by others.
+
+    Raises Django's `OperationalError` and `InterfaceError` when the database is away: then it comes round again. What
+    the database refuses to store is dropped, and the outcome is kept.
+    """
+    together = [run for run in runs if not run.delivery.ordering_key]
+    settled = _close_together(together, now) if together else []
+    for run in runs:
+        if run not in settled:
+            _close(run, now)
+            settled.append(run)
+    return settled
+
+
+def _close_together(runs: Sequence[Run], now: datetime) -> list[Run]:
+    try:
+        closed = Delivery.objects.close_all([_closing(run) for run in runs], now=now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as exc:
+        # One of them is not storable; alone, it shows which.
+        logger.warning("attempts.not_storable_together", attempts=len(runs), error=type(exc).__name__)
+        return []
+    for run in runs:
+        _report(run, closed=run.delivery.pk in closed)
+    return list(runs)
+
+
+def _close(run: Run, now: datetime) -> None:
+    ending = run.outcome
+    try:
+        closed = _store(run, ending.result, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("attempt.not_storable", **report.fields(run.delivery))
+        result = AttemptResult(ending.result.outcome, "NotStorable", "The database refused the result.")
+        closed = _store(run, result, now)
+    _report(run, closed=closed)
+
+
+def _store(run: Run, result: AttemptResult, now: datetime) -> bool:
+    pk, number = run.token
+    ending = run.outcome
+    return Delivery.objects.close(pk, number, result, status=ending.status, now=now, due_at=ending.due_at)
+
+
+def _closing(run: Run) -> Closing:
+    ending: Ending = run.outcome
+    return Closing(*run.token, ending.result, ending.status, ending.due_at)
+
+
+def _report(run: Run, *, closed: bool) -> None:
+    if closed:
+        report.closed(run.delivery, run.outcome)
+    elif not run.lost:
+        report.lease_lost(run.delivery)
