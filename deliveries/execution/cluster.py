@@ -13,6 +13,7 @@ from django.db import connections
 from django_q.cluster import Cluster
 
 from deliveries.execution.stopping import stop_ordered
+from deliveries.execution.watchdog import Watchdog, boards
 from deliveries.supervision.orphans import SUPERVISOR_PID, end_forks_with_parent, end_with_parent
 
 logger = structlog.get_logger(__name__)
@@ -45,13 +46,20 @@ def run_cluster() -> int:
     end_forks_with_parent()
     connections.close_all()  # not to be shared with the forks
     cluster = HubCluster()
-    try:
-        cluster.start()
-    except RuntimeError:
-        logger.exception("cluster.not_started")
-        return 1
-    while cluster.sentinel.is_alive() and not stop_ordered.is_set():
-        time.sleep(_LOOK_SECONDS)
+    with boards() as folder:
+        try:
+            cluster.start()
+        except RuntimeError:
+            logger.exception("cluster.not_started")
+            return 1
+        watchdog = Watchdog(folder)
+        while cluster.sentinel.is_alive() and not stop_ordered.is_set():
+            watchdog.look()
+            time.sleep(_LOOK_SECONDS)
+        return _stop(cluster)
+
+
+def _stop(cluster: HubCluster) -> int:
     _end_in_time()
     # A signal to the whole group has killed the sentinel, too, and maybe while it held the lock that `stop` needs.
     time.sleep(_LOOK_SECONDS)

@@ -88,6 +88,7 @@ class Drain:
         """Work until there is nothing left to do. Raises nothing, neither for a database that is away."""
         try:
             self._work()
+            self._pulse.touch(at_work=False)
         except Exception:
             # Of a failed task django-q2 would keep a row of pickles; a log line is what helps.
             logger.exception("worker.drain_failed", worker=self._pulse.worker)
@@ -97,7 +98,7 @@ class Drain:
 
     def _work(self) -> None:
         while True:
-            self._pulse.touch()
+            self._pulse.touch(at_work=True)
             self._enforce_limits()
             self._use_database()
             if self._must_end_process():
@@ -180,7 +181,7 @@ class Drain:
     def _start_claimed(self) -> None:
         self._routes.attach(self._claimed)
         for delivery in self._claimed:
-            run = Run(delivery, self._done)
+            run = Run(delivery, self._done, self._pulse.board)
             self._runs[run.token] = run
             self._threads.start(run)
         self._claimed = []

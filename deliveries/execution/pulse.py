@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import socket
 import time
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
 
 import structlog
 from django.conf import settings
 
+from deliveries.execution.board import BOARDS, SUFFIX, TRACE_SUFFIX, Board
 from deliveries.models import Worker
 from deliveries.supervision.supervisor import BEAT_FILE
 
@@ -29,8 +34,23 @@ class Pulse:
         self._file_at = self._row_at = float("-inf")
         self._stopping = False
 
-    def touch(self) -> None:
-        """Touch the supervisor's file, at most once a second. Needs no database: without one a restart helps nobody."""
+    @cached_property
+    def board(self) -> Board:
+        """What this process runs, for the `Watchdog`; without one, for nobody."""
+        folder, threads = os.environ.get(BOARDS), settings.HUB_WORKER_THREADS
+        if not folder:
+            return Board(threads)
+        path = Path(folder, f"{self._pid}{SUFFIX}")
+        # From the signal itself, for no Python may be able to run.
+        faulthandler.register(signal.SIGUSR1, file=path.with_suffix(TRACE_SUFFIX).open("w"), all_threads=True)
+        return Board(threads, path)
+
+    def touch(self, *, at_work: bool) -> None:
+        """Show that the loop goes round. Needs no database: without one a restart helps nobody.
+
+        The supervisor's file is touched at most once a second.
+        """
+        self.board.show_alive(at_work=at_work)
         if self._file and time.monotonic() >= self._file_at + _FILE_SECONDS:
             self._file_at = time.monotonic()
             try:

@@ -10,6 +10,7 @@ import structlog
 from django.utils import timezone
 
 from deliveries.execution import endings, runner
+from deliveries.execution.board import Board
 from deliveries.execution.endings import Ending
 from deliveries.execution.journal import AttemptJournal
 from deliveries.execution.timeouts import TimeLimit
@@ -24,7 +25,7 @@ class Run:
     The thread writes only ``_returned``; all else belongs to the drain.
     """
 
-    def __init__(self, delivery: Delivery, done: SimpleQueue[Run]) -> None:
+    def __init__(self, delivery: Delivery, done: SimpleQueue[Run], board: Board) -> None:
         self.delivery = delivery
         self.limit = TimeLimit(delivery.route.timeout_seconds)
         #: How it ended, once the drain has taken that in.
@@ -33,16 +34,19 @@ class Run:
         self.lost = False
         self._journal = AttemptJournal(delivery.pk)
         self._done = done
+        self._board = board
         self._returned: Ending | None = None
         self._started_at = time.monotonic()
 
-    def __call__(self) -> None:
-        """Run the handler, in the thread that calls."""
+    def __call__(self, place: int) -> None:
+        """Run the handler in the thread that calls, the worker's thread number ``place``."""
+        self._board.take(place, *self.token, seconds=self.limit.seconds)
         try:
             self._returned = runner.run(self.delivery, self._journal, self.limit)
         except BaseException as exc:  # without an ending the delivery would stay `running` for ever
             logger.exception("worker.run_failed", delivery=str(self.delivery.pk))
             self._returned = endings.not_run(self.delivery, exc, now=timezone.now())
+        self._board.leave(place)
         self._done.put(self)
 
     @property

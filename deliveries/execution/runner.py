@@ -7,6 +7,7 @@ import inspect
 import json
 import random
 from collections.abc import Awaitable
+from datetime import datetime
 from functools import lru_cache
 from types import CodeType
 
@@ -55,6 +56,13 @@ def run(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending
 def stuck(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending:
     """Return the ending of a handler that was interrupted and goes on all the same."""
     return _ending(handlers.get(delivery.route.handler), delivery, journal, limit, None)
+
+
+def hung(delivery: Delivery, *, stack: str, now: datetime) -> Ending:
+    """Return the ending of a handler whose whole process stood still; ``stack`` is where it was."""
+    limit = TimeLimit(delivery.route.timeout_seconds)
+    error = endings.timeout_of(limit)
+    return endings.failure(delivery, error, AttemptJournal(delivery.pk), now=now, rng=_rng, stack=stack)
 
 
 def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> None:

@@ -17,15 +17,19 @@ class HandlerThreads:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._tasks: SimpleQueue[Callable[[int], None] | None] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
 
-    def start(self, task: Callable[[], None]) -> None:
-        """Run ``task``, which must not raise, in an idle thread, or in a new one if all are busy."""
+    def start(self, task: Callable[[int], None]) -> None:
+        """Run ``task``, which must not raise, in an idle thread, or in a new one if all are busy.
+
+        It is called with the number of its thread, from 0.
+        """
         self._tasks.put(task)
         if not self._idle.acquire(blocking=False):
-            thread = threading.Thread(target=self._work, name=f"handler-{len(self._threads)}", daemon=True)
+            place = len(self._threads)
+            thread = threading.Thread(target=self._work, args=(place,), name=f"handler-{place}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -36,10 +40,10 @@ class HandlerThreads:
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
+    def _work(self, place: int) -> None:
         try:
             while (task := self._tasks.get()) is not None:
-                task()
+                task(place)
                 del task  # it holds an event, which may be large
                 self._idle.release()
         finally:

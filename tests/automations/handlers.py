@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import threading
 import time
@@ -134,6 +135,13 @@ def swallow(event: InboundEvent, context: Context) -> None:
 def read(event: InboundEvent, context: Context) -> None:
     """Sit in a call to C that nobody ends until a test writes to the pipe."""
     os.read(context.config["descriptor"], 1)
+
+
+@handler("test.keep_the_lock")
+def keep_the_lock(event: InboundEvent, context: Context) -> None:
+    """Sit in a call to C that keeps Python's lock, so that no other thread of the process can run."""
+    context.log("about to hang")
+    ctypes.PyDLL(None).sleep(3600)
 
 
 @handler("test.leave_transaction")

@@ -32,6 +32,29 @@ from deliveries.models import Delivery
 print(*(f"{row.status}:{row.attempt_count}:{row.worker}" for row in Delivery.objects.all()))
 """
 
+HANG = """
+from django.db import transaction
+from tests.factories import make_endpoint, make_route, make_delivery
+endpoint = make_endpoint()
+with transaction.atomic():  # claimed together
+    sleep = make_route(endpoint, handler="test.sleep", config={"seconds": 4}, retry={"max_attempts": 1})
+    make_delivery(sleep), make_delivery(sleep)
+    hang = make_route(endpoint, handler="test.keep_the_lock", timeout_seconds=1, retry={"max_attempts": 1})
+    make_delivery(hang)
+"""
+FIRST_WORKER = """
+from deliveries.models import Attempt
+print(*Attempt.objects.order_by("pk").values_list("worker", flat=True)[:1])
+"""
+OUTCOMES = """
+from deliveries.models import Attempt
+print(*(f"{row.delivery.route.handler}:{row.outcome}" for row in Attempt.objects.all()))
+"""
+TRACEBACK = """
+from deliveries.models import Attempt
+print(Attempt.objects.get(outcome="timed_out").traceback)
+"""
+
 
 class Workers:
     """`manage.py worker` on a database of its own."""
@@ -76,6 +99,11 @@ class Workers:
 
         return int(wait_until(running, what="a running delivery"))
 
+    def first_worker(self) -> int:
+        """Wait for an attempt, and return the process id of the worker that made the first, whatever became of it."""
+        name = wait_until(lambda: self.hub.python(FIRST_WORKER), what="an attempt")
+        return int(str(name).rpartition(":")[2])
+
     def tree(self) -> list[psutil.Process]:
         main = psutil.Process(self.process.pid)
         return [main, *main.children(recursive=True)]
@@ -88,7 +116,7 @@ class Workers:
 
 @contextmanager
 def workers(folder: Path, **settings: str) -> Iterator[Workers]:
-    with running_hub(folder, HUB_WORKER_THREADS="4", HUB_LEASE_SECONDS="3", **settings) as hub:
+    with running_hub(folder, **{"HUB_WORKER_THREADS": "4", "HUB_LEASE_SECONDS": "3", **settings}) as hub:
         started = Workers(hub)
         try:
             yield started
@@ -117,10 +145,21 @@ def test_a_handler_that_kills_its_worker_ends_as_a_dead_letter(tmp_path: Path) -
         wait_until(lambda: running.statuses() == {"dead": 1}, seconds=40, what="the dead letter")
 
 
+def test_a_handler_that_stops_its_whole_process_takes_no_other_down(tmp_path: Path) -> None:
+    with workers(tmp_path, HUB_WORKERS="1", HUB_LEASE_SECONDS="60") as running:
+        running.hub.python(HANG)
+
+        wait_until(lambda: running.statuses() == {"dead": 1, "succeeded": 2}, seconds=90, what="the end of all")
+
+        outcomes = Counter(running.hub.python(OUTCOMES).split())
+        assert outcomes == {"test.keep_the_lock:timed_out": 1, "test.sleep:lost": 2, "test.sleep:succeeded": 2}
+        assert "in keep_the_lock" in running.hub.python(TRACEBACK)
+
+
 def test_a_stuck_handler_costs_its_process_and_not_the_queue(tmp_path: Path) -> None:
     with workers(tmp_path, HUB_WORKERS="1") as running:
         running.make("test.sleep", 1, timeout=0.3, seconds=3600, nap=3600)
-        before = running.busy_worker()
+        before = running.first_worker()
 
         wait_until(lambda: not psutil.pid_exists(before), seconds=20, what="the end of the process")
 
