@@ -22,7 +22,7 @@ _TYPES = {
 }
 
 _TEXTS: dict[str, Callable[[Any], str]] = {
-    "type": lambda wanted: f"has to be {_TYPES.get(wanted, wanted) if isinstance(wanted, str) else wanted}",
+    "type": lambda wanted: f"has to be {' or '.join(_TYPES.get(name, name) for name in _listed(wanted))}",
     "enum": lambda wanted: f"has to be one of {', '.join(map(str, wanted))}",
     "const": lambda wanted: f"has to be {wanted}",
     "minimum": lambda wanted: f"has to be at least {wanted}",
@@ -61,6 +61,10 @@ def is_storable(value: Any) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return _NUL.search(text) is None
+
+
+def _listed(wanted: Any) -> list[str]:
+    return [wanted] if isinstance(wanted, str) else list(wanted)
 
 
 def _message(violation: Violation) -> str:

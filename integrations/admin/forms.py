@@ -136,7 +136,7 @@ class RouteForm(_RouteForm):
     retry = JsonObjectField(
         rows=7,
         initial=default_retry,
-        help_text="max_attempts, initial_seconds, factor, max_seconds, jitter; what is left out is the default.",
+        help_text=f"{Route._meta.get_field('retry').help_text} What is left out is the default.",
     )
 
     class Meta:

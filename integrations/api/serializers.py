@@ -16,7 +16,7 @@ from integrations.errors import ReferenceMissing
 from integrations.handlers import route_defaults
 from integrations.masking import entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
-from integrations.retry import RetryPolicy
+from integrations.retry import RetryPolicy, merged
 from integrations.validation import default_retry
 
 _TEN_YEARS = 10 * 366 * 24 * 3600
@@ -185,13 +185,13 @@ class RouteSerializer(CheckedSerializer[Route]):
 
     def validate_retry(self, value: dict[str, Any]) -> dict[str, Any]:
         """Merge into the policy that the route has; `validate` completes a new route's from its handler's."""
-        return {**self.instance.retry, **value} if isinstance(self.instance, Route) else value
+        return merged(self.instance.retry, value) if isinstance(self.instance, Route) else value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Start a new route from its handler's defaults, then check the whole row."""
         if self.instance is None:
             defaults = route_defaults(attrs["handler"])
-            retry = {**defaults.get("retry", default_retry()), **attrs.get("retry", {})}
+            retry = merged(defaults.get("retry", default_retry()), attrs.get("retry", {}))
             attrs = {**defaults, **attrs, "retry": retry}
         return super().validate(attrs)
 

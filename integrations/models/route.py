@@ -66,7 +66,9 @@ class Route(models.Model):
         default=default_retry,
         blank=True,
         validators=[validate_retry],
-        help_text="max_attempts, initial_seconds, factor, max_seconds, jitter (true or false).",
+        help_text="max_attempts, initial_seconds, factor, max_seconds, jitter (true or false), max_age_seconds (since "
+        "a delivery was made or last replayed; null: no limit), errors: rules for exception classes, such as "
+        '{"ConnectionError": {"max_attempts": 10}, "crm.BadRequest": {"retry": false}}.',
     )
     timeout_seconds = models.FloatField(default=30, help_text="How long one attempt may take.")
     priority = models.PositiveSmallIntegerField(default=5, help_text="0 to 9, 9 first.")

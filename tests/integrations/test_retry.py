@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
 from django.test import SimpleTestCase
 
 from integrations.handlers import route_defaults
@@ -43,6 +45,99 @@ class RetryScheduleTests(SimpleTestCase):
 
     def test_survives_storing_and_reading(self) -> None:
         self.assertEqual(RetryPolicy.from_json(EXACT.as_json()), EXACT)
+
+
+class BadRequest(Exception):
+    """The base of two."""
+
+
+class NotFound(BadRequest):
+    """One with a rule of its own in some policies."""
+
+
+class Gone(NotFound):
+    """The other."""
+
+
+class ErrorRuleTests(SimpleTestCase):
+    def policy(self, **errors: Any) -> RetryPolicy:
+        return RetryPolicy.from_json({"max_attempts": 4, "initial_seconds": 7, "errors": errors})
+
+    def test_go_before_what_the_policy_says(self) -> None:
+        policy = self.policy(BadRequest={"max_attempts": 10, "factor": 1, "jitter": False})
+
+        found = policy.for_error(BadRequest())
+
+        self.assertEqual((found.max_attempts, found.factor, found.jitter, found.initial_seconds), (10, 1, False, 7))
+        self.assertEqual(policy.for_error(ValueError()), policy)
+
+    def test_can_end_all_tries(self) -> None:
+        policy = self.policy(BadRequest={"retry": False})
+
+        self.assertIsNone(wait_before(1, policy.for_error(BadRequest()), random.Random(7)))
+
+    def test_hold_for_subclasses_unless_a_nearer_one_has_its_own(self) -> None:
+        policy = self.policy(BadRequest={"retry": False}, NotFound={"max_attempts": 2}, Exception={"max_attempts": 9})
+
+        attempts = [policy.for_error(error).max_attempts for error in (BadRequest(), NotFound(), Gone(), ValueError())]
+
+        self.assertEqual(attempts, [1, 2, 2, 9])
+
+    def test_can_let_a_subclass_be_tried_again(self) -> None:
+        policy = self.policy(BadRequest={"retry": False}, NotFound={"retry": True})
+
+        self.assertEqual(policy.for_error(NotFound()).max_attempts, 4)
+
+    def test_name_a_class_by_where_it_is_defined_or_imported_from(self) -> None:
+        names = (
+            f"{__name__}.Gone",
+            "builtins.ConnectionResetError",
+            "httpx.ReadTimeout",
+            "httpx._exceptions.ReadTimeout",
+        )
+        errors: list[Exception] = [Gone(), ConnectionResetError(), httpx.ReadTimeout(""), httpx.ReadTimeout("")]
+        for name, error in zip(names, errors, strict=True):
+            with self.subTest(name):
+                self.assertEqual(self.policy(**{name: {"max_attempts": 2}}).for_error(error).max_attempts, 2)
+
+    def test_leave_classes_of_the_same_name_from_elsewhere_alone(self) -> None:
+        for name in ("elsewhere.Gone", "builtins.Gone", "random.Gone", "Gone.Gone"):
+            with self.subTest(name):
+                self.assertEqual(self.policy(**{name: {"max_attempts": 2}}).for_error(Gone()).max_attempts, 4)
+
+    def test_prefer_the_name_that_says_more(self) -> None:
+        policy = self.policy(**{"Gone": {"max_attempts": 2}, f"{__name__}.Gone": {"max_attempts": 3}})
+
+        self.assertEqual(policy.for_error(Gone()).max_attempts, 3)
+
+    def test_are_read_leniently(self) -> None:
+        stored = {"errors": {"A": None, "B": 3, "ValueError": {"max_attempts": "x", "factor": None, "unknown": 1}}}
+
+        self.assertEqual(RetryPolicy.from_json(stored).for_error(ValueError()).max_attempts, 6)
+        self.assertEqual(RetryPolicy.from_json({"errors": ["no"]}), RetryPolicy())
+
+    def test_count_among_the_most_attempts(self) -> None:
+        self.assertEqual(self.policy(A={"max_attempts": 3}, B={"max_attempts": 30}, C={}).most_attempts, 30)
+        self.assertEqual(self.policy(A={"retry": False}).most_attempts, 4)
+
+    def test_survive_storing_and_reading(self) -> None:
+        policy = self.policy(BadRequest={"max_attempts": 10})
+
+        self.assertEqual(RetryPolicy.from_json(policy.as_json()), policy)
+
+
+class AgeTests(SimpleTestCase):
+    def test_ends_exactly_after_the_longest(self) -> None:
+        made = datetime(2026, 3, 1, tzinfo=UTC)
+        policy = RetryPolicy(max_age_seconds=60)
+
+        self.assertFalse(policy.is_too_old(made, made + timedelta(seconds=60)))
+        self.assertTrue(policy.is_too_old(made, made + timedelta(seconds=60.001)))
+
+    def test_has_no_end_by_default(self) -> None:
+        made = datetime(2026, 3, 1, tzinfo=UTC)
+
+        self.assertFalse(RetryPolicy().is_too_old(made, made + timedelta(days=10_000)))
 
 
 class RouteDefaultTests(SimpleTestCase):

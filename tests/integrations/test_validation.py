@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,3 +203,12 @@ class TestAMessage:
 class TestTheDefaultRetry:
     def test_is_the_policy_that_the_runner_falls_back_to(self) -> None:
         assert RetryPolicy.from_json(validation.default_retry()) == RetryPolicy()
+
+
+class TestTheRetryReference:
+    def test_has_every_part_of_a_policy_with_its_default(self) -> None:
+        page = (Path(__file__).parents[2] / "docs" / "reference" / "retries.md").read_text(encoding="utf-8")
+        rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", page, re.MULTILINE))
+
+        assert rows == {name: json.dumps(value) for name, value in RetryPolicy().as_json().items()}
+        assert set(rows) == set(validation.RETRY_SCHEMA["properties"])

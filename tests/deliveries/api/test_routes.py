@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 from django.utils import timezone
@@ -34,7 +35,9 @@ class RouteTests(ApiTestCase):
             },
         )  # fmt: skip
         self.assertEqual(answer["endpoint"], "orders")
-        self.assertEqual(set(answer["retry"]), {"max_attempts", "initial_seconds", "factor", "max_seconds", "jitter"})
+        numbers = {"max_attempts", "initial_seconds", "factor", "max_seconds"}
+        self.assertEqual(set(answer["retry"]), {*numbers, "jitter", "max_age_seconds", "errors"})
+        self.assertEqual((answer["retry"]["max_age_seconds"], answer["retry"]["errors"]), (None, {}))
         self.assertEqual(self.logged(), ["API: made."])
 
     def test_start_from_their_handlers_defaults(self) -> None:
@@ -56,6 +59,39 @@ class RouteTests(ApiTestCase):
         route.refresh_from_db()
         self.assertEqual((route.retry["max_attempts"], route.retry["initial_seconds"]), (9, 7))
         self.assertEqual(response.json()["retry"]["initial_seconds"], 7)
+
+    def test_merge_rules_for_errors_one_by_one(self) -> None:
+        rules = {"Timeout": {"max_attempts": 9, "jitter": False}, "BadRequest": {"retry": False}}
+        route = make_route(self.endpoint, retry={"max_attempts": 3, "max_age_seconds": 60, "errors": rules})
+        changes = {"Timeout": {"max_attempts": 12}, "BadRequest": None, "httpx.ReadTimeout": {"max_seconds": 5}}
+
+        response = self.client.patch(f"{URL}{route.pk}/", {"retry": {"max_age_seconds": None, "errors": changes}})
+
+        self.assertEqual(response.status_code, 200, response.content)
+        route.refresh_from_db()
+        self.assertEqual((route.retry["max_attempts"], route.retry["max_age_seconds"]), (3, None))
+        self.assertEqual(
+            route.retry["errors"],
+            {"Timeout": {"max_attempts": 12, "jitter": False}, "httpx.ReadTimeout": {"max_seconds": 5}},
+        )
+        self.assertEqual(response.json()["retry"]["errors"], route.retry["errors"])
+
+    def test_name_what_is_wrong_with_each_rule_for_an_error(self) -> None:
+        cases: dict[str, Any] = {
+            "has to be named by an exception class": {"not a class!": {}},
+            "has to be at least 1": {"ValueError": {"max_attempts": 0}},
+            "there is no max_age_seconds here": {"ValueError": {"max_age_seconds": 5}},
+            "has to be true or false": {"ValueError": {"retry": "no"}},
+            "has to be an object or null": {"ValueError": 3},
+            "has to be an object of at most 50 rules": {f"Error{number}": {} for number in range(51)},
+            "has to be an object": [],
+        }
+        for text, rules in cases.items():
+            with self.subTest(text):
+                body = {"endpoint": "orders", "name": "r", "handler": "log", "retry": {"errors": rules}}
+                response = self.client.post(URL, body)
+                self.assert_error(response, 400, "validation_error", "retry")
+                self.assertIn(text, response.json()["fields"]["retry"][0])
 
     def test_name_what_is_wrong_with_each_field(self) -> None:
         cases = {
