@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
+from uuid import UUID, uuid5
 
 from django.utils.datastructures import CaseInsensitiveMapping
 
@@ -91,21 +92,30 @@ class Journal(Protocol):
     def response(self, summary: Mapping[str, Any]) -> None:
         """Keep what an outside system answered, on the attempt."""
 
+    def emit(self, event_type: str, payload: Json, endpoint: str) -> None:
+        """Keep an event, to be stored as the delivery succeeds."""
+
 
 @dataclass(frozen=True)
 class Context:
     """What a handler may use: its route's ``config``, and what is kept with the attempt.
 
-    ``attempt`` counts from 1 over the delivery's whole life. ``timeout_seconds`` is the route's: when it is over, the
-    handler is interrupted, between two lines of Python or at an ``await``. A call that waits outside Python (a socket
-    without a timeout) cannot be interrupted and costs the whole worker process: give such calls a timeout.
+    ``attempt`` counts from 1 over the delivery's whole life. ``timeout_seconds`` is the route's, ``deadline`` the
+    moment (with a time zone) at which they are over: then the handler is interrupted, between two lines of Python or
+    at an ``await``. A call that waits outside Python (a socket without a timeout) cannot be interrupted and costs the
+    whole worker process: give such calls a timeout.
+
+    ``idempotency_key`` is for outside systems that take one, so that they act once: a UUID that is the same at every
+    attempt, takeover and replay of the delivery, and another one after a replay from the start.
     """
 
     config: Mapping[str, Any]
     delivery_id: str
+    idempotency_key: str
     route: str
     attempt: int
     timeout_seconds: float
+    deadline: datetime
     journal: Journal = field(repr=False)
 
     def log(self, message: str, **fields: Any) -> None:
@@ -113,12 +123,14 @@ class Context:
         self.journal.log(message, fields)
 
     def once(self, key: str, run: Callable[[], T]) -> T:
-        """Return ``run()``, whose JSON value is kept: a retry or a replay gets the kept one and does not run it again.
+        """Return ``run()``, JSON or bytes, which is kept at once: a retry or a replay does not run it again.
 
         What comes back has been through JSON, also the first time: a tuple is a list. Raises `TypeError` if the value
-        is not JSON, `ValueError` if it is larger than 1 MiB or ``key`` longer than 200 characters. A crash after
-        ``run`` did its work and before the value is committed runs it again: pass ``key`` on as an idempotency key
-        where the other side takes one.
+        is neither JSON nor bytes, `ValueError` if it is larger than 1 MiB or ``key`` longer than 200 characters,
+        `RuntimeError` inside an open transaction, whose rollback would undo the step and not the kept result, and
+        `AttemptLost`, before it runs anything, where another worker has taken the delivery over. A crash after ``run``
+        did its work and before the value is committed runs it again: hand `idempotency_key_for` (``key``) to the other
+        side if it takes one.
         """
         result: T = self.journal.once(key, run)
         return result
@@ -127,6 +139,22 @@ class Context:
         """Do what `once` does with a coroutine function, in an ``async def`` handler."""
         result: T = await self.journal.aonce(key, run)
         return result
+
+    def idempotency_key_for(self, step: str) -> str:
+        """Return a UUID that stays the same as `idempotency_key` does, for one step of several."""
+        return str(uuid5(UUID(self.idempotency_key), step))
+
+    def emit(self, event_type: str, payload: Json, *, endpoint: str = "") -> None:
+        """Make a follow-up event, stored with its deliveries in the transaction in which this delivery succeeds.
+
+        If the attempt fails, or another worker has taken over, there is none. A replay that emits the same again makes
+        no second one, unless it is one from the start. ``endpoint`` is the slug of an endpoint of preset ``internal``,
+        "" the event's own. The event's verdict is ``internal``. Raises `TypeError` if ``payload`` is not JSON,
+        `ValueError` for a type that is empty or longer than 255 characters and for what goes beyond 100 events or
+        4 MiB in an attempt. That there is no such endpoint, or that it is the end of a chain of 16 events each of which
+        a handler made of the one before, fails the attempt after the handler has returned.
+        """
+        self.journal.emit(event_type, payload, endpoint)
 
     def record_response(self, **summary: Any) -> None:
         """Keep a summary of what an outside system answered (status, headers, start of the body)."""

@@ -60,6 +60,10 @@ class GiveUp(HubError):
     """A handler says that another run cannot help: the delivery goes to the dead letters at once."""
 
 
+class AttemptLost(HubError):
+    """Another worker has taken the delivery over: raised by ``context.once`` before it begins a step for nothing."""
+
+
 class UnknownHandler(HubError):
     """A route names a handler that no installed app registers."""
 

@@ -27,6 +27,8 @@ FLAGS = {
     "this may be somebody sending a recorded request again.",
 }
 
+_MOST_DERIVED = 20
+
 # Everything a browser might do with a stranger's bytes is ruled out.
 _DOWNLOAD_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -92,6 +94,8 @@ class EventAdmin(HistoryAdmin):
             "body": display.body(row, _shown_payload(row)),
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
+            # By id: the page of one at another endpoint decides itself what it shows, and to whom.
+            "derived": row.derived.order_by("pk").values_list("pk", flat=True)[:_MOST_DERIVED],
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
             "variants": [

@@ -134,6 +134,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "payload_omitted",
             "batch",
             "batch_index",
+            "derived_from",
             "headers",
             "query_string",
             "deliveries",

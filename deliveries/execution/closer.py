@@ -8,11 +8,11 @@ from datetime import datetime
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from deliveries.execution import report
+from deliveries.execution import endings, report
 from deliveries.execution.endings import Ending
 from deliveries.execution.run import Run
 from deliveries.models import Delivery
-from deliveries.models.closing import AttemptResult, Closing
+from deliveries.models.closing import Closing
 
 logger = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ def close_finished(runs: Sequence[Run], *, now: datetime) -> list[Run]:
     Raises Django's `OperationalError` and `InterfaceError` when the database is away: then it comes round again. What
     the database refuses to store is dropped, and the outcome is kept.
     """
-    together = [run for run in runs if not run.delivery.ordering_key]
+    together = [run for run in runs if not run.delivery.ordering_key and not run.outcome.has_follow_ups]
     settled = _close_together(together, now) if together else []
     for run in runs:
         if run not in settled:
@@ -47,22 +47,29 @@ def _close_together(runs: Sequence[Run], now: datetime) -> list[Run]:
 
 
 def _close(run: Run, now: datetime) -> None:
-    ending = run.outcome
     try:
-        closed = _store(run, ending.result, now)
+        closed = _store(run, now)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
         logger.exception("attempt.not_storable", **report.fields(run.delivery))
-        result = AttemptResult(ending.result.outcome, "NotStorable", "The database refused the result.")
-        closed = _store(run, result, now)
+        run.ending = endings.not_storable(run.delivery, run.outcome, now=now)
+        closed = _store(run, now)
     _report(run, closed=closed)
 
 
-def _store(run: Run, result: AttemptResult, now: datetime) -> bool:
+def _store(run: Run, now: datetime) -> bool:
     pk, number = run.token
     ending = run.outcome
-    return Delivery.objects.close(pk, number, result, status=ending.status, now=now, due_at=ending.due_at)
+    return Delivery.objects.close(
+        pk,
+        number,
+        ending.result,
+        status=ending.status,
+        now=now,
+        due_at=ending.due_at,
+        follow_ups=ending.follow_ups,
+    )
 
 
 def _closing(run: Run) -> Closing:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import CodeType, TracebackType
 
 from deliveries.execution.journal import AttemptJournal
 from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
 from deliveries.models import Delivery, DeliveryStatus, Outcome
-from deliveries.models.closing import AttemptResult
+from deliveries.models.closing import AttemptResult, FollowUps
 from deliveries.models.sealing import storable
 from integrations.errors import GiveUp, RetryLater, UnknownHandler
 from integrations.retry import LONGEST_WAIT, wait_before
@@ -24,17 +24,26 @@ _NOT_RUN_WAIT = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Ending:
-    """The attempt's result, the delivery's next status, and, for a `WAITING` one, when it may run again."""
+    """The attempt's result, the delivery's next status, and, for a `WAITING` one, when it may run again.
+
+    One that `has_follow_ups` is stored by itself, together with them: `Delivery.objects.close`.
+    """
 
     result: AttemptResult
     status: DeliveryStatus
     due_at: datetime | None = None
+    follow_ups: FollowUps | None = None
+
+    @property
+    def has_follow_ups(self) -> bool:
+        """Whether events have to be stored in the transaction that closes the attempt."""
+        return self.follow_ups is not None
 
 
-def success(journal: AttemptJournal) -> Ending:
-    """Return the ending of a handler that returned."""
+def success(journal: AttemptJournal, follow_ups: FollowUps | None = None) -> Ending:
+    """Return the ending of a handler that returned, having emitted ``follow_ups``."""
     result = AttemptResult(outcome=Outcome.SUCCEEDED, log=journal.lines, response=journal.summary)
-    return Ending(result, DeliveryStatus.SUCCEEDED)
+    return Ending(result, DeliveryStatus.SUCCEEDED, follow_ups=follow_ups)
 
 
 def failure(
@@ -49,8 +58,19 @@ def failure(
     """Return the ending of a handler that raised ``error``; ``stack`` is the traceback to show.
 
     `GiveUp` and a handler that does not exist are final. `RetryLater` waits for exactly what it names, everything else
-    as long as the route's policy says; both only while the policy has attempts left since the last replay.
+    as long as the route's policy says for such an error; both only while the policy has attempts left since the last
+    replay, and while its age lets the next one start.
     """
+    policy = delivery.route.retry_policy.for_error(error)
+    wait = wait_before(delivery.attempt_count - delivery.budget_start, policy, rng)
+    if isinstance(error, GiveUp | UnknownHandler):
+        wait = None
+    elif wait is not None and isinstance(error, RetryLater) and isinstance(error.after, timedelta):
+        wait = max(error.after, timedelta(0))
+    due_at = None if wait is None else now + min(wait, LONGEST_WAIT)
+    if due_at is not None and policy.is_too_old(delivery.budget_from, due_at):
+        journal.log("not retried", {"because": "of its age", "max_age_seconds": policy.max_age_seconds})
+        due_at = None
     result = AttemptResult(
         outcome=Outcome.TIMED_OUT if isinstance(error, HandlerTimedOut) else Outcome.FAILED,
         error_type=storable(type(error).__name__, 200),
@@ -59,12 +79,7 @@ def failure(
         log=journal.lines,
         response=journal.summary,
     )
-    wait = wait_before(delivery.attempt_count - delivery.budget_start, delivery.route.retry_policy, rng)
-    if wait is None or isinstance(error, GiveUp | UnknownHandler):
-        return Ending(result, DeliveryStatus.DEAD)
-    if isinstance(error, RetryLater) and isinstance(error.after, timedelta):
-        wait = max(error.after, timedelta(0))
-    return Ending(result, DeliveryStatus.WAITING, now + min(wait, LONGEST_WAIT))
+    return _retried_at(due_at, result)
 
 
 def not_run(delivery: Delivery, error: BaseException, *, now: datetime) -> Ending:
@@ -74,9 +89,29 @@ def not_run(delivery: Delivery, error: BaseException, *, now: datetime) -> Endin
         error_type=storable(type(error).__name__, 200),
         error_message="The worker could not run the handler, or not take in how it ended; its log says why.",
     )
-    spent = delivery.attempt_count - delivery.budget_start >= delivery.route.retry_policy.max_attempts
-    status = DeliveryStatus.DEAD if spent else DeliveryStatus.WAITING
-    return Ending(result, status, None if spent else now + _NOT_RUN_WAIT)
+    return _retried_at(_own_retry(delivery, now), result)
+
+
+def not_storable(delivery: Delivery, ending: Ending, *, now: datetime) -> Ending:
+    """Return what is stored instead of an ``ending`` that the database refuses.
+
+    That is its outcome and no more; but a success whose follow-up events cannot be stored is none.
+    """
+    if ending.has_follow_ups:
+        text = "The database refused the result, or the events that the handler emitted; the worker's log says why."
+        return _retried_at(_own_retry(delivery, now), AttemptResult(Outcome.FAILED, "NotStorable", text))
+    result = AttemptResult(ending.result.outcome, "NotStorable", "The database refused the result.")
+    return replace(ending, result=result)
+
+
+def _own_retry(delivery: Delivery, now: datetime) -> datetime | None:
+    """Return when to try again what is not the handler's failure; None if it was the last attempt."""
+    due_at = now + _NOT_RUN_WAIT
+    return None if delivery.has_no_retry_left(due_at) else due_at
+
+
+def _retried_at(due_at: datetime | None, result: AttemptResult) -> Ending:
+    return Ending(result, DeliveryStatus.DEAD if due_at is None else DeliveryStatus.WAITING, due_at)
 
 
 def timeout_of(limit: TimeLimit) -> HandlerTimedOut:

@@ -1,36 +1,38 @@
-"""What a handler leaves behind, within bounds: log lines, an outside system's answer, the results of its steps."""
+"""What a handler leaves behind, within bounds: log lines, an outside system's answer, events that it emits."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connections
 from django.utils import timezone
 
-from deliveries.models import StepResult
+from deliveries.execution.steps import Steps
 from deliveries.models.sealing import storable
+from deliveries.receiving.emitting import Emission
 
 T = TypeVar("T")
 
 LOG_LINES = 200
 LOG_BYTES = 16 * 1024
 RESPONSE_BYTES = 32 * 1024
-STEP_BYTES = 1024 * 1024
+MOST_EMISSIONS = 100
+EMISSION_BYTES = 4 * 1024 * 1024
+_LONGEST_TYPE = 255
 _DEPTH = 6
 _ITEMS = 100
 
 
 class AttemptJournal:
-    """The `integrations.contracts.Journal` of one attempt. Lines and answer are kept in memory until it is closed."""
+    """The `integrations.contracts.Journal` of one attempt. All but steps is kept in memory until it is closed."""
 
-    def __init__(self, delivery_id: UUID) -> None:
-        self._delivery_id = delivery_id
+    def __init__(self, delivery_id: UUID, number: int) -> None:
+        self._steps = Steps(delivery_id, number)
+        self._emissions: list[Emission] = []
+        self._emitted_bytes = 0
         self._lines: list[dict[str, Any]] = []
         self._bytes = 0
         self._response: dict[str, Any] | None = None
@@ -44,6 +46,11 @@ class AttemptJournal:
     def summary(self) -> dict[str, Any] | None:
         """What an outside system answered, or None."""
         return self._response
+
+    @property
+    def emissions(self) -> list[Emission]:
+        """The events that the handler has emitted so far, in order."""
+        return list(self._emissions)
 
     def log(self, message: str, fields: Mapping[str, Any]) -> None:
         """Keep one line; after `LOG_LINES` lines or `LOG_BYTES` one last line says that more were dropped."""
@@ -67,38 +74,31 @@ class AttemptJournal:
         self._response = {"note": "the answer's summary was too large to keep"}
 
     def once(self, key: str, run: Callable[[], T]) -> T:
-        """Return the kept result of step ``key``, or run it and keep what it returns.
-
-        Raises `TypeError` if that is not JSON, `ValueError` if it is larger than `STEP_BYTES`.
-        """
-        kept = self._recall(key)
-        value: T = json.loads(kept if kept is not None else self._keep(key, run()))
-        return value
+        """Return the kept result of step ``key``, or run it and keep what it returns (`Steps.once`)."""
+        return self._steps.once(key, run)
 
     async def aonce(self, key: str, run: Callable[[], Awaitable[T]]) -> T:
         """Do the same with a coroutine function."""
-        kept = self._recall(key)
-        value: T = json.loads(kept if kept is not None else self._keep(key, await run()))
-        return value
+        return await self._steps.aonce(key, run)
 
-    def _recall(self, key: str) -> str | None:
-        if not 0 < len(key) <= 200:
-            raise ValueError("The key of a step has to have 1 to 200 characters.")
-        steps = StepResult.objects.filter(delivery_id=self._delivery_id, key=key)
-        return _outside_event_loop(lambda: steps.values_list("value", flat=True).first())
+    def emit(self, event_type: str, payload: Any, endpoint: str) -> None:
+        """Keep an event for when the attempt succeeds.
 
-    def _keep(self, key: str, value: Any) -> str:
-        """Store ``value`` and return what is stored; of two that run the step at once, the first to store wins."""
-        # As a text within the JSON column: jsonb cannot hold a NUL, and every run has to see exactly the same.
-        text = _json(value)
-        if len(text) > STEP_BYTES:
-            raise ValueError(f"The result of a step can have at most {STEP_BYTES} bytes as JSON.")
-
-        def store() -> str:
-            step, _ = StepResult.objects.get_or_create(delivery_id=self._delivery_id, key=key, defaults={"value": text})
-            return str(step.value)
-
-        return _outside_event_loop(store)
+        Raises `TypeError` if ``payload`` is not JSON, `ValueError` for a type that no event has, and beyond
+        `MOST_EMISSIONS` events or `EMISSION_BYTES` bytes.
+        """
+        if not 0 < len(event_type) <= _LONGEST_TYPE or storable(event_type) != event_type:
+            raise ValueError(f"The type of an event is a text of 1 to {_LONGEST_TYPE} characters.")
+        try:
+            body = json.dumps(payload, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise TypeError(f"The payload of an event has to be JSON: {exc}") from exc
+        if len(self._emissions) == MOST_EMISSIONS:
+            raise ValueError(f"An attempt can emit at most {MOST_EMISSIONS} events.")
+        if self._emitted_bytes + len(body) > EMISSION_BYTES:
+            raise ValueError(f"The payloads that an attempt emits can have at most {EMISSION_BYTES} bytes together.")
+        self._emitted_bytes += len(body)
+        self._emissions.append(Emission(event_type, body, endpoint))
 
 
 def plain(value: Any, limit: int, depth: int = _DEPTH) -> Any:
@@ -123,27 +123,3 @@ def _text(value: Any, limit: int) -> str:
     except Exception as exc:  # __str__ is anybody's code, and a log line must not fail a delivery
         text = f"<{type(value).__name__} whose text fails: {type(exc).__name__}>"
     return storable(text, limit) if len(text) <= limit else storable(text[: limit - 1], limit - 1) + "…"
-
-
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise TypeError(f"The result of a step has to be JSON: {exc}") from exc
-
-
-def _outside_event_loop(query: Callable[[], T]) -> T:
-    """Run ``query`` here, or, inside an event loop, where Django refuses queries, in a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return query()
-
-    def query_and_close() -> T:
-        try:
-            return query()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(query_and_close).result()

@@ -32,7 +32,7 @@ class Run:
         self.ending: Ending | None = None
         #: Whether another worker has taken the delivery over: what comes of this run is dropped.
         self.lost = False
-        self._journal = AttemptJournal(delivery.pk)
+        self._journal = AttemptJournal(delivery.pk, delivery.attempt_count)
         self._done = done
         self._board = board
         self._returned: Ending | None = None

@@ -7,7 +7,7 @@ import inspect
 import json
 import random
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import CodeType
 
@@ -21,6 +21,8 @@ from deliveries.execution.endings import Ending
 from deliveries.execution.journal import AttemptJournal
 from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
 from deliveries.models import Delivery, Event
+from deliveries.receiving import emitting
+from deliveries.receiving.emitting import FollowUps
 from integrations.contracts import Context
 from integrations.errors import GiveUp, UnknownHandler
 from integrations.handlers import Handler, handlers
@@ -43,14 +45,15 @@ def run(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending
     """
     handler = handlers.get(delivery.route.handler)
     error: BaseException | None = None
+    follow_ups: FollowUps | None = None
     try:
         close_old_connections()
         with structlog.contextvars.bound_contextvars(delivery=str(delivery.pk)), limit:
-            _call(handler, delivery, journal, limit)
+            follow_ups = _call(handler, delivery, journal, limit)
     except BaseException as exc:  # SystemExit and the like, too: a handler cannot end the worker
         error = exc
     _tidy_connections(broken=limit.interrupted)
-    return _ending(handler, delivery, journal, limit, error)
+    return _ending(handler, delivery, journal, limit, error, follow_ups=follow_ups)
 
 
 def stuck(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending:
@@ -60,13 +63,15 @@ def stuck(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Endi
 
 def hung(delivery: Delivery, *, stack: str, now: datetime) -> Ending:
     """Return the ending of a handler whose whole process stood still; ``stack`` is where it was."""
-    limit = TimeLimit(delivery.route.timeout_seconds)
-    error = endings.timeout_of(limit)
-    return endings.failure(delivery, error, AttemptJournal(delivery.pk), now=now, rng=_rng, stack=stack)
+    error = endings.timeout_of(TimeLimit(delivery.route.timeout_seconds))
+    journal = AttemptJournal(delivery.pk, delivery.attempt_count)
+    return endings.failure(delivery, error, journal, now=now, rng=_rng, stack=stack)
 
 
-def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> None:
+def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> FollowUps | None:
+    """Run the handler; return what it has emitted, ready to be stored."""
     route = delivery.route
+    deadline = timezone.now() + timedelta(seconds=route.timeout_seconds)
     if handler is None:
         raise UnknownHandler(f"No installed app registers the handler {route.handler!r}.")
     if not _fits(route.handler, json.dumps(route.config, sort_keys=True)):
@@ -76,15 +81,19 @@ def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, 
     context = Context(
         config=route.config,
         delivery_id=str(delivery.pk),
+        idempotency_key=str(delivery.idempotency_key),
         route=route.name,
         attempt=delivery.attempt_count,
         timeout_seconds=route.timeout_seconds,
+        deadline=deadline,
         journal=journal,
     )
-    result = handler.run(_event_of(delivery).inbound(), context)
+    event = _event_of(delivery)
+    result = handler.run(event.inbound(), context)
     if inspect.isawaitable(result):
         limit.extend(_LOOP_SECONDS)
         asyncio.run(_awaited(result, limit))
+    return emitting.prepared(journal.emissions, cause=event, delivery=delivery, now=timezone.now())
 
 
 def _event_of(delivery: Delivery) -> Event:
@@ -122,12 +131,14 @@ def _ending(
     journal: AttemptJournal,
     limit: TimeLimit,
     error: BaseException | None,
+    *,
+    follow_ups: FollowUps | None = None,
 ) -> Ending:
     code = _code(handler)
     if limit.interrupted:
         error, stack = endings.timeout_of(limit), endings.limit_stack(limit, code)
     elif error is None:
-        return endings.success(journal)
+        return endings.success(journal, follow_ups)
     elif isinstance(error, HandlerTimedOut) and error.__cause__ is not None:
         stack = endings.error_stack(error.__cause__, code)
     else:

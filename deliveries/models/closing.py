@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import connections, transaction
 
+from deliveries.models.ordering import Key
 from deliveries.models.raw import raw_cursor
 from deliveries.models.states import FINISHED, DeliveryStatus, Outcome
 
@@ -31,6 +32,17 @@ class AttemptResult:
         """The error in one line, for lists."""
         first_line = self.error_message.partition("\n")[0]
         return ": ".join(part for part in (self.error_type, first_line) if part)[:300]
+
+
+class FollowUps(Protocol):
+    """Events that an attempt leaves behind when it succeeds, ready to be stored (`deliveries.receiving.emitting`)."""
+
+    @property
+    def keys(self) -> Collection[Key]:
+        """The ordering keys of their deliveries, to be locked before."""
+
+    def store(self, *, now: datetime) -> None:
+        """Store them with their deliveries, due at ``now``, in the transaction that closes the attempt."""
 
 
 @dataclass(frozen=True)

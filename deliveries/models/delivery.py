@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID, uuid5
 
 from django.db import models
 from django.db.models import Q
@@ -21,8 +22,10 @@ class Delivery(models.Model):
 
     ``attempt_count`` is the number of the latest attempt and the fencing token: only its holder may finish the
     delivery. ``budget_start`` is the attempt count at the last replay, from where the retry budget counts; an attempt
-    that a worker gave back moves it on by one, at most `MOST_GIVE_BACKS` times (``give_backs``). ``next_trigger`` and
-    ``requested_by`` describe the next attempt. ``lease_until`` and ``worker`` are set exactly while it runs.
+    that a worker gave back moves it on by one, at most `MOST_GIVE_BACKS` times (``give_backs``). ``replayed_at`` is
+    when that replay was ordered, ``steps_start`` the attempt count at the last one from the start: what earlier
+    attempts keep of their steps does not count any more. ``next_trigger`` and ``requested_by`` describe the next
+    attempt. ``lease_until`` and ``worker`` are set exactly while it runs.
 
     ``bulk`` ones run in the lane of bulk replays, behind live traffic. Those of one route with one ``ordering_key``
     ("" is none) run one after the other by ``ordinal``, which only they have; ``blocked`` keeps those out of the queue
@@ -40,6 +43,8 @@ class Delivery(models.Model):
     attempt_count = models.PositiveIntegerField(default=0)
     budget_start = models.PositiveIntegerField(default=0)
     give_backs = models.PositiveSmallIntegerField(default=0, db_default=0)
+    replayed_at = models.DateTimeField(null=True, blank=True)
+    steps_start = models.PositiveIntegerField(default=0, db_default=0)
     next_trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.FIRST)
     requested_by = models.CharField(max_length=150, blank=True)
     worker = models.CharField(max_length=120, blank=True)
@@ -102,6 +107,21 @@ class Delivery(models.Model):
         return f"{self.status} {self.id}"
 
     @property
+    def idempotency_key(self) -> UUID:
+        """What tells an outside system that it has done this already; another one after a replay from the start."""
+        return uuid5(self.pk, str(self.steps_start)) if self.steps_start else self.pk
+
+    def has_no_retry_left(self, now: datetime) -> bool:
+        """Return whether an attempt that ended without an error of its handler's (its worker died) was the last."""
+        policy = self.route.retry_policy
+        return self.attempt_count - self.budget_start >= policy.max_attempts or policy.is_too_old(self.budget_from, now)
+
+    @property
+    def budget_from(self) -> datetime:
+        """When it was made or last replayed: its age, as the retry policy sees it, counts from here."""
+        return self.replayed_at or self.created_at
+
+    @property
     def reason(self) -> str:
         """Why it is not running now, or how it stands, in a sentence for the operator."""
         return self.reason_at(timezone.now())
@@ -147,7 +167,7 @@ class Delivery(models.Model):
 
     @property
     def _attempt_of_budget(self) -> str:
-        return f"{self.attempt_count - self.budget_start} of {self.route.retry_policy.max_attempts}"
+        return f"{self.attempt_count - self.budget_start} of {self.route.retry_policy.most_attempts}"
 
 
 def _at(moment: datetime) -> str:

@@ -66,6 +66,9 @@ class Event(SealedRequest):
     JSON; ``body_sha256`` is then that of the part with its fields sorted, as their order says nothing. Whoever runs one
     event of ten thousand does not read ten thousand for it.
 
+    One that a handler emitted is ``derived_from`` the event that the handler was given, and ``hops`` counts how many
+    handlers lie between it and what came from outside.
+
     It never changes, but for ``duplicates`` and ``flags``, which say what else came under the same key, and for the
     key of a body whose time as a duplicate is over, which makes way.
     """
@@ -88,6 +91,9 @@ class Event(SealedRequest):
     derived_from = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived", db_index=False
     )
+    hops = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How many handlers lie between it and what came from outside."
+    )
 
     class Meta:
         constraints = [
@@ -108,8 +114,8 @@ class Event(SealedRequest):
     @property
     def payload(self) -> Any:
         """The decoded body, or None where it is opaque or not kept."""
-        if self.batch_id is not None:
-            return decode(_JSON, self.body)  # the hub wrote it, whatever the whole came as
+        if self.batch_id is not None or self.verdict == Verdict.INTERNAL:
+            return decode(_JSON, self.body)  # the hub wrote it, whatever else the preset reads
         return _decoded(self.provider, self.content_type, self.body)
 
     @property

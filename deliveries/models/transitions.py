@@ -23,7 +23,7 @@ from django.db.models.functions import Greatest
 from deliveries.models import claiming, ordering
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.claiming import DueRoute, Share
-from deliveries.models.closing import AttemptResult, Closing, close_all
+from deliveries.models.closing import AttemptResult, Closing, FollowUps, close_all
 from deliveries.models.ordering import Key, ParkedKey
 from deliveries.models.states import CLAIMABLE, DISCARDABLE, FINISHED, DeliveryStatus, Outcome, Trigger
 from integrations.models import EndpointState
@@ -99,18 +99,22 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         status: DeliveryStatus,
         now: datetime,
         due_at: datetime | None,
+        follow_ups: FollowUps | None = None,
     ) -> bool:
         """End attempt ``number`` and move its delivery to ``status``; False if another worker has taken it over.
 
         ``due_at`` says when a `WAITING` delivery may run again. A closed attempt of a lost lease stays ``lost``. The
-        next delivery of its ordering key is let into the queue.
+        next delivery of its ordering key is let into the queue. ``follow_ups`` are stored in the same transaction, and
+        only if the attempt is closed.
         """
         with transaction.atomic(using=self.db):
-            keys = self._lock_keys_of([pk])
+            keys = self._lock_keys_of([pk], also=follow_ups.keys if follow_ups else ())
             closing = Closing(pk, number, result, status, due_at)
             closed = bool(close_all([closing], now=now, using=self.db))
             if closed and status in FINISHED:
                 self._went(keys, status, now=now)
+            if closed and follow_ups:
+                follow_ups.store(now=now)
         return closed
 
     def close_all(self, closings: Sequence[Closing], *, now: datetime) -> set[UUID]:
@@ -129,7 +133,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             abandoned = self._rows(keys).filter(status=DeliveryStatus.RUNNING, lease_until__lt=now)
             rows = list(self._locked(abandoned.select_related("route"), skip=True))
             for row in rows:
-                spent = row.attempt_count - row.budget_start >= row.route.retry_policy.max_attempts
+                spent = row.has_no_retry_left(now)
                 row.status = DeliveryStatus.DEAD if spent else DeliveryStatus.PENDING
                 self._lose(
                     row.pk,
@@ -169,8 +173,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def replay(self, *, now: datetime, requested_by: str, from_start: bool = False, bulk: bool = False) -> int:
         """Make finished deliveries due at once with a new retry budget; return how many.
 
-        Attempt numbers go on. With ``from_start`` the kept results of their steps are forgotten. ``bulk`` ones run in
-        the lane of bulk replays.
+        Attempt numbers go on. With ``from_start`` the kept results of their steps are forgotten, and of the attempts
+        until now none is taken any more. ``bulk`` ones run in the lane of bulk replays.
         """
         moved = 0
         for ids in self._standing(FINISHED):
@@ -185,7 +189,9 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
                     due_at=now,
                     finished_at=None,
                     budget_start=F("attempt_count"),
+                    replayed_at=now,
                     give_backs=0,
+                    **({"steps_start": F("attempt_count")} if from_start else {}),
                     next_trigger=Trigger.REPLAY,
                     requested_by=requested_by,
                 )
@@ -224,11 +230,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             due_at=Greatest("due_at", Value(now, output_field=models.DateTimeField())),
         )
 
-    def _lock_keys_of(self, ids: Collection[UUID]) -> dict[UUID, Key | None]:
-        """Lock the ordering keys of ``ids``, before any of the rows; return them, None where there is none."""
+    def _lock_keys_of(self, ids: Collection[UUID], *, also: Collection[Key] = ()) -> dict[UUID, Key | None]:
+        """Lock the ordering keys of ``ids``, before any of the rows; return them, None where there is none.
+
+        Keys in ``also``, which the transaction is going to need, are locked with them: in the one order of all locks.
+        """
         found = self._rows(ids).values_list("pk", "route_id", "ordering_key")
         keys = {pk: Key(route_id, text) if text else None for pk, route_id, text in found}
-        ordering.lock_keys(_keys(keys), using=self.db)
+        ordering.lock_keys([*_keys(keys), *also], using=self.db)
         return keys
 
     def _went(self, keys: Mapping[UUID, Key | None], status: DeliveryStatus, *, now: datetime) -> None:

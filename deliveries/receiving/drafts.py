@@ -141,7 +141,8 @@ def _may_be_replay(event: Event, endpoint: LiveEndpoint) -> bool:
     Whoever repeats a request can leave an unsigned header out, or name a media type under which no id is found.
     """
     settings = endpoint.row.settings
-    others = Event.objects.filter(endpoint_id=event.endpoint_id, body_sha256=event.body_sha256)
+    known_body = Event.objects.filter(endpoint_id=event.endpoint_id, body_sha256=event.body_sha256)
+    others = known_body.exclude(verdict=Verdict.INTERNAL)  # the hub's own never went over a wire
     if is_id_key(event.dedupe_key):
         known = others.exclude(dedupe_key=event.dedupe_key)
         return not endpoint.preset.signs_id(settings) and known.exists()

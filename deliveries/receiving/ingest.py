@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -60,7 +61,21 @@ def _accept_whole(
 ) -> Acceptance | None:
     """Return what became of the request; None if it could be neither stored nor counted."""
     event = draft(endpoint, request, payload, verdict=verdict)
-    wanted = [Wanted(event, route, payload) for route in endpoint.routes if route.takes(event.event_type, payload)]
+    return store(event, wanted_of(event, endpoint, payload), endpoint, request, now=now)
+
+
+def wanted_of(event: Event, endpoint: LiveEndpoint, payload: Any) -> list[Wanted]:
+    """Return the deliveries to make of ``event``: one for each route that takes it."""
+    return [Wanted(event, route, payload) for route in endpoint.routes if route.takes(event.event_type, payload)]
+
+
+def store(
+    event: Event, wanted: Sequence[Wanted], endpoint: LiveEndpoint, request: InboundRequest, *, now: datetime
+) -> Acceptance | None:
+    """Store ``event`` with the deliveries that are ``wanted`` of it, or count it on the first of its key.
+
+    Returns None if neither could be done. In a transaction of the caller's it is part of that.
+    """
     for _ in range(MOST_ROUNDS):
         try:
             with transaction.atomic():

@@ -98,7 +98,7 @@ class AnswerNotSuccessful(HubError):
 def forward(event: InboundEvent, context: Context) -> None:
     """Send the event's body to an HTTP address; any answer but 2xx is a failure.
 
-    The receiver can tell repeated tries by ``Idempotency-Key``, which stays the same for a delivery. Raises
+    The receiver can tell repeated tries by ``Idempotency-Key`` (`Context.idempotency_key`). Raises
     `AnswerNotSuccessful`, `RetryLater` where the answer asks for it (429 or 503 with Retry-After), and the errors of
     `integrations.connectors.http`.
     """
@@ -164,7 +164,7 @@ def _headers(event: InboundEvent, context: Context) -> httpx.Headers:
         {
             "User-Agent": "automation-hub",
             "Accept-Encoding": "identity",  # what is kept of the answer is to be read by people
-            "Idempotency-Key": context.delivery_id,
+            "Idempotency-Key": context.idempotency_key,
         },
         encoding="iso-8859-1",  # as WSGI reads them, so that a value goes on as the bytes that came
     )

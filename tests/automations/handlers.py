@@ -9,7 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
@@ -45,6 +45,32 @@ def fail(event: InboundEvent, context: Context) -> None:
     """Fail with the text that a test has left for the delivery."""
     context.log("about to fail")
     raise Broken(texts.get(context.delivery_id, "it does not work"))
+
+
+@handler("test.raise")
+def throw(event: InboundEvent, context: Context) -> None:
+    """Raise the error that the config names."""
+    errors: list[Exception] = [Broken("no"), ConnectionResetError("reset"), RetryLater(timedelta(seconds=60))]
+    raise next(error for error in errors if type(error).__name__ == context.config["error"])
+
+
+@handler("test.emit")
+def emit(event: InboundEvent, context: Context) -> None:
+    """Emit what the config says, then wait until a test lets it go on, or fail, if it says so."""
+    seen.append((context.delivery_id, context.attempt))
+    for event_type, payload in context.config.get("events", [["followed", {"after": event.event_type}]]):
+        context.emit(event_type, payload, endpoint=context.config.get("endpoint", ""))
+    while context.config.get("wait") and not go_on.is_set():
+        time.sleep(0.01)
+    if context.attempt <= context.config.get("failures", 0):
+        raise Broken("after it has emitted")
+
+
+@handler("test.keys")
+def keys(event: InboundEvent, context: Context) -> None:
+    """Log what is to be handed to outside systems, and by when."""
+    left = context.deadline - datetime.now(UTC)
+    context.log("keys", all=context.idempotency_key, one=context.idempotency_key_for("a"), left=left.total_seconds())
 
 
 @handler("test.exit")

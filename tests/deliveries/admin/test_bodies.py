@@ -37,6 +37,15 @@ class BatchedEventTests(WithBatches, Sender, TestCase):
         self.assertEqual(logged_in("operator").get(f"/admin/deliveries/event/{event.pk}/body/").status_code, 403)
 
 
+class FollowUpTests(TestCase):
+    def test_lead_to_each_other(self) -> None:
+        cause = make_event(make_endpoint())
+        event = make_event(make_endpoint(), derived_from=cause)
+
+        self.assertContains(page_of(event), f"/admin/deliveries/event/{cause.pk}/change/")
+        self.assertContains(page_of(cause), f"/admin/deliveries/event/{event.pk}/change/")
+
+
 class BodyTests(TestCase):
     def setUp(self) -> None:
         self.endpoint = make_endpoint()

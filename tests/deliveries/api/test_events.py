@@ -29,6 +29,13 @@ class EventTests(ApiTestCase):
         self.assertEqual(response.status_code, 200, response.content)
         return [item["event_type"] for item in response.json()["results"]]
 
+    def test_name_the_event_that_they_were_made_from(self) -> None:
+        cause = make_event(self.endpoint)
+        event = make_event(self.endpoint, derived_from=cause)
+
+        self.assertEqual(self.client.get(f"{URL}{event.pk}/").json()["derived_from"], str(cause.pk))
+        self.assertIsNone(self.client.get(f"{URL}{cause.pk}/").json()["derived_from"])
+
     def test_show_every_field_of_the_contract(self) -> None:
         event = make_event(self.endpoint, body=b'{"action": "published"}', event_type="release.published")
         delivery = make_delivery(make_route(self.endpoint, name="note it"), event=event)
@@ -40,7 +47,7 @@ class EventTests(ApiTestCase):
             {
                 "id", "endpoint", "provider", "verdict", "flags", "event_id", "event_type", "received_at",
                 "request_id", "source", "content_type", "body_bytes", "duplicates", "payload", "payload_omitted",
-                "batch", "batch_index", "headers", "query_string", "deliveries",
+                "batch", "batch_index", "derived_from", "headers", "query_string", "deliveries",
             },
         )  # fmt: skip
         self.assertEqual((item["id"], item["endpoint"], item["provider"]), (str(event.pk), "orders", "github"))

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
 
-from django.test import SimpleTestCase, TransactionTestCase
+from django.test import SimpleTestCase
 
-from deliveries.execution.journal import STEP_BYTES, AttemptJournal, plain
-from deliveries.models import StepResult
-from tests.deliveries.execution.drains import delivery_to
+from deliveries.execution.journal import EMISSION_BYTES, MOST_EMISSIONS, AttemptJournal, plain
+from integrations.identifiers import uuid7
 
 
 class Unprintable:
@@ -48,51 +46,42 @@ class PlainTests(SimpleTestCase):
         self.assertEqual(plain("a\x00b\ud800", 100), "a\\x00b\\ud800")
 
 
-class StepTests(TransactionTestCase):
+class EmittingTests(SimpleTestCase):
+    """What a handler emits is checked and copied at once; it is stored later."""
+
     def setUp(self) -> None:
-        self.journal = AttemptJournal(delivery_to("test.note").pk)
+        self.journal = AttemptJournal(uuid7(), 1)
 
-    def test_keeps_none_as_a_result(self) -> None:
-        runs: list[None] = []
+    def test_keeps_the_payload_as_it_is_now(self) -> None:
+        payload = {"total": 1, "text": "\x00é"}
+        self.journal.emit("order.paid", payload, "")
+        payload["total"] = 2
 
-        for _ in range(2):
-            self.assertIsNone(self.journal.once("step", lambda: runs.append(None)))
-
-        self.assertEqual(len(runs), 1)
+        [emission] = self.journal.emissions
+        self.assertEqual(json.loads(emission.body), {"total": 1, "text": "\x00é"})
 
     def test_refuses_what_is_not_json(self) -> None:
-        for value in ({1, 2}, object(), float("nan"), b"bytes"):
-            with self.subTest(value), self.assertRaises(TypeError):
-                self.journal.once("step", lambda value=value: value)
-        self.assertEqual(StepResult.objects.count(), 0)
+        for payload in ({1, 2}, b"bytes", float("inf"), "half of a pair \ud800"):
+            with self.subTest(payload), self.assertRaises(TypeError):
+                self.journal.emit("order.paid", payload, "")
 
-    def test_refuses_what_is_too_large_and_keys_that_do_not_fit(self) -> None:
+    def test_refuses_a_type_that_no_event_has(self) -> None:
+        for text in ("", "x" * 256, "nul \x00"):
+            with self.subTest(text), self.assertRaises(ValueError):
+                self.journal.emit(text, {}, "")
+
+    def test_bounds_how_many_an_attempt_emits(self) -> None:
+        for number in range(MOST_EMISSIONS):
+            self.journal.emit("order.paid", number, "")
+
         with self.assertRaises(ValueError):
-            self.journal.once("step", lambda: "x" * STEP_BYTES)
-        for key in ("", "k" * 201):
-            with self.assertRaises(ValueError):
-                self.journal.once(key, lambda: 1)
+            self.journal.emit("order.paid", "one more", "")
+        self.assertEqual(len(self.journal.emissions), MOST_EMISSIONS)
 
-    def test_keeps_nothing_of_a_step_that_fails(self) -> None:
-        with self.assertRaises(ZeroDivisionError):
-            self.journal.once("step", lambda: 1 / 0)
+    def test_bounds_how_large_they_are_together(self) -> None:
+        self.journal.emit("order.paid", "x" * (EMISSION_BYTES - 10), "")
 
-        self.assertEqual(self.journal.once("step", lambda: 2), 2)
-
-    def test_keeps_the_first_of_two_results(self) -> None:
-        other = AttemptJournal(self.journal._delivery_id)
-
-        # The other worker runs the same step, and finishes it first.
-        value = self.journal.once("step", lambda: other.once("step", lambda: "first") and "second")
-
-        self.assertEqual(value, "first")
-
-    def test_works_inside_an_event_loop(self) -> None:
-        async def handler() -> list[int]:
-            async def step() -> int:
-                return 1
-
-            return [await self.journal.aonce("a", step), self.journal.once("b", lambda: 2)]
-
-        self.assertEqual(asyncio.run(handler()), [1, 2])
-        self.assertEqual(asyncio.run(handler()), [1, 2])
+        with self.assertRaises(ValueError):
+            self.journal.emit("order.paid", "x" * 10, "")
+        self.journal.emit("order.paid", "small", "")
+        self.assertEqual(len(self.journal.emissions), 2)

@@ -72,6 +72,9 @@ class Recorder:
     def response(self, summary: Mapping[str, Any]) -> None:
         self.answers.append(summary)
 
+    def emit(self, event_type: str, payload: Any, endpoint: str) -> None:
+        raise AssertionError("nothing to emit")
+
 
 @override_settings(HUB_EGRESS_ALLOW=[ip_network("127.0.0.0/8")])
 class ForwardTests(SimpleTestCase):
@@ -92,9 +95,11 @@ class ForwardTests(SimpleTestCase):
         context = Context(
             config={"url": url, **config},
             delivery_id="0196f0a0-0000-7000-8000-00000000000d",
+            idempotency_key="0196f0a0-0000-7000-8000-00000000000e",
             route="to the build server",
             attempt=3,
             timeout_seconds=timeout_seconds,
+            deadline=datetime.now(UTC) + timedelta(seconds=timeout_seconds),
             journal=self.journal,
         )
         handlers["http.forward"].run(event, context)
@@ -117,7 +122,7 @@ class ForwardTests(SimpleTestCase):
         self.assertEqual(headers["x-hub-event-id"], EVENT.id)
         self.assertEqual(headers["x-hub-event-type"], "release.published")
         self.assertEqual(headers["x-hub-delivery-id"], "0196f0a0-0000-7000-8000-00000000000d")
-        self.assertEqual(headers["idempotency-key"], "0196f0a0-0000-7000-8000-00000000000d")
+        self.assertEqual(headers["idempotency-key"], "0196f0a0-0000-7000-8000-00000000000e")
         self.assertEqual(headers["x-hub-attempt"], "3")
 
     def test_passes_no_received_header_on_that_is_not_named(self) -> None:

@@ -9,7 +9,7 @@ from django.test import SimpleTestCase
 
 from integrations.contracts import Context
 from integrations.handlers import handlers
-from tests.integrations.handlers.test_http_forward import EVENT, Recorder
+from tests.integrations.handlers.test_http_forward import EVENT, NOW, Recorder
 
 
 class Lines(Recorder):
@@ -26,7 +26,7 @@ class Lines(Recorder):
 class LogTests(SimpleTestCase):
     def test_notes_type_id_and_size_and_nothing_of_the_content(self) -> None:
         journal = Lines()
-        handlers["log"].run(EVENT, Context({}, "d", "r", 1, 30, journal))
+        handlers["log"].run(EVENT, Context({}, "d", "k", "r", 1, 30, NOW, journal))
 
         self.assertEqual(
             journal.lines, [("event", {"type": "release.published", "id": "72d3162e", "body_bytes": len(EVENT.body)})]
