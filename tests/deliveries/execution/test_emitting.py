@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from unittest import mock
 
@@ -19,7 +20,7 @@ from integrations.models import Endpoint
 from tests.automations import handlers as automations
 from tests.deliveries.execution.drains import AT_ONCE, DrainTestCase, delivery_to, eventually
 from tests.deliveries.execution.test_leases import lapse
-from tests.factories import make_endpoint, make_route
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 AWAY = OperationalError("server closed the connection unexpectedly")
 
@@ -250,6 +251,34 @@ class ExactlyOnceTests(DrainTestCase):
         self.work(times=2)
 
         self.assert_one(attempts=2)
+
+
+class OrderingKeyTests(DrainTestCase):
+    def test_are_not_waited_for_in_a_circle(self) -> None:
+        """Two deliveries emit into each other's key, and both are closed at the same moment."""
+        ordered = {"ordering_key": "'one'", "retry": {"max_attempts": 1}}
+        first = delivery_to("test.emit", events=["test", "back"], config={"events": [["there", 1]]}, **ordered)
+        second = make_route(
+            first.endpoint, handler="test.emit", events=["other", "there"], config={"events": [["back", 1]]}, **ordered
+        )
+        Delivery.objects.update(ordering_key="one", ordinal=1)
+        make_delivery(second, event=make_event(first.endpoint, event_type="other"), ordering_key="one", ordinal=1)
+        store, both = ingest.store, threading.Barrier(2)
+
+        def slowly(*args: Any, **values: Any) -> Any:
+            with suppress(threading.BrokenBarrierError):
+                both.wait(0.5)  # each holds its own key, if it has not waited for the other's before
+            return store(*args, **values)
+
+        with mock.patch.object(ingest, "store", slowly), structlog.testing.capture_logs() as logs:
+            drains = [self.background(name, threads=1).start() for name in ("one:1", "two:2")]
+            eventually(lambda: not Delivery.objects.exclude(status__in=["succeeded", "dead"]).exists(), seconds=60)
+            for drain in drains:
+                drain.stop.set()
+                drain.join()
+
+        self.assertNotIn("worker.database_unavailable", [line["event"] for line in logs])
+        self.assertEqual(len(emitted()), 2 * MOST_HOPS)
 
 
 class ContextTests(DrainTestCase):

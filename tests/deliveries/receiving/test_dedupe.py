@@ -10,7 +10,7 @@ from deliveries.models import Delivery, Event, EventVariant
 from deliveries.receiving.dedupe import dedupe_key
 from integrations.models import Endpoint
 from tests.deliveries.receiving.cases import Sender, signature, signed_endpoint
-from tests.factories import make_endpoint, make_route
+from tests.factories import make_endpoint, make_event, make_route
 
 
 def by_id(event_id: str) -> str:
@@ -217,6 +217,14 @@ class AKnownBodyUnderAnotherId(Sender, TestCase):
         self.send(endpoint, event_id="2", secret="")
 
         self.assertEqual(set(map(str, Event.objects.values_list("flags", flat=True))), {"[]"})
+
+    def test_is_not_flagged_where_the_hub_itself_made_the_other(self) -> None:
+        endpoint = signed_endpoint()
+        make_event(endpoint, body=b"[1]", verdict="internal")
+
+        self.send(endpoint, b"[1]", event_id="1")
+
+        self.assertEqual(Event.objects.get(event_id="1").flags, [])
 
     def test_is_not_flagged_where_the_signature_covers_the_id(self) -> None:
         from deliveries.receiving.samples import send_sample
