@@ -132,9 +132,9 @@ class RouteForm(_RouteForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "hub-code", "spellcheck": "false"}),
         help_text=Route._meta.get_field("filter").help_text,
     )
-    config = JsonObjectField(rows=7, label="Handler's config", help_text="As a JSON object; empty for none.")
+    config = JsonObjectField(rows=9, label="Handler's config", help_text="As a JSON object; empty for none.")
     retry = JsonObjectField(
-        rows=7,
+        rows=9,
         initial=default_retry,
         help_text=f"{Route._meta.get_field('retry').help_text} What is left out is the default.",
     )

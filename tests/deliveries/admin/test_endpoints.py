@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.deliveries.admin.endpoint_form import ADD, fields_of, new_route, new_
 from tests.deliveries.admin.people import SECRET, logged_in
 from tests.factories import make_endpoint, make_route
 
+RETRY = {"max_attempts": 2, "max_age_seconds": 60, "errors": {"OSError": {"retry": False}}}
+
 
 class NewEndpointTests(TestCase):
     def setUp(self) -> None:
@@ -23,7 +26,7 @@ class NewEndpointTests(TestCase):
             ADD,
             fields_of(
                 **new_secret(SECRET),
-                **new_route(events="order.*\n\n refund ", filter="total", retry='{"max_attempts": 2}'),
+                **new_route(events="order.*\n\n refund ", filter="total", retry=json.dumps(RETRY)),
                 settings='{"header": "X-Shop", "event_type": "body:type"}',
                 allowed_networks="192.0.2.0/24\n2001:db8::/32",
             ),
@@ -35,9 +38,7 @@ class NewEndpointTests(TestCase):
         self.assertEqual(endpoint.allowed_networks, ["192.0.2.0/24", "2001:db8::/32"])
         self.assertEqual(endpoint.secrets.get().value, SECRET)
         route = endpoint.routes.get()
-        self.assertEqual(
-            (route.events, route.filter, route.retry), (["order.*", "refund"], "total", {"max_attempts": 2})
-        )
+        self.assertEqual((route.events, route.filter, route.retry), (["order.*", "refund"], "total", RETRY))
 
     def test_starts_from_the_defaults(self) -> None:
         page = self.client.get(ADD)
