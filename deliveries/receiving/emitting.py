@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -96,7 +96,9 @@ def prepared(emissions: Sequence[Emission], *, cause: Event, delivery: Delivery,
         )
     places = {slug: _endpoint(slug, cause) for slug in {emission.endpoint for emission in emissions}}
     found = zip(emissions, _ids(emissions, delivery.idempotency_key), strict=True)
-    return FollowUps([_follow_up(emission, pair, places[emission.endpoint], cause, now) for emission, pair in found])
+    drafts = [_draft(emission, pair, places[emission.endpoint], cause, now) for emission, pair in found]
+    # What a bulk replay sets off goes behind live traffic, as the replay does.
+    return FollowUps([replace(item, wanted=[replace(w, bulk=delivery.bulk) for w in item.wanted]) for item in drafts])
 
 
 def _endpoint(slug: str, cause: Event) -> LiveEndpoint:
@@ -123,9 +125,7 @@ def _ids(emissions: Iterable[Emission], origin: UUID) -> Iterable[tuple[str, str
         yield str(uuid5(origin, f"{digest}:{place}")), f"emit:{origin.hex}:{digest}:{place}"
 
 
-def _follow_up(
-    emission: Emission, ids: tuple[str, str], endpoint: LiveEndpoint, cause: Event, now: datetime
-) -> FollowUp:
+def _draft(emission: Emission, ids: tuple[str, str], endpoint: LiveEndpoint, cause: Event, now: datetime) -> FollowUp:
     event_id, dedupe_key = ids
     payload: Any = json.loads(emission.body)
     request = InboundRequest(

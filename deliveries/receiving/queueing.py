@@ -24,11 +24,15 @@ _LONGEST_KEY = 200
 
 @dataclass(frozen=True)
 class Wanted:
-    """A delivery to make: an event for a route that takes it, with the payload that its ordering key is found in."""
+    """A delivery to make: an event for a route that takes it, with the payload that its ordering key is found in.
+
+    ``bulk`` ones run in the lane of bulk replays.
+    """
 
     event: Event
     route: Route
     payload: Any
+    bulk: bool = False
 
     @property
     def key(self) -> Key | None:
@@ -53,6 +57,7 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
             event=item.event,
             endpoint_id=endpoint.pk,
             route=item.route,
+            bulk=item.bulk,
             due_at=now,
             created_at=now,
             **queue.place(key, held=item.route.pk in held),

@@ -142,6 +142,16 @@ class EmittingTests(DrainTestCase):
         noted = [pk for pk, _ in automations.seen if pk != str(delivery.pk)]
         self.assertEqual(noted, [str(event.deliveries.get().pk) for event in emitted()])
 
+    def test_goes_behind_live_traffic_where_a_bulk_replay_set_it_off(self) -> None:
+        delivery = self.emitting(config={"failures": 1}, retry={"max_attempts": 1})
+        self.work()
+        Delivery.objects.replay(now=timezone.now(), requested_by="ada", bulk=True)
+        self.work()
+
+        delivery.refresh_from_db()
+        self.assertEqual((delivery.status, delivery.bulk), ("succeeded", True))
+        self.assertTrue(emitted()[0].deliveries.get().bulk)
+
     def test_is_encrypted_where_the_endpoints_bodies_are(self) -> None:
         delivery = self.emitting()
         Endpoint.objects.update(sensitive=True)
