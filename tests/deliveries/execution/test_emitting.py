@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
@@ -314,6 +315,14 @@ class ContextTests(DrainTestCase):
             self.assertNotEqual(first[name], from_start[name])
             self.assertEqual(from_start[name], again[name])
         self.assertEqual(len({first["all"], first["one"], from_start["all"], from_start["one"]}), 4)
+
+    def test_costs_no_query(self) -> None:
+        self.delivery = delivery_to("test.keys")
+        now = timezone.now()
+        [row] = Delivery.objects.claim(limit=1, now=now, lease=timedelta(seconds=15), worker="one:1")
+
+        with self.assertNumQueries(0):
+            self.assertEqual((row.idempotency_key, row.budget_from), (self.delivery.pk, self.delivery.created_at))
 
     def test_says_until_when_the_attempt_may_take(self) -> None:
         self.delivery = delivery_to("test.keys", timeout_seconds=40)
