@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 from django.db import connection, transaction
 from django.test import TransactionTestCase
@@ -86,7 +87,7 @@ class WaitingTests(TransactionTestCase):
         with _statements() as seen:
             self.assertEqual(self.look_for_work(), 3)
         plans = [_plan(sql, params) for sql, params in seen if "due_at <=" in sql]
-        self.assertGreaterEqual(len(plans), 2)
+        self.assertGreaterEqual(len(plans), 3)  # is there work, of which routes, take it
         for plan in plans:
             self.assertIn("delivery_due", plan)
             self.assertIsNone(re.search(r"Seq Scan on deliveries_delivery|SCAN (d|deliveries_delivery)\b", plan), plan)
@@ -103,13 +104,27 @@ class WaitingTests(TransactionTestCase):
 
 @contextmanager
 def _statements() -> Iterator[list[tuple[str, Any]]]:
+    """Yield the statements that are sent meanwhile, those included that go past Django's cursors."""
     seen: list[tuple[str, Any]] = []
 
     def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         seen.append((sql, params))
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(note):
+    if connection.vendor != "postgresql":
+        with connection.execute_wrapper(note):
+            yield seen
+        return
+
+    import psycopg
+
+    execute = psycopg.Cursor.execute
+
+    def noted(cursor: Any, sql: str, params: Any = None, **options: Any) -> Any:
+        seen.append((sql, params))
+        return execute(cursor, sql, params, **options)
+
+    with mock.patch.object(psycopg.Cursor, "execute", noted):
         yield seen
 
 
