@@ -18,7 +18,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db import connections, models, transaction
 
-from deliveries.models.states import CLAIMABLE, IN_THE_WAY, UNFINISHED, DeliveryStatus
+from deliveries.models.states import CLAIMABLE, FINISHED, IN_THE_WAY, UNFINISHED, DeliveryStatus
 from integrations.models import EndpointState, OrderingFailure, Route
 
 if TYPE_CHECKING:
@@ -75,7 +75,10 @@ class ParkedKey(models.Model):
 
 
 def lock_keys(keys: Iterable[Key], *, using: str) -> None:
-    """Wait for the locks of ``keys`` and hold them to the end of the transaction, which on SQLite is the lock."""
+    """Wait for the locks of ``keys`` and hold them to the end of the transaction, which on SQLite is the lock.
+
+    To be done before any row of the keys is locked: others hold the lock while they wait for rows.
+    """
     connection = connections[using]
     if connection.vendor != "postgresql":
         return
@@ -83,6 +86,12 @@ def lock_keys(keys: Iterable[Key], *, using: str) -> None:
         # Always in the same order: nobody waits in a circle.
         for lock in sorted({_lock_of(key) for key in keys}):
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", lock)
+
+
+def lock_keys_of(deliveries: DeliveryQuerySet) -> None:
+    """Do what `lock_keys` does for the keys of ``deliveries``."""
+    found = deliveries.exclude(ordering_key="").order_by().values_list("route_id", "ordering_key").distinct()
+    lock_keys((Key(*row) for row in found), using=deliveries.db)
 
 
 def places(keys: Collection[Key], *, using: str) -> dict[Key, Place]:
@@ -117,21 +126,21 @@ def settle(keys: Iterable[Key], *, using: str, reorder: bool = False) -> None:
 
 
 def went(key: Key, delivery_id: UUID, *, status: DeliveryStatus, now: datetime, using: str) -> None:
-    """Let ``key`` go on, or park it, now that its delivery has ended in ``status``; the caller holds the lock."""
-    if status != DeliveryStatus.DEAD:
-        parked = ParkedKey.objects.using(using).filter(
-            route_id=key.route_id, ordering_key=key.ordering_key, delivery_id=delivery_id
-        )
-        if parked.exists():
-            unpark([key], now=now, using=using)
-    elif Route.objects.using(using).filter(pk=key.route_id, ordering_failure=OrderingFailure.PARK).exists():
-        park(key, delivery_id, now=now, using=using)
-    settle([key], using=using)
+    """Let ``key`` go on, or park it, now that its delivery has come to ``status``; the caller holds the lock.
+
+    One that will run again may find that an older one, replayed meanwhile, is to go first.
+    """
+    if status == DeliveryStatus.DEAD:
+        if _policy(key, using=using) == OrderingFailure.PARK:
+            park(key, delivery_id, now=now, using=using)
+    elif status in FINISHED and _parked(key, using=using).filter(delivery_id=delivery_id).exists():
+        unpark([key], now=now, using=using)
+    settle([key], using=using, reorder=status not in FINISHED)
 
 
 def park(key: Key, delivery_id: UUID, *, now: datetime, using: str) -> None:
     """Hold what waits behind the dead ``delivery_id``, and what is still to come; the caller holds the lock."""
-    ParkedKey.objects.using(using).get_or_create(
+    _parked(key, using=using).get_or_create(
         route_id=key.route_id, ordering_key=key.ordering_key, defaults={"delivery_id": delivery_id, "parked_at": now}
     )
     _of(key, using=using).filter(status__in=CLAIMABLE).update(status=DeliveryStatus.HELD)
@@ -141,7 +150,7 @@ def unpark(keys: Iterable[Key], *, now: datetime, using: str) -> int:
     """Let the deliveries of parked keys go on; return how many. The caller holds the locks, and settles the keys."""
     moved = 0
     for key in keys:
-        if ParkedKey.objects.using(using).filter(route_id=key.route_id, ordering_key=key.ordering_key).delete()[0]:
+        if _parked(key, using=using).delete()[0]:
             held = _of(key, using=using).filter(route__paused=False)
             moved += held.exclude(endpoint__state=EndpointState.PAUSED).resume(now=now)
     return moved
@@ -157,16 +166,20 @@ def let_go_on(parked: ParkedKey, *, now: datetime) -> int:
     return moved
 
 
-def free_stranded(*, using: str) -> int:
-    """Let the first of every key into the queue that is blocked with nothing before it; return how many keys.
+def mend_stranded(*, now: datetime, using: str) -> int:
+    """Let the keys go on that stand still against their route's policy; return how many there were.
 
-    The hub's own moves strand nothing; a changed policy, or rows that somebody removed by hand, can.
+    The hub's own moves strand none; a changed policy, or rows that somebody removed by hand, do.
     """
-    keys = _stranded(using=using)
-    for key in keys:
+    keys = {*_stranded(using=using), *_parked_against_policy(using=using)}
+    for key in sorted(keys):
         with transaction.atomic(using=using):
             lock_keys([key], using=using)
-            settle([key], using=using)
+            if _policy(key, using=using) != OrderingFailure.PARK:
+                unpark([key], now=now, using=using)
+            elif dead := _left_in_the_way(key, using=using):
+                park(key, dead, now=now, using=using)
+            settle([key], using=using, reorder=True)
     return len(keys)
 
 
@@ -206,13 +219,33 @@ def _stranded(*, using: str) -> list[Key]:
         return [Key(_uuid(route_id), ordering_key) for route_id, ordering_key in cursor.fetchall()]
 
 
+def _parked_against_policy(*, using: str) -> list[Key]:
+    found = ParkedKey.objects.using(using).exclude(route__ordering_failure=OrderingFailure.PARK)
+    return [Key(*row) for row in found.values_list("route_id", "ordering_key")[:_SWEPT_AT_ONCE]]
+
+
+def _left_in_the_way(key: Key, *, using: str) -> UUID | None:
+    """Return the dead letter that the key stood behind before its route's policy became to park; None if none is."""
+    first = _of(key, using=using).filter(ordering_key__gt="", status__in=IN_THE_WAY).order_by("ordinal")
+    found = first.values_list("pk", "status").first()
+    return found[0] if found and found[1] == DeliveryStatus.DEAD and not _parked(key, using=using).exists() else None
+
+
 def _of(key: Key, *, using: str) -> DeliveryQuerySet:
     return _deliveries(using).filter(route_id=key.route_id, ordering_key=key.ordering_key)
 
 
 def _in_the_way(key: Key, *, using: str) -> DeliveryQuerySet:
-    waits_for_dead = Route.objects.using(using).filter(pk=key.route_id, ordering_failure=OrderingFailure.BLOCK).exists()
-    return _of(key, using=using).filter(ordering_key__gt="", status__in=IN_THE_WAY if waits_for_dead else UNFINISHED)
+    statuses = IN_THE_WAY if _policy(key, using=using) == OrderingFailure.BLOCK else UNFINISHED
+    return _of(key, using=using).filter(ordering_key__gt="", status__in=statuses)
+
+
+def _policy(key: Key, *, using: str) -> str | None:
+    return Route.objects.using(using).filter(pk=key.route_id).values_list("ordering_failure", flat=True).first()
+
+
+def _parked(key: Key, *, using: str) -> models.QuerySet[ParkedKey]:
+    return ParkedKey.objects.using(using).filter(route_id=key.route_id, ordering_key=key.ordering_key)
 
 
 def _deliveries(using: str) -> DeliveryQuerySet:

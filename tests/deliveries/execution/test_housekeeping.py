@@ -12,7 +12,9 @@ from deliveries import retention
 from deliveries.execution import housekeeping
 from deliveries.execution.housekeeping import Housekeeping
 from deliveries.models import Rejection, RejectionCount
+from integrations.models import Route
 from tests.deliveries.execution.drains import DrainTestCase
+from tests.deliveries.execution.lines import line, ordered_route, rows, statuses
 from tests.factories import make_endpoint
 
 
@@ -74,3 +76,26 @@ class DrainTests(DrainTestCase):
         self.work()
 
         self.assertFalse(Rejection.objects.exists())
+
+
+class StrandedKeyTests(DrainTestCase):
+    def test_go_on_when_the_policy_has_changed(self) -> None:
+        route = ordered_route(failure="block", handler="test.note")
+        first, second = line(route, 2)
+        rows(first).update(status="dead", finished_at=timezone.now())
+        Route.objects.update(ordering_failure="skip")
+
+        self.work(times=2)
+
+        self.assertEqual(statuses([first, second]), ["dead", "succeeded"])
+
+    def test_are_looked_for_every_ten_seconds(self) -> None:
+        keeper = Housekeeping()
+        with (
+            mock.patch.object(housekeeping.time, "monotonic") as clock,
+            mock.patch.object(housekeeping, "mend_stranded", return_value=0) as mend,
+        ):
+            for clock.return_value in (0, 9, 10, 19, 20):
+                keeper.tidy_up(timezone.now())
+
+        self.assertEqual(mend.call_count, 3)
