@@ -36,8 +36,8 @@ class KeyTests(TestCase):
 
     def test_is_a_text_for_every_kind_of_value(self) -> None:
         for value, key in (
-            ("c-1", "c-1"), (7, "7"), (7.5, "7.5"), (True, "true"), (0, "0"), ({"b": 1, "a": [2]}, '{"a": [2], "b": 1}'),
-            ("", ""), (None, ""), ("Zoë", "Zoë"), ("a\x00b", "a\\x00b"),
+            ("c-1", "c-1"), (7, "7"), (7.5, "7.5"), (True, "true"), (0, "0"),
+            ({"b": 1, "a": [2]}, '{"a": [2], "b": 1}'), ("", ""), (None, ""), ("Zoë", "Zoë"), ("a\x00b", "a\\x00b"),
         ):  # fmt: skip
             with self.subTest(value=value):
                 self.assertEqual(ordering_key("id", {"id": value}), key)
