@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import connections, models, transaction
+from django.db.models.expressions import RawSQL
 
 from deliveries.models.states import CLAIMABLE, FINISHED, IN_THE_WAY, UNFINISHED, DeliveryStatus
 from integrations.models import EndpointState, OrderingFailure, Route
@@ -31,10 +32,10 @@ _NAMED_AT_ONCE = 400
 _SWEPT_AT_ONCE = 500
 
 _IN_THE_WAY = ", ".join(f"'{status}'" for status in IN_THE_WAY)
-#: Whether the delivery ``e`` of route ``r`` is in the way of later ones; begins as the condition of the index does.
-_IS_IN_THE_WAY = (
-    f"e.ordering_key > '' AND e.status IN ({_IN_THE_WAY}) AND (e.status <> 'dead' OR r.ordering_failure = 'block')"
-)
+#: The condition of the index `delivery_in_the_way`, to the letter: SQLite does not see it in bound parameters.
+_INDEXED = f"{{0}}.ordering_key > '' AND {{0}}.status IN ({_IN_THE_WAY})"
+#: Whether the delivery ``e`` of route ``r`` is in the way of later ones.
+_IS_IN_THE_WAY = f"{_INDEXED.format('e')} AND (e.status <> 'dead' OR r.ordering_failure = 'block')"
 
 
 class Key(NamedTuple):
@@ -192,7 +193,7 @@ def _standing(keys: list[Key], *, using: str) -> list[tuple[Any, ...]]:
         WITH k(route_id, ordering_key) AS (VALUES {", ".join(["(%s, %s)"] * len(keys))})
         SELECT k.route_id, k.ordering_key,
             (SELECT MAX(e.ordinal) FROM deliveries_delivery e
-             WHERE {of_key} AND e.ordering_key > '' AND e.status IN ({_IN_THE_WAY})),
+             WHERE {of_key} AND {_INDEXED.format("e")}),
             EXISTS (SELECT 1 FROM deliveries_delivery e WHERE {of_key} AND {_IS_IN_THE_WAY}),
             EXISTS (SELECT 1 FROM deliveries_parkedkey e WHERE e.route_id = k.route_id
                     AND e.ordering_key = k.ordering_key)
@@ -226,18 +227,21 @@ def _parked_against_policy(*, using: str) -> list[Key]:
 
 def _left_in_the_way(key: Key, *, using: str) -> UUID | None:
     """Return the dead letter that the key stood behind before its route's policy became to park; None if none is."""
-    first = _of(key, using=using).filter(ordering_key__gt="", status__in=IN_THE_WAY).order_by("ordinal")
-    found = first.values_list("pk", "status").first()
+    found = _of(key, using=using).order_by("ordinal").values_list("pk", "status").first()
     return found[0] if found and found[1] == DeliveryStatus.DEAD and not _parked(key, using=using).exists() else None
 
 
 def _of(key: Key, *, using: str) -> DeliveryQuerySet:
-    return _deliveries(using).filter(route_id=key.route_id, ordering_key=key.ordering_key)
+    """Return those of ``key`` that are not over, or dead."""
+    indexed = RawSQL(  # noqa: S611 - a constant
+        _INDEXED.format("deliveries_delivery"), (), output_field=models.BooleanField()
+    )
+    return _deliveries(using).filter(indexed, route_id=key.route_id, ordering_key=key.ordering_key)
 
 
 def _in_the_way(key: Key, *, using: str) -> DeliveryQuerySet:
     statuses = IN_THE_WAY if _policy(key, using=using) == OrderingFailure.BLOCK else UNFINISHED
-    return _of(key, using=using).filter(ordering_key__gt="", status__in=statuses)
+    return _of(key, using=using).filter(status__in=statuses)
 
 
 def _policy(key: Key, *, using: str) -> str | None:
