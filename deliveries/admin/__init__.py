@@ -2,6 +2,7 @@
 
 from deliveries.admin import (
     accounts,
+    blocked_keys,
     closed,
     deliveries,
     endpoints,
@@ -12,4 +13,15 @@ from deliveries.admin import (
     workers,
 )
 
-__all__ = ["accounts", "closed", "deliveries", "endpoints", "events", "rejections", "routes", "tokens", "workers"]
+__all__ = [
+    "accounts",
+    "blocked_keys",
+    "closed",
+    "deliveries",
+    "endpoints",
+    "events",
+    "rejections",
+    "routes",
+    "tokens",
+    "workers",
+]

@@ -24,8 +24,9 @@ from deliveries.admin.filters import (
 )
 from deliveries.admin.history import HistoryAdmin, search
 from deliveries.admin.orders import ORDERS, Order
-from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models import Delivery, Worker
 from deliveries.models.transitions import DeliveryQuerySet
+from deliveries.why import reason_of
 
 #: Attempts on a page; of more, the latest.
 SHOWN_ATTEMPTS = 50
@@ -123,7 +124,11 @@ class DeliveryAdmin(HistoryAdmin):
             "attempts": latest,
             "earlier_attempts": max(row.attempt_count - len(latest), 0),
             "orders": [order for order in ORDERS.values() if may_order and row.status in order.legal],
-            "is_dead": row.status == DeliveryStatus.DEAD,
+            "why": reason_of(row),
+            "priority": row.endpoint.priority + row.route.priority,
+            "worker_pk": Worker.objects.filter(name=row.worker).values_list("pk", flat=True).first()
+            if row.worker
+            else None,
         }
 
     # -- the list -----------------------------------------------------------------------------------------------------

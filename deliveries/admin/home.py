@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from deliveries import display
-from deliveries.models import Delivery, DeliveryStatus, RejectionCount, Worker
-from integrations.models import Endpoint
+from deliveries.blocked_keys import count_needing_order
+from deliveries.models import Delivery, DeliveryStatus, ParkedKey, RejectionCount, Worker
+from integrations.models import Endpoint, Route
 
 #: Deliveries that are due for longer than this mean that nobody is taking them.
 LATE = timedelta(minutes=1)
@@ -37,6 +38,8 @@ def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     cards: list[Card] = []
     if may("deliveries.view_delivery"):
         cards += [_dead_letters(), _oldest_due(now)]
+    if may("deliveries.view_parkedkey") and (blocked := _blocked_keys()):
+        cards.append(blocked)
     if may("deliveries.view_rejection"):
         cards.append(_refused(now))
     if may("deliveries.view_worker"):
@@ -73,6 +76,17 @@ def _oldest_due(now: datetime) -> Card:
         url,
         "danger" if age > LATE else "success",
     )
+
+
+def _blocked_keys() -> Card | None:
+    """Return how many ordering keys need an order; None where no route has ever ordered its deliveries."""
+    if not Route.objects.exclude(ordering_key="").exists() and not ParkedKey.objects.exists():
+        return None
+    count = count_needing_order()
+    url = reverse("admin:deliveries_parkedkey_changelist")
+    if not count:
+        return Card("Blocked keys", "0", "No ordering key waits for an order.", url, "success")
+    return Card("Blocked keys", f"{count:,}", "Ordering keys that stand still until you give an order.", url, "danger")
 
 
 def _refused(now: datetime) -> Card:

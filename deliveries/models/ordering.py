@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,8 +34,10 @@ _SWEPT_AT_ONCE = 500
 _IN_THE_WAY = ", ".join(f"'{status}'" for status in IN_THE_WAY)
 #: The condition of the index `delivery_in_the_way`, to the letter: SQLite does not see it in bound parameters.
 _INDEXED = f"{{0}}.ordering_key > '' AND {{0}}.status IN ({_IN_THE_WAY})"
+#: Whether the row ``e`` is of the key ``k``.
+OF_KEY = "e.route_id = k.route_id AND e.ordering_key = k.ordering_key"
 #: Whether the delivery ``e`` of route ``r`` is in the way of later ones.
-_IS_IN_THE_WAY = f"{_INDEXED.format('e')} AND (e.status <> 'dead' OR r.ordering_failure = 'block')"
+IS_IN_THE_WAY = f"{_INDEXED.format('e')} AND (e.status <> 'dead' OR r.ordering_failure = 'block')"
 
 
 class Key(NamedTuple):
@@ -100,10 +102,10 @@ def places(keys: Collection[Key], *, using: str) -> dict[Key, Place]:
     lock_keys(keys, using=using)
     now = time.time_ns() // 1000
     found: dict[Key, Place] = {}
-    for some in _chunks(sorted(keys)):
+    for some in chunks(sorted(keys)):
         for route_id, ordering_key, last, blocked, parked in _standing(some, using=using):
             ordinal = now if last is None else max(now, last + 1)
-            found[Key(_uuid(route_id), ordering_key)] = Place(ordinal, bool(blocked), bool(parked))
+            found[Key(as_uuid(route_id), ordering_key)] = Place(ordinal, bool(blocked), bool(parked))
     return found
 
 
@@ -184,22 +186,25 @@ def mend_stranded(*, now: datetime, using: str) -> int:
     return len(keys)
 
 
-def _standing(keys: list[Key], *, using: str) -> list[tuple[Any, ...]]:
+def named(keys: Sequence[Key], *, using: str) -> tuple[str, list[Any]]:
+    """Return the start of a statement that names ``keys`` as the table ``k``, and its parameters."""
     connection = connections[using]
     as_stored = Route._meta.pk.get_db_prep_value
     values = [value for key in keys for value in (as_stored(key.route_id, connection), key.ordering_key)]
-    of_key = "e.route_id = k.route_id AND e.ordering_key = k.ordering_key"
+    return f"WITH k(route_id, ordering_key) AS (VALUES {', '.join(['(%s, %s)'] * len(keys))})", values
+
+
+def _standing(keys: list[Key], *, using: str) -> list[tuple[Any, ...]]:
+    table, values = named(keys, using=using)
     statement = f"""
-        WITH k(route_id, ordering_key) AS (VALUES {", ".join(["(%s, %s)"] * len(keys))})
+        {table}
         SELECT k.route_id, k.ordering_key,
-            (SELECT MAX(e.ordinal) FROM deliveries_delivery e
-             WHERE {of_key} AND {_INDEXED.format("e")}),
-            EXISTS (SELECT 1 FROM deliveries_delivery e WHERE {of_key} AND {_IS_IN_THE_WAY}),
-            EXISTS (SELECT 1 FROM deliveries_parkedkey e WHERE e.route_id = k.route_id
-                    AND e.ordering_key = k.ordering_key)
+            (SELECT MAX(e.ordinal) FROM deliveries_delivery e WHERE {OF_KEY} AND {_INDEXED.format("e")}),
+            EXISTS (SELECT 1 FROM deliveries_delivery e WHERE {OF_KEY} AND {IS_IN_THE_WAY}),
+            EXISTS (SELECT 1 FROM deliveries_parkedkey e WHERE {OF_KEY})
         FROM k JOIN integrations_route r ON r.id = k.route_id
     """
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall())
 
@@ -212,12 +217,12 @@ def _stranded(*, using: str) -> list[Key]:
         JOIN integrations_route r ON r.id = b.route_id
         WHERE NOT EXISTS (SELECT 1 FROM deliveries_delivery e
                           WHERE e.route_id = b.route_id AND e.ordering_key = b.ordering_key
-                          AND (e.ordinal < b.ordinal OR e.status = 'running') AND {_IS_IN_THE_WAY})
+                          AND (e.ordinal < b.ordinal OR e.status = 'running') AND {IS_IN_THE_WAY})
         LIMIT {_SWEPT_AT_ONCE}
     """
     with connections[using].cursor() as cursor:
         cursor.execute(statement)
-        return [Key(_uuid(route_id), ordering_key) for route_id, ordering_key in cursor.fetchall()]
+        return [Key(as_uuid(route_id), ordering_key) for route_id, ordering_key in cursor.fetchall()]
 
 
 def _parked_against_policy(*, using: str) -> list[Key]:
@@ -263,10 +268,12 @@ def _lock_of(key: Key) -> tuple[int, int]:
     return route, zlib.crc32(key.ordering_key.encode()) % _LOCKS_PER_ROUTE
 
 
-def _uuid(value: Any) -> UUID:
+def as_uuid(value: Any) -> UUID:
+    """Return what a raw cursor gives for a UUID column as one; on SQLite it is a text."""
     return value if isinstance(value, UUID) else UUID(str(value))
 
 
-def _chunks(keys: list[Key]) -> Iterator[list[Key]]:
+def chunks(keys: list[Key]) -> Iterator[list[Key]]:
+    """Yield ``keys`` in lists that one statement can name."""
     for start in range(0, len(keys), _NAMED_AT_ONCE):
         yield keys[start : start + _NAMED_AT_ONCE]

@@ -21,6 +21,7 @@ LISTS = (
     "/admin/deliveries/delivery/",
     "/admin/deliveries/rejection/",
     "/admin/deliveries/worker/",
+    "/admin/deliveries/parkedkey/",
     "/admin/integrations/endpoint/",
     "/admin/integrations/route/",
 )
@@ -69,6 +70,7 @@ def every_page() -> list[str]:
         f"/admin/deliveries/delivery/{delivery.pk}/change/",
         f"/admin/deliveries/delivery/{delivery.pk}/history/",
         f"/admin/deliveries/rejection/{rejection.pk}/change/",
+        f"/admin/deliveries/worker/{Worker.objects.get().pk}/change/",
         f"/admin/integrations/endpoint/{endpoint.pk}/change/",
         f"/admin/integrations/endpoint/{endpoint.pk}/history/",
         f"/admin/integrations/route/{route.pk}/change/",
@@ -171,11 +173,12 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 10,
+                "/admin/": 12,
                 "/admin/deliveries/event/": 6,
                 "/admin/deliveries/delivery/": 7,
                 "/admin/deliveries/rejection/": 6,
-                "/admin/deliveries/worker/": 5,
+                "/admin/deliveries/worker/": 6,
+                "/admin/deliveries/parkedkey/": 6,
                 "/admin/integrations/endpoint/": 7,
                 "/admin/integrations/route/": 8,
             },
