@@ -52,7 +52,6 @@ class BlockedKeyAdmin(HubAdmin):
         keys = blocked_keys()
         context = {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": "Blocked keys",
             "keys": keys,
             "is_cut": len(keys) == MOST_SHOWN,
@@ -77,5 +76,5 @@ class BlockedKeyAdmin(HubAdmin):
             moved = let_go_on(parked, by=cast(User, request.user))
             messages.success(request, f"The key goes on ({moved} released).")
             return back
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": "Let go on", "parked": parked}
+        context = {**self.admin_site.each_context(request), "title": "Let go on", "parked": parked}
         return TemplateResponse(request, "admin/deliveries/let_go_on.html", context)
