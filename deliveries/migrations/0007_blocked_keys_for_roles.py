@@ -32,6 +32,6 @@ def _make_permissions(apps, using):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0005_lean_indexes"), ("deliveries", "0002_roles")]
+    dependencies = [("deliveries", "0006_steps_and_follow_ups"), ("deliveries", "0002_roles")]
 
     operations = [migrations.RunPython(grant, withdraw)]
