@@ -1,4 +1,4 @@
-"""What workers do now and then beside deliveries: let go what is kept for a limited time, and what is stranded."""
+"""What workers do now and then beside deliveries: feed bulk replays, let go what is kept for a limited time, and mend."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import router
 
+from deliveries.execution.feeder import Feeder
 from deliveries.models import Delivery
 from deliveries.models.ordering import mend_stranded
 from deliveries.retention import BATCH, prune_some_counts, prune_some_rejections
@@ -26,12 +27,14 @@ class Housekeeping:
 
     def __init__(self) -> None:
         self._at = self._mend_at = float("-inf")
+        self._feeder = Feeder()
 
     def tidy_up(self, now: datetime) -> None:
-        """Let stranded deliveries go on, and remove a batch of what is too old, if it is time for either.
+        """Feed what is to be fed, let stranded deliveries go on, remove a batch of what is too old; each in its time.
 
         Raises Django's database errors.
         """
+        self._feeder.step(now)
         if time.monotonic() >= self._mend_at:
             self._mend_at = time.monotonic() + _MEND_SECONDS
             if mended := mend_stranded(now=now, using=router.db_for_write(Delivery)):

@@ -50,6 +50,7 @@ LARGE_BYTES = 64 * 1024
 _DELIVERY_FIELDS = (
     *("id", "event_id", "endpoint_id", "route_id", "status", "bulk", "attempt_count", "budget_start", "next_trigger"),
     *("requested_by", "worker", "lease_until", "ordering_key", "created_at", "due_at", "replayed_at", "steps_start"),
+    "forget_steps",
 )
 _EVENT_FIELDS = (
     *("id", "endpoint_id", "provider", "verdict", "event_id", "event_type", "received_at", "content_type", "headers"),

@@ -25,9 +25,10 @@ class Delivery(models.Model):
     attempts keep of their steps does not count any more. ``next_trigger`` and ``requested_by`` describe the next
     attempt. ``lease_until`` and ``worker`` are set exactly while it runs.
 
-    ``bulk`` ones run in the lane of bulk replays, behind live traffic. Those of one route with one ``ordering_key``
-    ("" is none) run one after the other by ``ordinal``, which only they have; ``blocked`` keeps those out of the queue
-    that have an earlier one before them (`deliveries.models.ordering`).
+    ``bulk`` ones run in the lane of bulk replays, behind live traffic; with ``forget_steps`` their next attempt begins
+    without the kept results of steps. Those of one route with one ``ordering_key`` ("" is none) run one after the other
+    by ``ordinal``, which only they have; ``blocked`` keeps those out of the queue that have an earlier one before them
+    (`deliveries.models.ordering`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -37,6 +38,7 @@ class Delivery(models.Model):
     route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     bulk = models.BooleanField(default=False, db_default=False)
+    forget_steps = models.BooleanField(default=False, db_default=False)
     due_at = models.DateTimeField()
     attempt_count = models.PositiveIntegerField(default=0)
     budget_start = models.PositiveIntegerField(default=0)
@@ -99,6 +101,7 @@ class Delivery(models.Model):
             models.Index(fields=["created_at"], name="delivery_by_creation"),
             models.Index(fields=["endpoint", "-created_at"], name="delivery_by_endpoint"),
             models.Index(fields=["route", "-created_at"], name="delivery_by_route"),
+            models.Index(fields=["endpoint", "id"], name="delivery_held", condition=Q(status=DeliveryStatus.HELD)),
         ]
 
     def __str__(self) -> str:

@@ -176,24 +176,26 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Make finished deliveries due at once with a new retry budget; return how many.
 
         Attempt numbers go on. With ``from_start`` the kept results of their steps are forgotten, and of the attempts
-        until now none is taken any more. ``bulk`` ones run in the lane of bulk replays.
+        until now none is taken any more. ``bulk`` ones run in the lane of bulk replays, and forget only when they
+        start: they may be taken back before.
         """
         moved = 0
         for ids in self._standing(FINISHED):
             with transaction.atomic(using=self.db):
                 keys = self._lock_keys_of(ids)
                 locked = self._lock(ids, FINISHED)
-                if from_start:
+                if from_start and not bulk:
                     StepResult.objects.using(self.db).filter(delivery__in=locked).delete()
                 moved += self._rows(locked).update(
                     status=DeliveryStatus.PENDING,
                     bulk=bulk,
+                    forget_steps=from_start and bulk,
                     due_at=now,
                     finished_at=None,
                     budget_start=F("attempt_count"),
                     replayed_at=now,
                     give_backs=0,
-                    **({"steps_start": F("attempt_count")} if from_start else {}),
+                    **({"steps_start": F("attempt_count")} if from_start and not bulk else {}),
                     next_trigger=Trigger.REPLAY,
                     requested_by=requested_by,
                 )
