@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 HIGHEST_RATE = 1000.0
 LOWEST_RATE = 0.001
 #: Deliveries that one order may name one by one.
-MOST_NAMED = 10_000
+MOST_NAMED = 1000
 #: What a selection without a status is about.
 _WITHOUT_STATUS = [DeliveryStatus.DEAD.value]
 

@@ -15,6 +15,7 @@ from deliveries.api.deliveries import DeliveryViewSet
 from deliveries.api.endpoints import EndpointViewSet
 from deliveries.api.events import EventViewSet
 from deliveries.api.rejections import RejectionViewSet
+from deliveries.api.replays import ReplayViewSet
 from deliveries.api.routes import RouteViewSet
 from integrations.api.catalog import HandlerList, ProviderList
 
@@ -37,6 +38,7 @@ router.register("endpoints", EndpointViewSet, "endpoint")
 router.register("routes", RouteViewSet, "route")
 router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")
+router.register("replays", ReplayViewSet, "replay")
 router.register("rejections", RejectionViewSet, "rejection")
 
 urlpatterns = [

@@ -32,7 +32,7 @@ class RouteTests(ApiTestCase):
             {
                 "id", "endpoint", "name", "events", "filter", "handler", "config", "retry", "timeout_seconds",
                 "priority", "concurrency", "ordering_key", "ordering_failure", "enabled", "paused", "created_at",
-                "updated_at",
+                "updated_at", "release",
             },
         )  # fmt: skip
         self.assertEqual(
@@ -190,7 +190,7 @@ class RouteTests(ApiTestCase):
             make_route(self.endpoint)
         make_route(make_endpoint())
 
-        with self.assertNumQueries(5):  # token, the user's tokens, permissions (2), routes with endpoints
+        with self.assertNumQueries(6):  # token, the user's tokens, permissions (2), routes with endpoints, releases
             found = self.client.get(URL, {"endpoint": "orders"}).json()["results"]
 
         self.assertEqual(len(found), 3)
