@@ -16,7 +16,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer, PythonTracebackLexer
 
-from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, Verdict
+from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
 from deliveries.models.sealing import storable
 from deliveries.why import Reason
 from integrations.models import EndpointState
@@ -42,6 +42,8 @@ KINDS: dict[str, str] = {
     Verdict.INTERNAL: "neutral",
     Verdict.BACKFILLED: "neutral",
     Verdict.REVERIFIED: "success",
+    ReplayState.CANCELLED: "neutral",
+    ReplayState.FINISHED: "success",
     EndpointState.ACTIVE: "success",
     EndpointState.PAUSED: "warning",
     EndpointState.DISABLED: "neutral",

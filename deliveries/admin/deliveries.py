@@ -13,11 +13,12 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from deliveries import display
-from deliveries.admin import orders
+from deliveries.admin import orders, replay_orders
 from deliveries.admin.filters import (
     DeliveredTypeFilter,
     EndpointFilter,
     EventProviderFilter,
+    FailedInReplayFilter,
     MomentFilter,
     RouteFilter,
     StatusFilter,
@@ -37,6 +38,7 @@ class DeliveryAdmin(HistoryAdmin):
     """Deliveries, the newest first."""
 
     page_template = "admin/deliveries/delivery/page.html"
+    list_before_template = "admin/deliveries/delivery/list_before.html"
     list_display = (
         "type_shown",
         "status_shown",
@@ -54,6 +56,7 @@ class DeliveryAdmin(HistoryAdmin):
         EventProviderFilter,
         DeliveredTypeFilter,
         ("created_at", MomentFilter),
+        FailedInReplayFilter,
     )
     list_select_related = ("event", "route", "endpoint")
     never_loaded = tuple(
@@ -72,9 +75,10 @@ class DeliveryAdmin(HistoryAdmin):
         return search(queryset, search_term, uuids=("pk", "event"), texts=texts), False
 
     def get_urls(self) -> list[Any]:
-        """Add the addresses that take orders about one delivery."""
+        """Add the addresses that take orders about one delivery, and about all that match."""
         view = self.admin_site.admin_view
         return [
+            path("replay/", view(self.replay_matching), name="deliveries_delivery_replay"),
             path("<uuid:pk>/order/<str:order>/", view(self.order_one), name="deliveries_delivery_order"),
             *super().get_urls(),
         ]
@@ -108,8 +112,12 @@ class DeliveryAdmin(HistoryAdmin):
         back = reverse("admin:deliveries_delivery_change", args=[pk])
         return orders.give(self, request, Delivery.objects.filter(pk=pk), ORDERS[order], back=back, hidden=[])
 
+    def replay_matching(self, request: HttpRequest) -> HttpResponse:
+        """Order a bulk replay of all that the list's filters match."""
+        return replay_orders.order_page(self, request)
+
     def _order_selected(self, request: HttpRequest, queryset: DeliveryQuerySet, order: Order) -> HttpResponse:
-        # What is ticked on the page, never "all that match": replaying by filter is the API's and the command line's.
+        # What is ticked on the page, never "all that match", which is an order of its own: `replay_matching`.
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)[: self.list_per_page]
         hidden = [("action", order.name), *((ACTION_CHECKBOX_NAME, pk) for pk in selected)]
         rows = Delivery.objects.filter(pk__in=[row.pk for row in queryset.filter(pk__in=selected)])

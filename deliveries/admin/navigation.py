@@ -16,6 +16,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Events", "inbox", "deliveries_event_changelist", "deliveries.view_event"),
             ("Deliveries", "send", "deliveries_delivery_changelist", "deliveries.view_delivery"),
             ("Blocked keys", "lock_clock", "deliveries_parkedkey_changelist", "deliveries.view_parkedkey"),
+            ("Replays", "replay", "deliveries_replay_changelist", "deliveries.view_replay"),
             ("Rejections", "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
         ],
     ),

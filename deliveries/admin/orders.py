@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -14,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from deliveries import replay
+from deliveries.bulk_replay import HIGHEST_RATE, LOWEST_RATE
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.states import DISCARDABLE
 from deliveries.models.transitions import DeliveryQuerySet
@@ -87,6 +89,24 @@ def give(
     return TemplateResponse(
         request, "admin/deliveries/delivery/confirm.html", _question(admin, request, deliveries, order, back, hidden)
     )
+
+
+class RateForm(forms.Form):
+    """How fast what was held is let go; nothing entered is all at once."""
+
+    rate_per_second = forms.FloatField(required=False, min_value=LOWEST_RATE, max_value=HIGHEST_RATE)
+
+
+def resume(request: HttpRequest, verb: Callable[..., int]) -> None:
+    """Let go with ``verb`` what was held, at the rate that the form says, and say how many; or say what is no rate."""
+    form = RateForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"Deliveries per second: {form.errors['rate_per_second'][0]}")
+        return
+    rate: float | None = form.cleaned_data["rate_per_second"]
+    moved = verb(by=cast(User, request.user), rate_per_second=rate)
+    done = f"Resumed ({moved} released)." if rate is None else f"Resumed: {moved} to release, {rate:g} per second."
+    messages.success(request, done)
 
 
 def _question(
