@@ -102,13 +102,14 @@ def order(
     with transaction.atomic():
         replay = Replay.objects.create(
             selection=dict(selection),
+            description=described(selection)[:300],
             from_start=from_start,
             rate_per_second=rate_per_second,
             total=moves.covered(dict(selection)).count(),
             created_by=by.get_username() if by else "command line",
             created_at=now or timezone.now(),
         )
-        what = f"Ordered for {described(selection)}; {replay.total} deliveries."
+        what = f"Ordered for {replay.description}; {replay.total} deliveries."
         if by is not None:
             _log(replay, ADDITION, logged(what, via=via), by=by)
     logger.info("replay.ordered", replay=str(replay.pk), by=replay.created_by, deliveries=replay.total)

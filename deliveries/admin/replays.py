@@ -22,7 +22,6 @@ from deliveries.admin.filters import ChoiceFilter, Choices
 from deliveries.admin.history import HistoryAdmin
 from deliveries.models import Replay, ReplayState
 from deliveries.models.replay import ACTIVE, ENDED, UNDER_WAY
-from deliveries.models.selection import described
 
 _MOVES = {
     "pause": (bulk_replay.pause, "Paused: what had not started is as it was before."),
@@ -97,8 +96,6 @@ class ReplayAdmin(HistoryAdmin):
         """Return how far it is, and the orders that are legal now."""
         may_order = request.user.has_perm(orders.PERMISSION)
         return {
-            "subtitle": described(row.selection),
-            "what": described(row.selection),
             "has_ended": row.state in ENDED,
             "goes_on": row.state not in ENDED or row.items.filter(state__in=UNDER_WAY).exists(),
             "left": row.total - row.done,
@@ -112,7 +109,7 @@ class ReplayAdmin(HistoryAdmin):
     @admin.display(description="Deliveries")
     def what_shown(self, row: Replay) -> str:
         """Return what was ordered."""
-        return described(row.selection)
+        return row.description
 
     @admin.display(description="State")
     def state_shown(self, row: Replay) -> SafeString:

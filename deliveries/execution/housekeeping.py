@@ -11,7 +11,7 @@ from django.db import router
 from deliveries.execution.feeder import Feeder
 from deliveries.models import Delivery
 from deliveries.models.ordering import mend_stranded
-from deliveries.retention import BATCH, prune_some_counts, prune_some_rejections
+from deliveries.retention import BATCH, prune_some_counts, prune_some_rejections, prune_some_replay_items
 
 logger = structlog.get_logger(__name__)
 
@@ -45,7 +45,8 @@ class Housekeeping:
     def _remove(self, now: datetime) -> None:
         removed = prune_some_rejections(now=now)
         counts = prune_some_counts(now=now)
-        has_more = max(removed, counts) >= BATCH
+        items = prune_some_replay_items(now=now)
+        has_more = max(removed, counts, items) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

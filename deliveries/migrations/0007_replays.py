@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=integrations.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('selection', models.JSONField(default=dict)),
+                ('description', models.CharField(max_length=300)),
                 ('from_start', models.BooleanField(default=False)),
                 ('rate_per_second', models.FloatField(blank=True, null=True)),
                 ('state', models.CharField(choices=[('pending', 'Pending'), ('running', 'Running'), ('paused', 'Paused'), ('cancelled', 'Cancelled'), ('finished', 'Finished')], default='pending', max_length=10)),

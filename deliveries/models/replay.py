@@ -13,7 +13,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from deliveries.models.delivery import Delivery
-from deliveries.models.selection import described
 from deliveries.models.states import DeliveryStatus
 from integrations.identifiers import uuid7
 
@@ -61,7 +60,7 @@ class ReplayQuerySet(models.QuerySet["Replay"]):
 
 
 class Replay(models.Model):
-    """One order. ``selection`` is what it was ordered for (`deliveries.models.selection`).
+    """One order. ``selection`` is what it was ordered for (`deliveries.models.selection`), ``description`` in words.
 
     ``total`` is a count of what matched when it was ordered until all is listed (``listed_at``), and exact from then
     on; ``listed_until`` is the last delivery that is listed. The next delivery is fed no sooner than ``feed_at``.
@@ -71,6 +70,7 @@ class Replay(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     selection = models.JSONField(default=dict)
+    description = models.CharField(max_length=300)
     from_start = models.BooleanField(default=False)
     rate_per_second = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=ReplayState, default=ReplayState.PENDING)
@@ -110,7 +110,7 @@ class Replay(models.Model):
         indexes = [models.Index(fields=["state"], name="replay_active", condition=Q(state__in=ACTIVE))]
 
     def __str__(self) -> str:
-        return f"{described(self.selection)}, {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.description}, {self.created_at:%Y-%m-%d %H:%M}"
 
     @property
     def percent(self) -> int:

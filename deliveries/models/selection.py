@@ -11,8 +11,8 @@ from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.dateparse import parse_datetime
 
-from deliveries.models.states import DeliveryStatus
 from deliveries.models.transitions import DeliveryQuerySet
+from integrations.models import Endpoint, Route
 
 #: Names and values of a selection. What the admin's lists can filter by and the API cannot comes last.
 _CONDITIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
@@ -45,20 +45,28 @@ def selected(selection: Mapping[str, Any], *, using: str = DEFAULT_DB_ALIAS) -> 
 
 
 def described(selection: Mapping[str, Any]) -> str:
-    """Return ``selection`` in words, for lists and logs: "status dead, endpoint orders"."""
-    words = []
-    for name, value in selection.items():
-        if name == "deliveries":
-            words.append(f"{len(value):,} named deliver{'y' if len(value) == 1 else 'ies'}")
-        elif name == "endpoint_ids":
-            words.append("endpoints of the operator's groups")
-        elif name == "status":
-            words.append("status " + " or ".join(DeliveryStatus(status).value for status in value))
-        elif name == "event_type_prefix":
-            words.append(f"event type {value}*")
-        else:
-            words.append(f"{name.removesuffix('_id').replace('_', ' ')} {value}")
-    return ", ".join(words) or "all deliveries"
+    """Return ``selection`` in words, with the names that endpoints and routes have now."""
+    return ", ".join(_words(name, value) for name, value in selection.items()) or "all deliveries"
+
+
+def _words(name: str, value: Any) -> str:
+    match name:
+        case "deliveries":
+            return f"{len(value):,} named deliver{'y' if len(value) == 1 else 'ies'}"
+        case "endpoint_ids":
+            return f"{len(value):,} endpoint{'' if len(value) == 1 else 's'} in sight"
+        case "status":
+            return f"status {' or '.join(value)}"
+        case "event_type_prefix":
+            return f"event type {value}*"
+        case "endpoint_id":
+            slug = Endpoint.objects.filter(pk=value).values_list("slug", flat=True).first()
+            return f"endpoint {slug or value}"
+        case "route":
+            names = Route.objects.filter(pk=value).values_list("endpoint__slug", "name").first()
+            return f"route {' → '.join(names) if names else value}"
+        case _:
+            return f"{name.replace('_', ' ')} {value}"
 
 
 def _moment(text: str) -> datetime:

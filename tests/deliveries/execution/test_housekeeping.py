@@ -11,10 +11,12 @@ from django.utils import timezone
 from deliveries import retention
 from deliveries.execution import housekeeping
 from deliveries.execution.housekeeping import Housekeeping
-from deliveries.models import Rejection, RejectionCount
+from deliveries.models import Rejection, RejectionCount, Replay, ReplayItem
+from deliveries.models import replaying as moves
 from integrations.models import Route
 from tests.deliveries.execution.drains import DrainTestCase
 from tests.deliveries.execution.lines import line, ordered_route, rows, statuses
+from tests.deliveries.execution.replays import feed, make_dead, order
 from tests.factories import make_endpoint
 
 
@@ -45,6 +47,20 @@ class HousekeepingTests(TestCase):
         Housekeeping().tidy_up(now)
 
         self.assertEqual([(now - row.hour).days for row in RejectionCount.objects.all()], [89])
+
+    def test_removes_what_replays_ran_thirty_days_after_their_end_and_keeps_the_orders(self) -> None:
+        now = timezone.now()
+        replays = {}
+        for days in (29, 31):
+            make_dead(2)
+            replay = replays[days] = order()
+            feed()
+            moves.cancel(replay.pk, now=now - timedelta(days=days))
+
+        Housekeeping().tidy_up(now)
+
+        self.assertEqual(set(ReplayItem.objects.values_list("replay", flat=True)), {replays[29].pk})
+        self.assertEqual(Replay.objects.count(), 2)
 
     def test_does_a_batch_at_a_time_so_that_deliveries_go_on_in_between(self) -> None:
         make_rejections(5, age=timedelta(days=8))
