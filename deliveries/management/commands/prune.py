@@ -11,9 +11,9 @@ from deliveries.retention import prune_rejections
 
 
 class Command(BaseCommand):
-    """Remove rejections and their counts past their age. Can be run at any time, and twice."""
+    """Remove rejections, their counts and lists of old replays past their age. Can be run at any time, and twice."""
 
-    help = "Removes rejections older than HUB_REJECTION_DAYS, and counts of refusals older than 90 days."
+    help = "Removes rejections older than HUB_REJECTION_DAYS, and what else has been kept for long enough."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take ``--dry-run``."""
