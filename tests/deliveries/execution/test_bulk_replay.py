@@ -18,6 +18,7 @@ from deliveries.execution import feeder
 from deliveries.execution.feeder import LEASE, WINDOW, Feeder
 from deliveries.models import Attempt, Delivery, Replay, ReplayItem, StepResult, Turn
 from deliveries.models import replaying as moves
+from deliveries.models.claiming import shares
 from deliveries.models.closing import AttemptResult
 from deliveries.models.states import DeliveryStatus, Outcome
 from integrations.models import Endpoint, OrderingFailure, Route
@@ -27,9 +28,8 @@ from tests.deliveries.execution.replays import EARLIER, counts, feed, make_dead,
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 
-def claim(*, limit: int = 500, now: Any = None, **values: Any) -> list[Delivery]:
-    moment = now or timezone.now()
-    return Delivery.objects.claim(limit=limit, now=moment, lease=timedelta(seconds=15), worker="one:1", **values)
+def claim(*, limit: int = 500, now: Any = None) -> list[Delivery]:
+    return Delivery.objects.claim(limit=limit, now=now or timezone.now(), lease=timedelta(seconds=15), worker="one:1")
 
 
 def close(row: Delivery, status: DeliveryStatus = DeliveryStatus.SUCCEEDED) -> None:
@@ -661,7 +661,9 @@ class WorkingTests(DrainTestCase):
         live = make_route(make_endpoint(), handler="test.note")
         fresh = [make_delivery(live) for _ in range(6)]
 
-        claimed = claim(limit=8, threads=8, running={})
+        now = timezone.now()
+        wanted = shares(Delivery.objects.due_routes(now, most=8), free=8, threads=8, running={})
+        claimed = Delivery.objects.take(wanted, now=now, lease=timedelta(seconds=15), worker="one:1")
 
         self.assertEqual([row.pk for row in claimed[:6]], [row.pk for row in fresh])
         self.assertIn([row.bulk for row in claimed[6:]], [[True], [True, True]])
