@@ -17,11 +17,14 @@ from django.template.response import TemplateResponse
 from deliveries import replay
 from deliveries.bulk_replay import HIGHEST_RATE, LOWEST_RATE
 from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.sealing import storable
 from deliveries.models.states import DISCARDABLE
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.admin.base import HubAdmin
 
 PERMISSION = "deliveries.replay_delivery"
+#: What is kept of why deliveries were discarded.
+REASON_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Order:
     consequence: str
     done: str
     legal: tuple[DeliveryStatus, ...]
-    carry_out: Callable[[DeliveryQuerySet, User], int]
+    carry_out: Callable[[DeliveryQuerySet, User, str], int]
     is_destructive: bool = False
+    asks_reason: bool = False
 
 
 REPLAY = Order(
@@ -43,7 +47,7 @@ REPLAY = Order(
     consequence="They run again at once, with a new retry budget. Steps whose results were kept are not repeated.",
     done="will run again",
     legal=replay.REPLAYABLE,
-    carry_out=lambda rows, user: replay.replay(rows, by=user),
+    carry_out=lambda rows, user, _reason: replay.replay(rows, by=user),
 )
 REPLAY_FROM_START = Order(
     name="replay_from_start",
@@ -51,7 +55,7 @@ REPLAY_FROM_START = Order(
     consequence="They run again at once, with a new retry budget, and repeat every step: kept results are forgotten.",
     done="will run again from the start",
     legal=replay.REPLAYABLE,
-    carry_out=lambda rows, user: replay.replay(rows, by=user, from_start=True),
+    carry_out=lambda rows, user, _reason: replay.replay(rows, by=user, from_start=True),
 )
 DISCARD = Order(
     name="discard",
@@ -59,8 +63,9 @@ DISCARD = Order(
     consequence="They will not run. They can be replayed later.",
     done="discarded",
     legal=DISCARDABLE,
-    carry_out=lambda rows, user: replay.discard(rows, by=user),
+    carry_out=lambda rows, user, reason: replay.discard(rows, by=user, reason=reason),
     is_destructive=True,
+    asks_reason=True,
 )
 ORDERS = {order.name: order for order in (REPLAY, REPLAY_FROM_START, DISCARD)}
 
@@ -83,7 +88,8 @@ def give(
         raise PermissionDenied
     if request.POST.get("confirmed") == "yes":
         asked = deliveries.count()
-        moved = order.carry_out(deliveries, cast(User, request.user))
+        reason = storable(request.POST.get("reason", "").strip(), REASON_CHARACTERS)
+        moved = order.carry_out(deliveries, cast(User, request.user), reason)
         _report(request, order, moved=moved, left=asked - moved)
         return HttpResponseRedirect(back)
     return TemplateResponse(
