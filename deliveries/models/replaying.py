@@ -61,13 +61,15 @@ def covered(selection: dict[str, Any]) -> DeliveryQuerySet:
 def list_some(pk: UUID, *, now: datetime, most: int = LISTED_AT_ONCE) -> bool:
     """List up to ``most`` more deliveries of a pending order; return whether there may be more.
 
-    What was made after the order does not belong to it. With the last one listed the order is running.
+    What was made, or came to its end, after the order does not belong to it: another one has run it meanwhile. With the
+    last one listed the order is running.
     """
     with transaction.atomic():
         replay = Replay.objects.locked(pk, [ReplayState.PENDING])
         if replay is None:
             return False
-        rows = covered(replay.selection).filter(created_at__lte=replay.created_at).order_by("pk")
+        ordered = replay.created_at
+        rows = covered(replay.selection).filter(created_at__lte=ordered, finished_at__lte=ordered).order_by("pk")
         if replay.listed_until:
             rows = rows.filter(pk__gt=replay.listed_until)
         added = _insert(replay, rows[:most])

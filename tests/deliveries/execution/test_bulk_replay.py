@@ -76,6 +76,20 @@ class ListingTests(TestCase):
 
         self.assertEqual(replay.items.count(), 1)
 
+    def test_leaves_what_another_order_has_run_since_it_was_given(self) -> None:
+        make_dead(2)
+        first, late = order(), order()
+        moves.list_some(first.pk, now=timezone.now())
+        moves.feed(first.pk, window=WINDOW, now=timezone.now())
+        for row in claim():
+            close(row, DeliveryStatus.DEAD)
+
+        feed(times=2)
+
+        late.refresh_from_db()
+        self.assertEqual((late.state, late.total), ("finished", 0))
+        self.assertEqual(Attempt.objects.count(), 2)
+
     def test_ends_at_once_when_nothing_matches(self) -> None:
         replay = order({"endpoint": "nowhere"})
 
@@ -507,7 +521,7 @@ class CrashTests(DrainTestCase):
             self.check(replay, rows)
             if finished:
                 break
-        self.assertGreater(cut_off, 8)
+        self.assertGreater(cut_off, 5)
         self.assertTrue(finished)
 
     def feed_until(self, statement: int) -> bool:
@@ -572,7 +586,8 @@ class RacedTests(DrainTestCase):
 
         for replay in replays:
             replay.refresh_from_db()
-            self.assertEqual((replay.state, replay.done), ("finished", 60))
+            # One that is listed while the other has them in the queue finds fewer.
+            self.assertEqual((replay.state, replay.done), ("finished", replay.total))
         self.assertEqual(sum(replay.succeeded for replay in replays), 60)
         self.assertEqual(Attempt.objects.count(), len(rows))
 
