@@ -27,7 +27,7 @@ _SMALLEST_WINDOW = 10
 #: A worker that dies in its turn keeps the others from it for so long.
 LEASE = timedelta(seconds=15)
 _TURN = "feeder"
-_REST = timedelta(milliseconds=250)
+_REST = timedelta(milliseconds=100)
 #: When nothing could be done, or there is nothing to do.
 _IDLE_REST = timedelta(seconds=1)
 #: So long a turn lists deliveries of new orders; the worker has others to look after.

@@ -28,8 +28,10 @@ from deliveries.models.states import FINISHED, DeliveryStatus, Trigger
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.models import EndpointState, Route
 
-#: Deliveries that one transaction lists, settles, or looks at to find out which are to be fed.
+#: Deliveries that one transaction lists, looks at to settle them, and feeds.
 LISTED_AT_ONCE = 2000
+#: Little enough that the worker which feeds is back with its live deliveries in no time.
+FED_AT_ONCE = 50
 _LOOKED_AT_ONCE = 500
 #: So many items more than can be fed are looked at, so that a row of ones to be skipped does not cost a step each.
 _LOOKED_AHEAD = 100
@@ -96,7 +98,7 @@ def feed(pk: UUID, *, window: int, now: datetime) -> int:
         replay = Replay.objects.locked(pk, [ReplayState.RUNNING])
         if replay is None:
             return 0
-        room = window - replay.items.filter(state=ItemState.QUEUED).count()
+        room = min(window - replay.items.filter(state=ItemState.QUEUED).count(), FED_AT_ONCE)
         slots = pacing.slots(replay.feed_at, rate_per_second=replay.rate_per_second, most=room, now=now)
         if not slots:
             return 0
@@ -186,7 +188,9 @@ def _insert(replay: Replay, rows: DeliveryQuerySet) -> int:
     chosen = rows.annotate(
         of_replay=Value(replay.pk, output_field=UUIDField()),
         as_state=Value(ItemState.WAITING.value, output_field=CharField()),
-    ).values_list("of_replay", "pk", "as_state", "status", "finished_at", "attempt_count", "budget_start", "replayed_at")
+    ).values_list(
+        "of_replay", "pk", "as_state", "status", "finished_at", "attempt_count", "budget_start", "replayed_at"
+    )
     select, values = chosen.query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:
         cursor.execute(
