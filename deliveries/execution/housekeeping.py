@@ -1,4 +1,4 @@
-"""What workers do now and then beside deliveries: feed bulk replays, let go what is kept for a limited time, and mend."""
+"""What workers do now and then beside deliveries: feed bulk replays, remove what is too old, mend what is stranded."""
 
 from __future__ import annotations
 

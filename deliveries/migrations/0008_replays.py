@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deliveries', '0006_steps_and_follow_ups'),
+        ('deliveries', '0007_blocked_keys_for_roles'),
         ('integrations', '0005_retry_rules'),
     ]
 

@@ -36,6 +36,6 @@ def _make_permissions(apps, using):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0007_replays"), ("deliveries", "0002_roles")]
+    dependencies = [("deliveries", "0008_replays"), ("deliveries", "0002_roles")]
 
     operations = [migrations.RunPython(allow, forbid)]
