@@ -116,8 +116,7 @@ class Endpoints(Kind):
 
     def warning(self, row: Endpoint) -> str:
         """Warn of an endpoint that refuses everything for want of a secret."""
-        preset = providers.get(row.provider)
-        if preset is None or row.url is None or not _needs_key(preset, row):
+        if row.url is None or not row.needs_secret:
             return ""
         live = row.secrets.live(timezone.now()).exists()
         return "" if live else f"{self.label((row.slug,))} has no live secret and will refuse every request"
@@ -144,13 +143,6 @@ def _credentials(provider: Any) -> frozenset[str]:
 
 def _refers(value: Any) -> bool:
     return isinstance(value, str) and is_reference(value)
-
-
-def _needs_key(preset: Provider, row: Endpoint) -> bool:
-    try:
-        return preset.scheme_for(row.settings).needs_key
-    except ValueError:
-        return True
 
 
 def _settings_schema(preset: Provider) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -14,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, ProgrammingError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deliveries.long_work import Report, unheard
 
 _EXAMPLES = "examples:"
 
@@ -58,22 +60,15 @@ class HubCommand(BaseCommand):
         self.stdout.write(json.dumps(value, ensure_ascii=False, default=str))
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
-        """Yield ``report(done, total)``; it draws a bar while errors go to a terminal, and does nothing otherwise.
-
-        A total of None is one that is not known.
-        """
+    def progress(self, what: str) -> Iterator[Report]:
+        """Yield what long work reports to: a bar while errors go to a terminal, and nobody otherwise."""
         if not sys.stderr.isatty():
-            yield _report_nothing
+            yield unheard
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _report_nothing(done: int, total: int | None) -> None:
-    """Draw no bar: nobody watches."""
 
 
 def add_user_option(parser: CommandParser) -> None:
