@@ -67,7 +67,7 @@ class TestEveryCommandOfTheContract:
     def test_teaches(self) -> None:
         named = {"hub", "send", "apply", "export", "prune", "doctor", "create_token", "rotate_encryption_key"}
 
-        assert named | {"tail"} <= set(TEACHING)
+        assert named | {"tail", "listen"} <= set(TEACHING)
 
 
 @pytest.mark.django_db
