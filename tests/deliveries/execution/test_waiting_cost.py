@@ -24,6 +24,8 @@ MOST_ROWS = 200
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})"
 
+_WHOLE = re.compile(r"Seq Scan on deliveries_delivery|SCAN (d|deliveries_delivery)\b(?! USING INDEX)")
+
 
 class WaitingTests(TransactionTestCase):
     def setUp(self) -> None:
