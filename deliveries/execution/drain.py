@@ -31,7 +31,7 @@ from deliveries.execution.run import Run
 from deliveries.execution.stopping import StopFlag, stop_ordered
 from deliveries.execution.threads import HandlerThreads
 from deliveries.models import Delivery
-from deliveries.models.claiming import shares
+from deliveries.models.claiming import DueRoute, shares
 
 logger = structlog.get_logger(__name__)
 
@@ -44,6 +44,8 @@ LEASE_PART = 0.8
 _POLL_SECONDS = 0.1
 #: How soon a bell is heard while handlers run.
 _LISTEN_SECONDS = 0.01
+#: In a rush the look for routes is not repeated for so long: a newcomer waits no longer than that for a free thread.
+_RUSH_SECONDS = 0.02
 #: So long after the first the others of a claim are waited for.
 _GATHER_SECONDS = 0.003
 _SWEEP_SECONDS = 1.0
@@ -79,6 +81,8 @@ class Drain:
         self._claim_until = time.monotonic() + CLAIM_SECONDS
         self._renew_at = self._sweep_at = self._look_at = 0.0
         self._look_again_at, self._rung_at = 0.0, -1.0
+        self._due_routes: list[DueRoute] = []
+        self._due_until = 0.0
         self._routes = Routes()
         self._failures = 0
         self._spoiled = False
@@ -170,13 +174,22 @@ class Drain:
         free = self._threads.limit - len(self._runs) - len(self._claimed)
         if free > 0 and self._may_claim() and self._may_be_due():
             self._rung_at = doorbell.rung_at
-            due = Delivery.objects.due_routes(now, most=free)
+            due = self._due(now)
             self._look_again_at = time.monotonic() + (0.0 if due else _POLL_SECONDS)
             running = Counter((run.delivery.route_id, run.delivery.bulk) for run in self._runs.values())
             wanted = shares(due, free=free, threads=self._threads.limit, running=running)
             self._claimed += Delivery.objects.take(wanted, now=now, lease=self._lease, worker=self._pulse.worker)
         if self._claimed:
             self._start_claimed()
+
+    def _due(self, now: datetime) -> list[DueRoute]:
+        """Return the routes that have something due; while one has more than enough, as they were a moment ago."""
+        if time.monotonic() >= self._due_until:
+            most = self._threads.limit
+            self._due_routes = Delivery.objects.due_routes(now, most=most)
+            is_rush = any(route.due >= most for route in self._due_routes)
+            self._due_until = time.monotonic() + (_RUSH_SECONDS if is_rush else 0.0)
+        return self._due_routes
 
     def _start_claimed(self) -> None:
         self._routes.attach(self._claimed)

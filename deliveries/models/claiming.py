@@ -49,7 +49,7 @@ LARGE_BYTES = 64 * 1024
 #: What running a delivery needs of it, and of its event; the rest is loaded when somebody asks.
 _DELIVERY_FIELDS = (
     *("id", "event_id", "endpoint_id", "route_id", "status", "bulk", "attempt_count", "budget_start", "next_trigger"),
-    *("requested_by", "worker", "lease_until", "ordering_key", "created_at", "due_at", "replayed_at", "steps_start"),
+    *("requested_by", "worker", "ordering_key", "created_at", "replayed_at", "steps_start"),
     "forget_steps",
 )
 _EVENT_FIELDS = (
