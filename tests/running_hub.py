@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -161,10 +161,10 @@ def web_server(hub: RunningHub, *, answers: Callable[[], bool]) -> Iterator[None
 
 
 @contextmanager
-def running_hub(folder: Path, **settings: str) -> Iterator[RunningHub]:
-    """Yield a hub with a migrated database; it is not started yet."""
-    with fresh_database(folder) as database_url:
-        hub = RunningHub(database_url, folder, **settings)
+def running_hub(folder: Path, *, database_url: str = "", **settings: str) -> Iterator[RunningHub]:
+    """Yield a hub with a migrated database, ``database_url`` or one of its own; it is not started yet."""
+    with nullcontext(database_url) if database_url else fresh_database(folder) as url:
+        hub = RunningHub(url, folder, **settings)
         hub.manage("migrate", "--verbosity", "0")
         try:
             yield hub

@@ -1,0 +1,90 @@
+"""Several trees of workers on one PostgreSQL: one is killed whole, one is stopped, and nobody notices."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.chaos.rounds import QUICK, Chaos, chaos
+from tests.running_hub import ROOT, wait_until
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.skipif(not os.environ.get("TEST_DATABASE_URL"), reason="several machines need PostgreSQL"),
+]
+
+ATTEMPTS = "SELECT worker, outcome, COUNT(*) FROM deliveries_attempt GROUP BY worker, outcome"
+
+
+class Tree:
+    """`manage.py worker` on the database of a hub, as if on another machine."""
+
+    def __init__(self, run: Chaos) -> None:
+        self._run = run
+        with run.hub.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "worker"],
+                cwd=ROOT,
+                env=run.hub.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def pids(self) -> set[int]:
+        main = psutil.Process(self.process.pid)
+        return {main.pid, *(child.pid for child in main.children(recursive=True))}
+
+    def outcomes(self, pids: set[int]) -> Counter[str]:
+        """Count how the attempts of these processes ended."""
+        found: Counter[str] = Counter()
+        for worker, outcome, count in self._run.rows(ATTEMPTS):
+            if int(worker.split(":")[1]) in pids:
+                found[outcome] += count
+        return found
+
+
+class TestTreesOfWorkers:
+    def test_come_and_go_without_loss_and_without_doubles(self, tmp_path: Path) -> None:
+        with chaos(tmp_path, database="postgres", seed=6, settings=QUICK) as run:
+            report = run.during(lambda: self.come_and_go(run))
+            lost = dict(
+                run.rows("SELECT delivery_id, COUNT(*) FROM deliveries_attempt WHERE outcome = 'lost' GROUP BY 1")
+            )
+
+        assert report.faults == []
+        twice = {pk: count for pk, count in run.ended().items() if count > 1 + lost.get(pk, 0)}
+        assert twice == {}, "handlers that ran to their end more often than a lost attempt explains"
+
+    def come_and_go(self, run: Chaos) -> None:
+        killed, stopped = Tree(run), Tree(run)
+        try:
+            for tree in (killed, stopped):
+                wait_until(
+                    lambda tree=tree: tree.outcomes(tree.pids())["succeeded"] > 3,  # type: ignore[misc]
+                    seconds=30,
+                    what="the work of another tree",
+                )
+            pids = stopped.pids()
+
+            os.killpg(killed.process.pid, signal.SIGKILL)
+            stopped.process.send_signal(signal.SIGTERM)
+
+            assert stopped.process.wait(20) == 0
+            killed.process.wait(5)
+            assert stopped.outcomes(pids)["running"] == 0, "stopped, and did not finish or give back"
+            assert stopped.outcomes(pids)["lost"] == 0, "a handler of less than a second was not waited for"
+            run.wait_until_it_works("after-trees", seconds=15, what="the work of the hub alone")
+            time.sleep(1)
+        finally:
+            for tree in (killed, stopped):
+                if tree.process.poll() is None:
+                    os.killpg(tree.process.pid, signal.SIGKILL)
