@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SDKS := .venv-sdks
+CELERY := .venv-celery
 
 # A production-like environment for `manage.py check`; nothing is started with these keys.
 CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/check.sqlite3 \
@@ -10,10 +11,10 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks fuzz lint types checks dockerfile screenshots format clean
+.PHONY: help run test sdks fuzz chaos bench bench-engine bench-rejections lint types checks dockerfile screenshots format clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
 run: $(VENV)/.runtime .env $(VENV)/.static  ## start the hub: keys, database, first administrator and demo on first run
 	@umask 077 && $(BIN)/python manage.py migrate --verbosity 0
@@ -27,6 +28,20 @@ sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to si
 
 fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint, 2000 requests each (EXAMPLES=n for others)
 	HUB_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -n 2 tests/integrations/providers/test_fuzz.py
+
+chaos: $(VENV)/.development  ## kill processes 200 times, check every promise (CHAOS="--seed 2 --rounds 50 --database sqlite")
+	HUB_MODEL_EXAMPLES=200 $(BIN)/python -m pytest -q tests/deliveries/execution/test_state_machine.py
+	HUB_OUTAGE_SECONDS=30 $(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -q tests/journeys/test_database_away.py
+	$(BIN)/python -m tests.chaos $(CHAOS)
+
+bench: bench-rejections bench-engine  ## all measurements
+
+bench-engine: $(VENV)/.development $(CELERY)/.stamp  ## the engine against django-q2 and Celery (BENCH="--save NAME --saturation-seconds 20")
+	$(BIN)/python -m bench.engine $(BENCH)
+
+bench-rejections: $(VENV)/.development  ## good requests in a flood of bad signatures, on both databases
+	$(BIN)/python -m bench.rejection_flood
+	$(BIN)/python -m tests.with_postgres $(BIN)/python -m bench.rejection_flood
 
 lint: $(VENV)/.development  ## ruff: errors and format
 	$(BIN)/ruff check .
@@ -50,7 +65,7 @@ format: $(VENV)/.development  ## put the code into its standard form
 	$(BIN)/ruff format .
 
 clean:  ## remove what can be made again; the database and the keys stay
-	rm -rf $(VENV) $(SDKS) tests/sdks/js/node_modules staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SDKS) $(CELERY) tests/sdks/js/node_modules staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "hub: Python 3.11 or newer is needed, this is %d.%d; try make PYTHON=python3.12" % sys.version_info[:2])'
@@ -66,6 +81,12 @@ $(VENV)/.development: requirements.txt requirements-dev.txt | $(VENV)/bin/python
 
 $(SDKS)/.stamp: requirements-sdks.txt tests/sdks/install.py tests/sdks/js/package-lock.json | $(VENV)/bin/python
 	$(BIN)/python -m tests.sdks.install $(SDKS)
+	@touch $@
+
+$(CELERY)/.stamp: bench/requirements-celery.txt | $(VENV)/bin/python
+	@command -v redis-server >/dev/null || { echo "redis-server is needed for the comparison with Celery (Debian: apt install redis-server)" >&2; exit 1; }
+	$(BIN)/python -m venv $(CELERY)
+	$(CELERY)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-celery.txt
 	@touch $@
 
 .env: | $(VENV)/.runtime

@@ -12,7 +12,6 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,11 +20,12 @@ import psutil
 
 django.setup()
 
-from django.db.models import F, Max, Min  # noqa: E402
+from django.db.models import F, Max  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from bench import rows  # noqa: E402
 from bench.slow_server import slow_server  # noqa: E402
-from deliveries.models import Attempt, Delivery, Event  # noqa: E402
+from deliveries.models import Attempt, Delivery  # noqa: E402
 from deliveries.models.states import UNFINISHED  # noqa: E402
 from integrations.models import Endpoint, Route  # noqa: E402
 
@@ -39,23 +39,35 @@ class Measurements:
 
     def __init__(self, options: dict[str, Any]) -> None:
         self._options = options
-        self._rng = random.Random(1)
+        self._rng = random.Random(1)  # noqa: S311 - pauses
 
     def run(self) -> dict[str, Any]:
         """Take all measurements, and return them by name."""
-        deliveries = self._options["deliveries"]
         figures: dict[str, Any] = {}
-        rows_per_second = [self._rate(rows.make_route("bench.trivial"), deliveries) for _ in range(2)]
-        figures["trivial_per_second"] = max(rows_per_second)
         with slow_server() as url:
-            short = rows.make_route("bench.wait", config={"url": f"{url}/20"})
-            figures["io_20ms_per_second"] = self._rate(short, deliveries // 5)
-            figures.update(self._one_second_handlers(url))
-            figures.update(self._latency())
-            figures.update(self._bulk_beside_live(url))
-        figures.update(self._saturation())
-        figures.update(self._waiting(deliveries))
+            for measure in (
+                self._trivial,
+                lambda: self._short(url),
+                lambda: self._one_second_handlers(url),
+                self._latency,
+                lambda: self._bulk_beside_live(url),
+                self._saturation,
+                self._waiting,
+            ):
+                found = measure()
+                print(*(f"  {name}: {value:.4g}" for name, value in found.items()), sep="\n", file=sys.stderr)
+                figures.update(found)
         return figures
+
+    def _trivial(self) -> dict[str, float]:
+        return {"trivial_per_second": self._best_rate()}
+
+    def _short(self, url: str) -> dict[str, float]:
+        route = rows.make_route("bench.wait", config={"url": f"{url}/20"})
+        return {"io_20ms_per_second": self._rate(route, self._options["deliveries"] // 5)}
+
+    def _best_rate(self) -> float:
+        return max(self._rate(rows.make_route("bench.trivial"), self._options["deliveries"]) for _ in range(2))
 
     def _rate(self, route: Route, count: int) -> float:
         committed = rows.queue(route, count)
@@ -95,7 +107,7 @@ class Measurements:
         beside: list[float] = []
         for _ in range(3):
             alone += self._singles(40, pause=(0.02, 0.08))
-            Delivery.objects.filter(route=replayed).replay(now=_now(), requested_by="bench", bulk=True)
+            Delivery.objects.filter(route=replayed).replay(now=timezone.now(), requested_by="bench", bulk=True)
             beside += self._singles(40, pause=(0.02, 0.08))
             if not Delivery.objects.filter(route=replayed, status__in=UNFINISHED).exists():
                 print("the replay was over before the live traffic", file=sys.stderr)
@@ -142,11 +154,11 @@ class Measurements:
                 sent[place] += answer.status == 200
         connection.close()
 
-    def _waiting(self, deliveries: int) -> dict[str, float]:
+    def _waiting(self) -> dict[str, float]:
         """Compare the rate without and with many that wait, in turns where nothing else changes."""
-        before = max(self._rate(rows.make_route("bench.trivial"), deliveries) for _ in range(2))
+        before = self._best_rate()
         rows.add_waiting(rows.make_route("bench.trivial"), self._options["waiting"])
-        after = max(self._rate(rows.make_route("bench.trivial"), deliveries) for _ in range(2))
+        after = self._best_rate()
         return {"rate_before_waiting": before, "rate_with_waiting": after, "waiting_ratio": after / before}
 
     def _wait_for(self, route: Route) -> None:
@@ -185,8 +197,8 @@ class Memory:
 
 
 def _last_end(route: Route) -> float:
-    ends = Attempt.objects.filter(delivery__route=route).aggregate(last=Max("finished_at"), first=Min("started_at"))
-    return float(ends["last"].timestamp())
+    last = Attempt.objects.filter(delivery__route=route).aggregate(last=Max("finished_at"))["last"]
+    return float(last.timestamp())
 
 
 def _percentile(values: list[float], percent: int) -> float:
@@ -194,19 +206,5 @@ def _percentile(values: list[float], percent: int) -> float:
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
 
-def _now() -> Any:
-    from django.utils import timezone
-
-    return timezone.now()
-
-
-def main(argument: str, measure: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> None:
-    """Measure with the options in ``argument`` (JSON) and print the figures as one line of JSON."""
-    options = json.loads(argument)
-    figures = measure(options) if measure else Measurements(options).run()
-    figures["events"] = Event.objects.count()
-    print(json.dumps(figures))
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    print(json.dumps(Measurements(json.loads(sys.argv[1])).run()))

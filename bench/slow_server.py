@@ -16,7 +16,9 @@ def slow_server() -> Iterator[str]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(_answer, "127.0.0.1", 0, backlog=1024), loop).result()
+    server = asyncio.run_coroutine_threadsafe(
+        asyncio.start_server(_answer, "127.0.0.1", 0, backlog=1024), loop
+    ).result()
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

@@ -96,7 +96,7 @@ class Rows:
     """Look into a hub's database from outside, without Django: a connection for each look, so that it may go away."""
 
     def __init__(self, database_url: str) -> None:
-        self._url = database_url
+        self._url = database_url.replace("&DISABLE_SERVER_SIDE_CURSORS=true", "")  # that is Django's
 
     def __call__(self, statement: str) -> list[tuple[Any, ...]]:
         """Return what ``statement`` finds."""

@@ -31,7 +31,7 @@ _WORKERS = 2
 #: To wait for a worker to become idle, or busy, before another part is killed instead.
 _PART_SECONDS = 5.0
 #: Shorter than in production, so that a run has more rounds; ``settings`` of a run say otherwise.
-QUICK = {"HUB_LEASE_SECONDS": "5", "HUB_FROZEN_SECONDS": "8"}
+QUICK = {"HUB_LEASE_SECONDS": "5", "HUB_FROZEN_SECONDS": "15"}
 
 
 @dataclass(frozen=True)
@@ -215,15 +215,17 @@ class Chaos:
 
 
 @contextmanager
-def chaos(folder: Path, *, database: str, seed: int, settings: dict[str, str]) -> Iterator[Chaos]:
-    """Yield a hub that is ready to be hurt, on ``sqlite`` or on a ``postgres`` of its own."""
+def chaos(
+    folder: Path, *, database: str, seed: int, settings: dict[str, str], database_url: str = ""
+) -> Iterator[Chaos]:
+    """Yield a hub that is ready to be hurt: on `sqlite`, a `postgres` of its own, or what is at ``database_url``."""
     ledger = folder / "ledger"
     ledger.touch()
     own = {"DJANGO_SETTINGS_MODULE": "tests.chaos.settings", LEDGER: str(ledger), "HUB_WORKERS": str(_WORKERS)}
     with ExitStack() as stack:
-        postgres = stack.enter_context(own_postgres()) if database == "postgres" else None
-        url = postgres.create("chaos") if postgres else f"sqlite:///{folder / 'chaos.sqlite3'}"
-        hub = stack.enter_context(running_hub(folder, database_url=url, **{**own, **settings}))
+        postgres = stack.enter_context(own_postgres()) if database == "postgres" and not database_url else None
+        own_url = postgres.create("chaos") if postgres else f"sqlite:///{folder / 'chaos.sqlite3'}"
+        hub = stack.enter_context(running_hub(folder, database_url=database_url or own_url, **{**own, **settings}))
         hub.python(traffic.SET_UP)
         yield Chaos(hub, ledger, seed=seed, postgres=postgres)
 
