@@ -93,7 +93,8 @@ def _of_attempts(rows: Rows, deliveries: list[Row]) -> Iterable[str]:
     for row in deliveries:
         if numbers[row.id] != list(range(1, row.attempts + 1)):
             yield f"attempts {numbers[row.id]}: {row}"
-        if outcomes[row.id].count("succeeded") != 1 or outcomes[row.id][-1:] != ["succeeded"]:
+        ended = outcomes[row.id]
+        if ended.count("succeeded") != 1 or ended[-1] != "succeeded" or "running" in ended:
             yield f"outcomes {outcomes[row.id]}: {row}"
 
 
