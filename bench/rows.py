@@ -41,6 +41,8 @@ def queue(route: Route, count: int) -> float:
 
 def add_waiting(route: Route, count: int) -> None:
     """Add ``count`` deliveries that wait for a retry tomorrow, as copies of one by the database itself."""
+    Route.objects.filter(pk=route.pk).update(paused=True)  # or a worker takes the first before it waits
+    route.refresh_from_db()
     queue(route, 1)
     delivery = Delivery.objects.filter(route=route).get()
     with transaction.atomic():
@@ -55,6 +57,7 @@ def add_waiting(route: Route, count: int) -> None:
             )
         tomorrow = timezone.now() + timedelta(days=1)
         Delivery.objects.filter(route=route).update(status="waiting", due_at=tomorrow)
+    Route.objects.filter(pk=route.pk).update(paused=False)
 
 
 def _copy(model: type[Event], pk: uuid.UUID, count: int, changed: dict[str, str]) -> None:

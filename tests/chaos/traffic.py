@@ -45,7 +45,7 @@ class Sender(threading.Thread):
                     self.acknowledged.append(payload["id"])
                 if self._rng.random() < 0.3:
                     self._send(client, payload)
-                self.ended.wait(self._rng.uniform(0.1, 0.9))
+                self.ended.wait(self._rng.uniform(0.3, 1.5))
 
     def _payload(self, number: int) -> dict[str, Any]:
         failures = self._rng.choice([0, 0, 0, 1, 2])
