@@ -6,10 +6,22 @@ from deliveries.admin import (
     deliveries,
     endpoints,
     events,
+    groups,
     rejections,
     routes,
     tokens,
     workers,
 )
 
-__all__ = ["accounts", "closed", "deliveries", "endpoints", "events", "rejections", "routes", "tokens", "workers"]
+__all__ = [
+    "accounts",
+    "closed",
+    "deliveries",
+    "endpoints",
+    "events",
+    "groups",
+    "rejections",
+    "routes",
+    "tokens",
+    "workers",
+]

@@ -12,7 +12,9 @@ from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from deliveries.admin.closed import UNGRANTABLE_APPS
-from integrations.admin.base import HubAdmin
+from deliveries.admin.groups import RoleRestrictionInline, UserRestrictionInline
+from deliveries.admin.pages import HubPages
+from integrations.models import groups_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.admin import UserAdmin as _UserAdmin
@@ -51,9 +53,11 @@ def outranks(request: HttpRequest, other: User) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, HubAdmin):
+class UserAdmin(DjangoUserAdmin, HubPages):
     """Users. They are switched off, not deleted: the log names them."""
 
+    of_endpoints = False
+    inlines = (UserRestrictionInline,)
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -89,7 +93,12 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Return whether the acting user may change ``obj``: nobody who can do more than they can."""
-        return super().has_change_permission(request, obj) and (obj is None or outranks(request, obj))
+        may = super().has_change_permission(request, obj) and groups_of(request.user) is None
+        return may and (obj is None or outranks(request, obj))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the acting user may add users; who is restricted to groups would let others out of them."""
+        return super().has_add_permission(request) and groups_of(request.user) is None
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Return False: the log of what a user did would go too. ``is_active`` switches a user off."""
@@ -106,9 +115,11 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, HubAdmin):
+class GroupAdmin(DjangoGroupAdmin, HubPages):
     """Groups, which are the roles; a superuser may make others."""
 
+    of_endpoints = False
+    inlines = (RoleRestrictionInline,)
     actions: Any = None
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:

@@ -105,7 +105,8 @@ class DeliveryAdmin(HistoryAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         back = reverse("admin:deliveries_delivery_change", args=[pk])
-        return orders.give(self, request, Delivery.objects.filter(pk=pk), ORDERS[order], back=back, hidden=[])
+        rows = Delivery.objects.visible_to(request.user).filter(pk=pk)
+        return orders.give(self, request, rows, ORDERS[order], back=back, hidden=[])
 
     def _order_selected(self, request: HttpRequest, queryset: DeliveryQuerySet, order: Order) -> HttpResponse:
         # What is ticked on the page, never "all that match": replaying by filter is the API's and the command line's.

@@ -71,12 +71,12 @@ class EventAdmin(HistoryAdmin):
 
     def event_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hand out the raw body, for part of a batch the whole."""
-        row = Event.objects.filter(pk=pk).first()
+        row = Event.objects.visible_to(request.user).filter(pk=pk).first()
         return self._download(request, row.as_received if row else None, f"event-{pk}")
 
     def variant_body(self, request: HttpRequest, pk: UUID, variant: int) -> HttpResponse:
         """Hand out the raw body of another request under the same id."""
-        row = EventVariant.objects.filter(event=pk, pk=variant).first()
+        row = EventVariant.objects.visible_to(request.user).filter(event=pk, pk=variant).first()
         return self._download(request, row, f"event-{pk}-variant-{variant}")
 
     def _download(self, request: HttpRequest, row: SealedRequest | None, name: str) -> HttpResponse:
@@ -95,7 +95,7 @@ class EventAdmin(HistoryAdmin):
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
             # By id: the page of one at another endpoint decides itself what it shows, and to whom.
-            "derived": row.derived.order_by("pk").values_list("pk", flat=True)[:_MOST_DERIVED],
+            "derived": row.derived.visible_to(request.user).order_by("pk").values_list("pk", flat=True)[:_MOST_DERIVED],
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
             "variants": [

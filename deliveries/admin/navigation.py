@@ -23,6 +23,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
         [
             ("Endpoints", "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
             ("Routes", "alt_route", "integrations_route_changelist", "integrations.view_route"),
+            ("Groups", "folder", "integrations_endpointgroup_changelist", "integrations.view_endpointgroup"),
         ],
     ),
     (

@@ -85,7 +85,7 @@ class AwaitedSecretAdmin(ModelAdmin):  # type: ignore[misc]
             return None
         if not cast(User, request.user).has_perm(PERMISSION):
             raise PermissionDenied
-        return get_object_or_404(Endpoint.objects.live(), pk=pk)
+        return get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
 
 
 def _back_to(pk: UUID) -> HttpResponseRedirect:

@@ -16,6 +16,7 @@ from deliveries.models.worker import SILENT_AFTER
 class WorkerAdmin(HistoryAdmin):
     """Workers, as they report themselves."""
 
+    of_endpoints = False
     list_display = ("name", "state_shown", "started_shown", "beat_shown")
     list_display_links = None
     ordering = ("-beat_at",)

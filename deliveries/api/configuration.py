@@ -1,4 +1,4 @@
-"""What endpoints and routes have in common: they are made, changed, held, released and retired, each on record."""
+"""What configuration has in common: it is made, changed and taken away, each on record; some of it can be held."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EmptyOrder(OrderSerializer):
     """The body of an order that takes no values."""
 
 
-class ConfigurationViewSet(
+class ConfiguredViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,
@@ -33,11 +33,7 @@ class ConfigurationViewSet(
     mixins.DestroyModelMixin,
     HubViewSet[M],
 ):
-    """GET, POST, PATCH and DELETE, pause and resume. A subclass says what holding means, in `set_held`."""
-
-    action_permissions: ClassVar[dict[str, str]] = {"pause": MAY_OPERATE, "resume": MAY_OPERATE}
-    #: The column that says whether deliveries are held.
-    hold_field: ClassVar[str]
+    """GET, POST, PATCH and DELETE. A subclass says what becomes of a row that is deleted, in `take_away`."""
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         """Save the new row; raises `Conflict` if somebody else took its place in the same moment."""
@@ -45,19 +41,44 @@ class ConfigurationViewSet(
             log(self.request, serializer.save(), ADDITION, "made.")
 
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
-        """Save what was changed; a changed `hold_field` also moves the deliveries that wait."""
-        before = getattr(serializer.instance, self.hold_field)
+        """Save what was changed."""
         with _conflicts(), transaction.atomic():
             row = serializer.save()
             log(self.request, row, CHANGE, f"changed {', '.join(sorted(serializer.validated_data)) or 'nothing'}.")
+
+    def perform_destroy(self, instance: Any) -> None:
+        """Take the row away."""
+        with transaction.atomic():
+            log(self.request, instance, DELETION, self.take_away(instance))
+
+    def take_away(self, row: Any) -> str:
+        """Delete or retire ``row``; return what to note of it."""
+        raise NotImplementedError
+
+
+class ConfigurationViewSet(ConfiguredViewSet[M]):
+    """What deliveries are made by: it can also be paused and resumed, and is retired, not deleted.
+
+    A subclass says what holding means, in `set_held`.
+    """
+
+    action_permissions: ClassVar[dict[str, str]] = {"pause": MAY_OPERATE, "resume": MAY_OPERATE}
+    #: The column that says whether deliveries are held.
+    hold_field: ClassVar[str]
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        """Save what was changed; a changed `hold_field` also moves the deliveries that wait."""
+        before = getattr(serializer.instance, self.hold_field)
+        with transaction.atomic():
+            super().perform_update(serializer)
+            row: Any = serializer.instance
             if getattr(row, self.hold_field) != before:
                 self.move_deliveries(row)
 
-    def perform_destroy(self, instance: Any) -> None:
+    def take_away(self, row: Any) -> str:
         """Take the row out of service; what it did stays."""
-        with transaction.atomic():
-            instance.retire(now=timezone.now())
-            log(self.request, instance, DELETION, "retired.")
+        row.retire(now=timezone.now())
+        return "retired."
 
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: str) -> Response:

@@ -41,6 +41,7 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /endpoints/``."""
 
     provider = filters.CharFilter("provider", max_length=50)
+    group = filters.CharFilter("group__name", max_length=100)
     state = filters.ChoiceFilter(choices=EndpointState.choices)
 
     class Meta:
@@ -51,7 +52,7 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
 class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
     """Endpoints, their secrets, a test event."""
 
-    queryset = Endpoint.objects.live().prefetch_related("secrets")
+    queryset = Endpoint.objects.live().select_related("group").prefetch_related("secrets")
     serializer_class = EndpointSerializer
     filterset_class = EndpointFilter
     lookup_field = "slug"

@@ -12,6 +12,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from deliveries.api.deliveries import DeliveryViewSet
+from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet
 from deliveries.api.events import EventViewSet
 from deliveries.api.rejections import RejectionViewSet
@@ -34,6 +35,7 @@ router = SimpleRouter()
 # Both forms are answered: a redirect from one to the other would lose the body of a POST.
 router.trailing_slash = "/?"
 router.register("endpoints", EndpointViewSet, "endpoint")
+router.register("endpoint-groups", EndpointGroupViewSet, "endpoint-group")
 router.register("routes", RouteViewSet, "route")
 router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")

@@ -171,13 +171,13 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 10,
-                "/admin/deliveries/event/": 6,
-                "/admin/deliveries/delivery/": 7,
-                "/admin/deliveries/rejection/": 6,
-                "/admin/deliveries/worker/": 5,
-                "/admin/integrations/endpoint/": 7,
-                "/admin/integrations/route/": 8,
+                "/admin/": 11,
+                "/admin/deliveries/event/": 7,
+                "/admin/deliveries/delivery/": 8,
+                "/admin/deliveries/rejection/": 7,
+                "/admin/deliveries/worker/": 6,
+                "/admin/integrations/endpoint/": 9,
+                "/admin/integrations/route/": 9,
             },
         )
 
