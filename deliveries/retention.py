@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
-from deliveries.models import Rejection, RejectionCount
+from deliveries.models import AuditEntry, Rejection, RejectionCount
 
 BATCH = 1000
 #: The counts of refusals are small, and tell of trends long after the requests themselves are gone.
@@ -43,6 +43,25 @@ def prune_some_counts(*, now: datetime) -> int:
     old = RejectionCount.objects.filter(hour__lt=now - COUNT_AGE)
     ids = list(old.values_list("pk", flat=True)[:BATCH])
     return RejectionCount.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def prune_audit_log(*, now: datetime, dry_run: bool = False) -> int:
+    """Remove entries of the audit log older than ``HUB_AUDIT_DAYS``; return how many (or how many it would be)."""
+    if dry_run:
+        return AuditEntry.objects.filter(at__lt=_end_of_audit(now)).count()
+    total = 0
+    while removed := prune_some_of_the_audit_log(now=now):
+        total += removed
+    return total
+
+
+def prune_some_of_the_audit_log(*, now: datetime) -> int:
+    """Remove up to `BATCH` old entries of the audit log; return how many."""
+    return AuditEntry.objects.prune(before=_end_of_audit(now), limit=BATCH)
+
+
+def _end_of_audit(now: datetime) -> datetime:
+    return now - timedelta(days=settings.HUB_AUDIT_DAYS)
 
 
 def _old_rejections(now: datetime) -> QuerySet[Rejection]:

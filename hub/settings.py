@@ -76,6 +76,9 @@ HUB_REJECTIONS_PER_ENDPOINT = env.env_int("HUB_REJECTIONS_PER_ENDPOINT", 1000, m
 HUB_REJECTION_BODY_BYTES = env.env_int("HUB_REJECTION_BODY_BYTES", 64 * 1024)
 HUB_REJECTION_BYTES_PER_ENDPOINT = env.env_int("HUB_REJECTION_BYTES_PER_ENDPOINT", 16 * 1024 * 1024)
 
+# -- protection -------------------------------------------------------------------------------------------------------
+HUB_AUDIT_DAYS = env.env_int("HUB_AUDIT_DAYS", 730, minimum=1)
+
 # -- django -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
@@ -95,6 +98,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "hub.middleware.request_id",
+    "hub.middleware.origin",
     "hub.middleware.forwarded_scheme",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -2,6 +2,7 @@
 
 from deliveries.admin import (
     accounts,
+    audit_log,
     closed,
     deliveries,
     endpoints,
@@ -15,6 +16,7 @@ from deliveries.admin import (
 
 __all__ = [
     "accounts",
+    "audit_log",
     "closed",
     "deliveries",
     "endpoints",

@@ -242,7 +242,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
         level, text = send_test(row)
         if level == messages.SUCCESS:
-            self.log_change(request, row, "sent a test event.")
+            self.log_order(request, row, "sent a test event.")
         messages.add_message(request, level, text)
         return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
 

@@ -32,6 +32,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Workers", "memory", "deliveries_worker_changelist", "deliveries.view_worker"),
             ("Users", "person", "auth_user_changelist", "auth.view_user"),
             ("Roles", "group", "auth_group_changelist", "auth.view_group"),
+            ("Audit log", "fact_check", "deliveries_auditentry_changelist", "deliveries.view_auditentry"),
             ("API tokens", "key", "knox_authtoken_changelist", ""),
         ],
     ),

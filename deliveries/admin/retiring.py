@@ -16,6 +16,7 @@ from deliveries.admin.pages import HubPages
 class RetiringAdmin(HubPages):
     """Pages of a model with ``retire()``, for which "delete" means that; a retired row is read-only."""
 
+    removed = "Retired."
     delete_confirmation_template = "admin/deliveries/retire.html"
     delete_selected_confirmation_template = "admin/deliveries/retire_selected.html"
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
@@ -18,6 +17,8 @@ from django.views.decorators.cache import never_cache
 from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
+from deliveries import audit
+from deliveries.audit import Action
 from integrations.admin.base import HubAdmin
 
 admin.site.unregister(AuthToken)
@@ -93,7 +94,7 @@ def _tokens_of(user: User) -> QuerySet[Any]:
 @transaction.atomic
 def _make(user: User, days: int | None) -> str:
     row, token = AuthToken.objects.create(user, expiry=timedelta(days=days) if days else None)
-    _log(user, user, f"Made the API token {row.token_key[:8]}….")
+    audit.record(Action.MADE, row, by=user, message=f"Made the API token {row.token_key[:8]}….")
     text: str = token
     return text
 
@@ -104,10 +105,7 @@ def _revoke(tokens: QuerySet[Any], key: str, request: HttpRequest) -> None:
     if row is None:
         messages.warning(request, "There is no such token any more.")
         return
-    _log(cast(User, request.user), row.user, f"Revoked the API token {row.token_key[:8]}….")
+    message = f"Revoked the API token {row.token_key[:8]}…."
+    audit.record(Action.REMOVED, row, by=cast(User, request.user), message=message)
     row.delete()
     messages.success(request, "The token is revoked.")
-
-
-def _log(by: User, owner: User, message: str) -> None:
-    LogEntry.objects.log_actions(by.pk, [owner], CHANGE, change_message=message, single_object=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.utils import timezone
 from rest_framework import mixins
 from rest_framework.decorators import action
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from deliveries import audit
 from deliveries.api.audit import ADDITION, CHANGE, DELETION, log
 from deliveries.api.errors import Conflict
 from deliveries.api.roles import MAY_OPERATE
@@ -42,9 +44,11 @@ class ConfiguredViewSet(
 
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
         """Save what was changed."""
+        before = audit.snapshot(cast(Model, serializer.instance))
         with _conflicts(), transaction.atomic():
             row = serializer.save()
-            log(self.request, row, CHANGE, f"changed {', '.join(sorted(serializer.validated_data)) or 'nothing'}.")
+            names = ", ".join(sorted(serializer.validated_data)) or "nothing"
+            log(self.request, row, CHANGE, f"changed {names}.", before=before)
 
     def perform_destroy(self, instance: Any) -> None:
         """Take the row away."""

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from deliveries import hold
-from deliveries.api.audit import ADDITION, CHANGE, DELETION, caller, log
+from deliveries.api.audit import ADDITION, DELETION, ORDER, caller, log
 from deliveries.api.awaited_secrets import AwaitedSecretActions
 from deliveries.api.configuration import ConfigurationViewSet
 from deliveries.api.errors import Conflict
@@ -116,7 +116,7 @@ class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
             raise Conflict(str(exc)) from exc
         if not 200 <= status < 300:
             raise Conflict(f"The endpoint answered {status} to the test event: {answer}")
-        log(request, endpoint, CHANGE, "sent a test event.")
+        log(request, endpoint, ORDER, "sent a test event.")
         known = answer if isinstance(answer, dict) else {}
         named = {name: known.get(name) for name in ("status", "event", "deliveries")}
         return Response({**named, "http_status": status, "answer": answer}, status=201)

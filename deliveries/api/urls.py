@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from deliveries.api.audit_log import AuditViewSet
 from deliveries.api.deliveries import DeliveryViewSet
 from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet
@@ -39,6 +40,7 @@ router.register("endpoint-groups", EndpointGroupViewSet, "endpoint-group")
 router.register("routes", RouteViewSet, "route")
 router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")
+router.register("audit", AuditViewSet, "audit")
 router.register("rejections", RejectionViewSet, "rejection")
 
 urlpatterns = [

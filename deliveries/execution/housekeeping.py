@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from deliveries.retention import BATCH, prune_some_counts, prune_some_rejections
+from deliveries.retention import BATCH, prune_some_counts, prune_some_of_the_audit_log, prune_some_rejections
 
 logger = structlog.get_logger(__name__)
 
@@ -28,7 +28,10 @@ class Housekeeping:
             return
         removed = prune_some_rejections(now=now)
         counts = prune_some_counts(now=now)
-        has_more = max(removed, counts) >= BATCH
+        entries = prune_some_of_the_audit_log(now=now)
+        has_more = max(removed, counts, entries) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)
+        if entries:
+            logger.info("audit_log.pruned", removed=entries)

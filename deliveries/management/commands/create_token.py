@@ -6,11 +6,12 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from knox.models import AuthToken
+
+from deliveries import audit
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=3650)
@@ -42,9 +43,8 @@ class Command(BaseCommand):
             raise CommandError(f"the user {username!r} is not active, a token would be refused")
         with transaction.atomic():
             row, token = AuthToken.objects.create(user, expiry=life)
-            entries: Any = LogEntry.objects
             message = f"Made the API token {row.token_key[:8]}… on the command line."
-            entries.log_actions(user.pk, [user], CHANGE, change_message=message, single_object=True)
+            audit.record(audit.Action.MADE, row, by=user, message=message)
         end = f"until {row.expiry:%Y-%m-%d %H:%M} UTC" if row.expiry else "until it is revoked"
         self.stdout.write(f"token of {username}, good {end}: {token}")
 

@@ -7,13 +7,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from deliveries.retention import prune_rejections
+from deliveries.retention import prune_audit_log, prune_rejections
 
 
 class Command(BaseCommand):
-    """Remove rejections and their counts past their age. Can be run at any time, and twice."""
+    """Remove what is past its age. Can be run at any time, and twice."""
 
-    help = "Removes rejections older than HUB_REJECTION_DAYS, and counts of refusals older than 90 days."
+    help = (
+        "Removes rejections older than HUB_REJECTION_DAYS, counts of refusals older than 90 days, "
+        "and entries of the audit log older than HUB_AUDIT_DAYS."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take ``--dry-run``."""
@@ -21,5 +24,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         """Print how many went."""
-        count = prune_rejections(now=timezone.now(), dry_run=dry_run)
-        self.stdout.write(f"{'would prune' if dry_run else 'pruned'} {count} rejection{'' if count == 1 else 's'}")
+        now = timezone.now()
+        count = prune_rejections(now=now, dry_run=dry_run)
+        entries = prune_audit_log(now=now, dry_run=dry_run)
+        verb = "would prune" if dry_run else "pruned"
+        self.stdout.write(f"{verb} {_counted(count, 'rejection')}, {_counted(entries, 'audit entry', 'audit entries')}")
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import TestCase
 from knox.models import AuthToken
 from rest_framework.response import Response
 from rest_framework.test import APIClient
+
+from deliveries.models import AuditEntry
 
 API = "/api/v1"
 
@@ -51,5 +52,6 @@ class ApiTestCase(TestCase):
         return answer
 
     def logged(self) -> list[str]:
-        """Return the messages of the log, oldest first."""
-        return list(LogEntry.objects.order_by("id").values_list("change_message", flat=True))
+        """Return the messages of the audit log, oldest first; "API: made." is what was done over the API."""
+        entries = AuditEntry.objects.changes().order_by("id").values_list("via", "message")
+        return [f"API: {message}" if via == "api" else message for via, message in entries]

@@ -11,13 +11,13 @@ from django.test import Client, TestCase
 from django.urls import URLPattern, reverse
 from knox.models import AuthToken
 
-from deliveries.models import Delivery, Event, Rejection, Worker
+from deliveries.models import AuditEntry, Delivery, Event, Rejection, Worker
 from integrations.models import Endpoint, EndpointGroup, Route
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worker, restrict
 
 #: Pages of models whose rows belong to endpoints: these are walked with rows of the other group.
-OF_ENDPOINTS = {Endpoint, EndpointGroup, Route, Event, Delivery, Rejection}
+OF_ENDPOINTS = {AuditEntry, Endpoint, EndpointGroup, Route, Event, Delivery, Rejection}
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {
     Worker: "a host and a process number",

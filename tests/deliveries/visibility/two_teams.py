@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 from django.utils import timezone
 
-from deliveries.models import Batch, EventVariant, Rejection, RejectionCount, Worker
+from deliveries import audit
+from deliveries.models import AuditEntry, Batch, EventVariant, Rejection, RejectionCount, Worker
 from integrations.models import AwaitedSecret, Endpoint, EndpointGroup, Restriction, Secret
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -56,11 +57,14 @@ class Team:
         )
         self.count = RejectionCount.objects.create(endpoint=self.endpoint, reason=f"{word}_reason", hour=hour, count=7)
 
+        audit.record(audit.Action.CHANGED, self.endpoint, by=None, message=f"{word} changed", who=word)
+        self.entry = AuditEntry.objects.get(endpoint=self.endpoint)
         self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
 
     def rows(self) -> list[Model]:
         """Return the rows that have pages or addresses of their own."""
-        return [self.group, self.endpoint, self.route, self.event, self.delivery, self.pending, self.rejection]
+        facts = [self.event, self.delivery, self.pending, self.rejection, self.entry]
+        return [self.group, self.endpoint, self.route, *facts]
 
     def state(self) -> list[dict[str, Any]]:
         """Return all columns of all rows, to be compared."""
