@@ -8,10 +8,12 @@ from typing import Any
 import structlog
 from django.contrib.auth import get_user_model, user_logged_in, user_logged_out, user_login_failed
 from django.contrib.auth.models import User
+from django.http import HttpRequest
 
 from deliveries import audit
 from deliveries.audit import Action
-from deliveries.receiving.throttling import TokenBuckets
+from deliveries.receiving.source import client_address
+from deliveries.receiving.throttling import TokenBuckets, neighbourhood
 
 logger = structlog.get_logger(__name__)
 
@@ -29,10 +31,10 @@ def watch() -> None:
     user_login_failed.connect(_login_failed, dispatch_uid="audit")
 
 
-def token_refused(*, source: str, token_key: str, owner: User | None, reason: str) -> None:
+def token_refused(request: HttpRequest, *, owner: User | None, token_key: str, reason: str) -> None:
     """Note that somebody came with a token that is none, has ended, or whose ``owner`` is switched off."""
-    logger.warning("token.refused", source=source, reason=reason)
-    if _buckets.take(("token", source), _TOKENS_PER_SECOND) or _is_flood():
+    logger.warning("token.refused", reason=reason)
+    if _buckets.take(neighbourhood(client_address(request)), _TOKENS_PER_SECOND) or _is_flood():
         return
     message = f"{reason} ({token_key[:8]}…)" if owner else reason
     audit.record(Action.TOKEN_REFUSED, owner, by=owner, message=message)

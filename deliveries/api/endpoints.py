@@ -23,6 +23,7 @@ from deliveries.api.errors import Conflict
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.receiving.samples import CannotSign, send_sample
 from integrations.api.checked import OrderSerializer
+from integrations.api.scopes import may
 from integrations.api.serializers import EndpointSerializer, SecretSerializer
 from integrations.api.views import UUID_REGEX
 from integrations.models import Endpoint, EndpointState
@@ -69,7 +70,7 @@ class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         """Save the endpoint; with secrets in it, only for who may add secrets."""
-        if serializer.validated_data.get("secrets") and not self.request.user.has_perm(MAY_ADD_SECRETS):
+        if serializer.validated_data.get("secrets") and not may(self.request, MAY_ADD_SECRETS):
             raise PermissionDenied
         super().perform_create(serializer)
 

@@ -7,6 +7,7 @@ from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.ordering import ParkedKey
 from deliveries.models.rejection import Rejection, RejectionCount
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
+from deliveries.models.token import TokenTerms
 from deliveries.models.worker import Worker
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Rejection",
     "RejectionCount",
     "StepResult",
+    "TokenTerms",
     "Trigger",
     "Verdict",
     "Worker",

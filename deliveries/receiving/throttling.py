@@ -87,7 +87,7 @@ class SourceRate(Rate):
 
     def limit(self, view: ReceiveView) -> tuple[Hashable, float | None]:
         """Count by endpoint and address."""
-        return (view.endpoint.row.pk, _neighbourhood(view.source)), view.endpoint.row.source_rate_per_second
+        return (view.endpoint.row.pk, neighbourhood(view.source)), view.endpoint.row.source_rate_per_second
 
 
 class EndpointRate(Rate):
@@ -101,6 +101,7 @@ class EndpointRate(Rate):
         return view.endpoint.row.pk, view.endpoint.row.rate_per_second
 
 
-def _neighbourhood(address: Address | None) -> Hashable:
+def neighbourhood(address: Address | None) -> Hashable:
+    """Return what counts as one sender: an IPv4 address, the /64 of an IPv6 address; None for an unknown one."""
     # One customer of a provider has a /64, and so more addresses than could be counted.
     return IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address

@@ -1,4 +1,4 @@
-"""``manage.py create_token USERNAME [--expires 90d]``."""
+"""``manage.py create_token USERNAME [--expires 90d] [--scope read ...]``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
-from knox.models import AuthToken
 
-from deliveries import audit
+from deliveries import tokens
+from integrations.api.scopes import Scope
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=3650)
@@ -31,7 +30,16 @@ class Command(BaseCommand):
             help="how long it is good for, as 30m, 12h, 90d or 4w; without it, until revoked",
         )
 
-    def handle(self, *args: Any, username: str, expires: str | None, **options: Any) -> None:
+        parser.add_argument(
+            "--scope",
+            nargs="+",
+            action="extend",
+            choices=list(Scope),
+            type=str,
+            help="what it may be used for, several if need be; without it, all that the user may do",
+        )
+
+    def handle(self, *args: Any, username: str, expires: str | None, scope: list[str] | None, **options: Any) -> None:
         """Make the token."""
         life = None if expires is None else parse_life(expires)
         model = get_user_model()
@@ -41,12 +49,10 @@ class Command(BaseCommand):
             raise CommandError(f"there is no user {username!r}") from None
         if not user.is_active:
             raise CommandError(f"the user {username!r} is not active, a token would be refused")
-        with transaction.atomic():
-            row, token = AuthToken.objects.create(user, expiry=life)
-            message = f"Made the API token {row.token_key[:8]}… on the command line."
-            audit.record(audit.Action.MADE, row, by=user, message=message)
+        row, token = tokens.make(user, life=life, scopes={Scope(name) for name in scope or ()}, by=user)
         end = f"until {row.expiry:%Y-%m-%d %H:%M} UTC" if row.expiry else "until it is revoked"
-        self.stdout.write(f"token of {username}, good {end}: {token}")
+        use = row.terms if row.terms.scopes else "all that they may do"
+        self.stdout.write(f"token of {username} for {use}, good {end}: {token}")
 
 
 def parse_life(text: str) -> timedelta:

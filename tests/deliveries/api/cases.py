@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.test import TestCase
+from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from deliveries.models import AuditEntry
+from deliveries.models import AuditEntry, TokenTerms
+from integrations.api.scopes import Scope
 
 API = "/api/v1"
 
@@ -22,8 +24,10 @@ def make_user(name: str, *, role: str = "", **values: Any) -> User:
     return user
 
 
-def client_of(user: User) -> APIClient:
-    _, token = AuthToken.objects.create(user)
+def client_of(user: User, *scopes: Scope) -> APIClient:
+    """Return a client with a token of ``user``, limited to ``scopes`` if there are any."""
+    row, token = AuthToken.objects.create(user)
+    TokenTerms.objects.create(token=row, scopes=sorted(scopes) or None, last_used_at=timezone.now())
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     return client

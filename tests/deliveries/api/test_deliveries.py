@@ -108,7 +108,7 @@ class DeliveryTests(DeliveryCase):
             make_attempt(delivery, number=2)
 
         # token, the user's tokens, permissions (2), live workers, deliveries with their relations, attempts
-        with self.assertNumQueries(8):
+        with self.assertNumQueries(7):
             listed = self.client.get(URL).json()["results"]
 
         self.assertEqual([attempt["number"] for attempt in listed[0]["attempts"]], [1, 2])

@@ -49,7 +49,7 @@ class EndpointListTests(ApiTestCase):
         for _ in range(3):
             make_endpoint(provider="generic_hmac", secret="s3cret-of-orders")
 
-        with self.assertNumQueries(7):  # token, the user's tokens, permissions (2), restrictions, endpoints, secrets
+        with self.assertNumQueries(6):  # token, permissions (2), restrictions, endpoints, secrets
             self.client.get(URL)
 
     def test_filters_by_provider_and_state(self) -> None:

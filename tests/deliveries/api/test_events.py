@@ -113,8 +113,8 @@ class EventTests(ApiTestCase):
             for _ in range(2):
                 make_delivery(route)
 
-        # token, the user's tokens, permissions (2), restrictions, events, deliveries with routes
-        with self.assertNumQueries(7):
+        # token, permissions (2), restrictions, events, deliveries with routes
+        with self.assertNumQueries(6):
             self.assertEqual(len(self.client.get(URL).json()["results"]), 4)
 
     def test_mask_credentials_in_headers_and_payload(self) -> None:

@@ -163,7 +163,7 @@ class RouteTests(ApiTestCase):
             make_route(self.endpoint)
         make_route(make_endpoint())
 
-        with self.assertNumQueries(6):  # token, the user's tokens, permissions (2), restrictions, routes with endpoints
+        with self.assertNumQueries(5):  # token, permissions (2), restrictions, routes with endpoints
             found = self.client.get(URL, {"endpoint": "orders"}).json()["results"]
 
         self.assertEqual(len(found), 3)
