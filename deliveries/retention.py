@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from deliveries.models import AuditEntry, Rejection, RejectionCount
+from integrations.models import StoredAnswer
+from integrations.models.stored_answer import KEPT
 
 BATCH = 1000
 #: The counts of refusals are small, and tell of trends long after the requests themselves are gone.
@@ -58,6 +60,21 @@ def prune_audit_log(*, now: datetime, dry_run: bool = False) -> int:
 def prune_some_of_the_audit_log(*, now: datetime) -> int:
     """Remove up to `BATCH` old entries of the audit log; return how many."""
     return AuditEntry.objects.prune(before=_end_of_audit(now), limit=BATCH)
+
+
+def prune_answers(*, now: datetime, dry_run: bool = False) -> int:
+    """Remove stored answers to requests with an ``Idempotency-Key`` after a day; return how many (or would be)."""
+    if dry_run:
+        return StoredAnswer.objects.filter(created_at__lte=now - KEPT).count()
+    total = 0
+    while removed := prune_some_answers(now=now):
+        total += removed
+    return total
+
+
+def prune_some_answers(*, now: datetime) -> int:
+    """Remove up to `BATCH` stored answers whose time is over; return how many."""
+    return StoredAnswer.objects.prune(now=now, limit=BATCH)
 
 
 def _end_of_audit(now: datetime) -> datetime:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
 from django.db import IntegrityError, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from rest_framework import mixins
 from rest_framework.decorators import action
@@ -20,6 +20,7 @@ from deliveries.api.audit import ADDITION, CHANGE, DELETION, log
 from deliveries.api.errors import Conflict
 from deliveries.api.roles import MAY_OPERATE
 from integrations.api.checked import OrderSerializer
+from integrations.api.etags import etag_of, is_known, require_match
 from integrations.api.views import HubViewSet, M
 
 
@@ -35,7 +36,49 @@ class ConfiguredViewSet(
     mixins.DestroyModelMixin,
     HubViewSet[M],
 ):
-    """GET, POST, PATCH and DELETE. A subclass says what becomes of a row that is deleted, in `take_away`."""
+    """GET, POST, PATCH and DELETE, with tags. A subclass says what becomes of a row that is deleted, in `take_away`."""
+
+    _locks_rows = False
+
+    def get_queryset(self) -> QuerySet[M]:
+        """Return the rows; while one is changed, locked against other changes and not against new events of it."""
+        rows = super().get_queryset()
+        return rows.select_for_update(of=("self",), no_key=True) if self._locks_rows else rows
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return the row with its tag, or 304 to who has it."""
+        shown = self.get_serializer(self.get_object()).data
+        etag = etag_of(shown)
+        if is_known(request, etag):
+            return Response(status=304, headers={"ETag": etag})
+        return Response(shown, headers={"ETag": etag})
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make a row."""
+        answer = super().create(request, *args, **kwargs)
+        answer["ETag"] = etag_of(answer.data)
+        return answer
+
+    @transaction.atomic
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change the row, if it is still what ``If-Match`` names."""
+        serializer = self.get_serializer(self._matching(request), data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        self.perform_update(serializer)
+        return Response(serializer.data, headers={"ETag": etag_of(serializer.data)})
+
+    @transaction.atomic
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Take the row away, if it is still what ``If-Match`` names."""
+        self.perform_destroy(self._matching(request))
+        return Response(status=204)
+
+    def _matching(self, request: Request) -> M:
+        """Return the row, locked; raises `PreconditionFailed` if it is not what ``If-Match`` names."""
+        self._locks_rows = True
+        row = self.get_object()
+        require_match(request, etag_of(self.get_serializer(row).data))
+        return row
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         """Save the new row; raises `Conflict` if somebody else took its place in the same moment."""

@@ -7,7 +7,13 @@ from datetime import datetime
 
 import structlog
 
-from deliveries.retention import BATCH, prune_some_counts, prune_some_of_the_audit_log, prune_some_rejections
+from deliveries.retention import (
+    BATCH,
+    prune_some_answers,
+    prune_some_counts,
+    prune_some_of_the_audit_log,
+    prune_some_rejections,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -29,7 +35,8 @@ class Housekeeping:
         removed = prune_some_rejections(now=now)
         counts = prune_some_counts(now=now)
         entries = prune_some_of_the_audit_log(now=now)
-        has_more = max(removed, counts, entries) >= BATCH
+        answers = prune_some_answers(now=now)
+        has_more = max(removed, counts, entries, answers) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

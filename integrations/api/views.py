@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
+from integrations.api import idempotency
 from integrations.api.filters import StrictFilterBackend
 from integrations.api.pagination import NewestFirst
 from integrations.api.parsing import LengthRequired
@@ -40,7 +42,11 @@ class HubViewSet(GenericViewSet[M]):
         return visible
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse a body that would not be read."""
+        """Refuse a body that would not be read; let a POST with an ``Idempotency-Key`` be done once."""
         super().initial(request, *args, **kwargs)
         if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
+        handler: Any = getattr(self, "post", None) if request.method == "POST" else None
+        key = idempotency.key_of(request) if handler is not None else None
+        if key is not None:  # by now the caller is known, and may do this
+            vars(self)["post"] = partial(idempotency.once, handler, key=key)

@@ -5,6 +5,7 @@ from integrations.models.endpoint import Batching, Endpoint, EndpointState
 from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet, Restriction, groups_of
 from integrations.models.route import OrderingFailure, Route
 from integrations.models.secret import Secret
+from integrations.models.stored_answer import StoredAnswer
 
 __all__ = [
     "AwaitedSecret",
@@ -17,5 +18,6 @@ __all__ = [
     "Restriction",
     "Route",
     "Secret",
+    "StoredAnswer",
     "groups_of",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from deliveries.retention import prune_audit_log, prune_rejections
+from deliveries.retention import prune_answers, prune_audit_log, prune_rejections
 
 
 class Command(BaseCommand):
@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     help = (
         "Removes rejections older than HUB_REJECTION_DAYS, counts of refusals older than 90 days, "
-        "and entries of the audit log older than HUB_AUDIT_DAYS."
+        "entries of the audit log older than HUB_AUDIT_DAYS, and stored API answers older than a day."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,8 +27,13 @@ class Command(BaseCommand):
         now = timezone.now()
         count = prune_rejections(now=now, dry_run=dry_run)
         entries = prune_audit_log(now=now, dry_run=dry_run)
-        verb = "would prune" if dry_run else "pruned"
-        self.stdout.write(f"{verb} {_counted(count, 'rejection')}, {_counted(entries, 'audit entry', 'audit entries')}")
+        answers = prune_answers(now=now, dry_run=dry_run)
+        parts = [
+            _counted(count, "rejection"),
+            _counted(entries, "audit entry", "audit entries"),
+            _counted(answers, "stored answer"),
+        ]
+        self.stdout.write(f"{'would prune' if dry_run else 'pruned'} {', '.join(parts)}")
 
 
 def _counted(count: int, one: str, many: str = "") -> str:
