@@ -52,11 +52,28 @@ def outranks(request: HttpRequest, other: User) -> bool:
     return everything.get_all_permissions() <= request.user.get_all_permissions()
 
 
-@admin.register(User)
-class UserAdmin(DjangoUserAdmin, HubPages):
-    """Users. They are switched off, not deleted: the log names them."""
+class AccountPages(HubPages):
+    """Pages of who may do what. They are shut to who is restricted to groups: they lead, and name, beyond those."""
 
     of_endpoints = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the acting user may look."""
+        return super().has_view_permission(request, obj) and groups_of(request.user) is None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the acting user may add some."""
+        return super().has_add_permission(request) and groups_of(request.user) is None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the acting user may change some."""
+        return super().has_change_permission(request, obj) and groups_of(request.user) is None
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, AccountPages):
+    """Users. They are switched off, not deleted: the log names them."""
+
     inlines = (UserRestrictionInline,)
     form = UserChangeForm
     add_form = UserCreationForm
@@ -93,12 +110,7 @@ class UserAdmin(DjangoUserAdmin, HubPages):
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Return whether the acting user may change ``obj``: nobody who can do more than they can."""
-        may = super().has_change_permission(request, obj) and groups_of(request.user) is None
-        return may and (obj is None or outranks(request, obj))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether the acting user may add users; who is restricted to groups would let others out of them."""
-        return super().has_add_permission(request) and groups_of(request.user) is None
+        return super().has_change_permission(request, obj) and (obj is None or outranks(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Return False: the log of what a user did would go too. ``is_active`` switches a user off."""
@@ -108,6 +120,8 @@ class UserAdmin(DjangoUserAdmin, HubPages):
         """Offer only what may be given."""
         if db_field.name == "user_permissions":
             kwargs["queryset"] = grantable_permissions()
+        if db_field.name == "groups":
+            kwargs |= {"label": "Roles", "help_text": "What the user may do; several add up."}
         if db_field.name == "groups" and not request.user.is_superuser:
             beyond = _permissions_beyond(request).values("pk")
             kwargs["queryset"] = Group.objects.exclude(permissions__in=beyond)
@@ -115,10 +129,9 @@ class UserAdmin(DjangoUserAdmin, HubPages):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, HubPages):
+class GroupAdmin(DjangoGroupAdmin, AccountPages):
     """Groups, which are the roles; a superuser may make others."""
 
-    of_endpoints = False
     inlines = (RoleRestrictionInline,)
     actions: Any = None
 

@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from integrations.models import groups_of
+
 # (title, icon, page, permission; "" means everyone)
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     ("", [("Home", "home", "index", "")]),
@@ -39,14 +41,19 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
 ]
 
 
+#: Pages that are shut to who is restricted to groups of endpoints.
+_SHUT = frozenset({"auth_user_changelist", "auth_group_changelist"})
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups and links for this user; Unfold calls this."""
     groups = []
+    shut = _SHUT if groups_of(request.user) is not None else frozenset()
     for title, entries in _GROUPS:
         items = [
             {"title": name, "icon": icon, "link": reverse(f"admin:{page}")}
             for name, icon, page, permission in entries
-            if not permission or request.user.has_perm(permission)
+            if page not in shut and (not permission or request.user.has_perm(permission))
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})

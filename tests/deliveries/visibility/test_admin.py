@@ -125,6 +125,12 @@ class WalkTests(RestrictedAdminTestCase):
 
 class WayOutTests(RestrictedAdminTestCase):
     def test_is_none_through_users_or_roles(self) -> None:
+        other = make_user("viewer")
+        restrict(other, self.theirs.group)
+        pages = ("auth/user/", "auth/group/", f"auth/user/{other.pk}/change/", f"auth/user/{other.pk}/history/")
+        for page in pages:
+            self.assertEqual(self.client.get(f"/admin/{page}").status_code, 403, page)
+        self.assertNotContains(self.client.get("/admin/"), "/admin/auth/")
         for page in ("auth/user/", "auth/group/"):
             self.assertEqual(self.client.get(f"/admin/{page}add/").status_code, 403, page)
         self.assertEqual(self.client.post(f"/admin/auth/user/{self.user.pk}/change/", {}).status_code, 403)
