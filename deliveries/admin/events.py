@@ -94,7 +94,7 @@ class EventAdmin(HistoryAdmin):
             "body": display.body(row, _shown_payload(row)),
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
-            # By id: the page of one at another endpoint decides itself what it shows, and to whom.
+            "made_from": _made_from(request, row),
             "derived": row.derived.visible_to(request.user).order_by("pk").values_list("pk", flat=True)[:_MOST_DERIVED],
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
@@ -136,6 +136,13 @@ class EventAdmin(HistoryAdmin):
     def received_shown(self, row: Event) -> SafeString:
         """Return when it came."""
         return display.moment(row.received_at)
+
+
+def _made_from(request: HttpRequest, row: Event) -> Event | None:
+    """Return the event whose handler made this one; None for one from outside, or if the user may not see that one."""
+    if row.derived_from_id is None:
+        return None
+    return Event.objects.visible_to(request.user).filter(pk=row.derived_from_id).only("pk").first()
 
 
 def _shown_payload(row: Event) -> Any:

@@ -110,6 +110,14 @@ class WalkTests(RestrictedAdminTestCase):
             answer = self.client.get(f"/admin/search/?s={term}&extended=1")
             self.assertNotContains(answer, f"{THEIRS} name")
 
+    def test_names_no_event_of_the_other_group_that_led_to_an_own_one_or_came_of_it(self) -> None:
+        Event.objects.filter(pk=self.theirs.event.pk).update(derived_from=self.ours.event)
+        Event.objects.filter(pk=self.ours.pending.event_id).update(derived_from=self.theirs.event)
+        for pk in (self.ours.event.pk, self.ours.pending.event_id):
+            page = self.client.get(f"/admin/deliveries/event/{pk}/change/")
+            self.assertEqual(page.status_code, 200)
+            self.assertNotContains(page, str(self.theirs.event.pk))
+
     def test_counts_the_own_group_only(self) -> None:
         cards = {card.title: card.value for card in self.client.get("/admin/").context["cards"]}
 
