@@ -10,14 +10,15 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape, format_html
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer, PythonTracebackLexer
 
-from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, Verdict
+from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
 from deliveries.models.sealing import storable
+from deliveries.why import Reason
 from integrations.models import EndpointState
 
 #: What is shown of a body or a traceback; the rest is in the download.
@@ -41,6 +42,8 @@ KINDS: dict[str, str] = {
     Verdict.INTERNAL: "neutral",
     Verdict.BACKFILLED: "neutral",
     Verdict.REVERIFIED: "success",
+    ReplayState.CANCELLED: "neutral",
+    ReplayState.FINISHED: "success",
     EndpointState.ACTIVE: "success",
     EndpointState.PAUSED: "warning",
     EndpointState.DISABLED: "neutral",
@@ -101,6 +104,20 @@ def size(count: int) -> str:
 def link(view: str, pk: object, text: object) -> SafeString:
     """Return a link to the admin page ``view`` of ``pk``."""
     return format_html('<a class="hub-link" href="{}">{}</a>', reverse(f"admin:{view}", args=[pk]), text)
+
+
+_PAGES = {
+    "delivery": "deliveries_delivery_change",
+    "worker": "deliveries_worker_change",
+    "endpoint": "integrations_endpoint_change",
+    "route": "integrations_route_change",
+}
+
+
+def reason(value: Reason) -> SafeString:
+    """Return why a delivery is not running, with links to what it names."""
+    shown = (link(_PAGES[part.names], part.pk, part.text) if part.names else part.text for part in value.parts)
+    return format_html_join("", "{}", ((part,) for part in shown))
 
 
 def code(value: Any) -> SafeString:

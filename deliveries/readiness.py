@@ -14,7 +14,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max, Min
 
 from deliveries.models import Delivery, Worker
-from deliveries.models.states import CLAIMABLE
 from deliveries.models.worker import SILENT_AFTER
 
 logger = structlog.get_logger(__name__)
@@ -72,8 +71,11 @@ def workers(now: datetime) -> Finding:
 
 
 def queue(now: datetime) -> Finding:
-    """Look how long the oldest delivery that could run has been waiting for a worker."""
-    due = Delivery.objects.filter(status__in=CLAIMABLE, due_at__lte=now)
+    """Look how long the oldest delivery that could run has been waiting for a worker.
+
+    What is paused, or stands behind another of its ordering key, could not.
+    """
+    due = Delivery.objects.due(now).order_by()
     oldest = due.aggregate(oldest=Min("due_at"))["oldest"]
     age = now - oldest if oldest else timedelta(0)
     facts = {"oldest_due_seconds": round(age.total_seconds(), 1)}

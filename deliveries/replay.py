@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from deliveries import audit
 from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.ordering import lock_keys_of
 from deliveries.models.states import DISCARDABLE, FINISHED
 from deliveries.models.transitions import DeliveryQuerySet
 
@@ -72,6 +73,7 @@ def _moved(
         with transaction.atomic(using=deliveries.db):
             # The status is asked again under the lock: what a worker or another operator took meanwhile is not logged.
             batch = Delivery.objects.using(deliveries.db).filter(pk__in=ids[start : start + _BATCH], status__in=legal)
+            lock_keys_of(batch)
             taken = list(batch.order_by("pk").select_for_update())
             total += move(Delivery.objects.using(deliveries.db).filter(pk__in=[row.pk for row in taken]))
             audit.record_all(audit.Action.ORDERED, taken, by=by, message=entry, via=via)

@@ -7,23 +7,27 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
-from deliveries.models import AuditEntry, Rejection, RejectionCount
+from deliveries.models import AuditEntry, Rejection, RejectionCount, ReplayItem
+from deliveries.models.replay import UNDER_WAY
 from integrations.models import StoredAnswer
 from integrations.models.stored_answer import KEPT
 
 BATCH = 1000
 #: The counts of refusals are small, and tell of trends long after the requests themselves are gone.
 COUNT_AGE = timedelta(days=90)
+#: What a bulk replay ran is listed for so long after its end; the order itself and its counts stay.
+REPLAY_ITEM_AGE = timedelta(days=30)
 
 
 def prune_rejections(*, now: datetime, dry_run: bool = False) -> int:
     """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be).
 
-    Their counts by the hour go too, when they are older than `COUNT_AGE`; these are not in the number.
+    Their counts by the hour go too, when they are older than `COUNT_AGE`, and the lists of what bulk replays ran, after
+    `REPLAY_ITEM_AGE`; these are not in the number.
     """
     if dry_run:
         return _old_rejections(now).count()
-    while prune_some_counts(now=now):
+    while prune_some_counts(now=now) or prune_some_replay_items(now=now):
         pass
     total = 0
     while removed := prune_some_rejections(now=now):
@@ -45,6 +49,13 @@ def prune_some_counts(*, now: datetime) -> int:
     old = RejectionCount.objects.filter(hour__lt=now - COUNT_AGE)
     ids = list(old.values_list("pk", flat=True)[:BATCH])
     return RejectionCount.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def prune_some_replay_items(*, now: datetime) -> int:
+    """Remove up to `BATCH` items of bulk replays that ended more than `REPLAY_ITEM_AGE` ago; return how many."""
+    ended = ReplayItem.objects.filter(replay__finished_at__lt=now - REPLAY_ITEM_AGE).exclude(state__in=UNDER_WAY)
+    ids = list(ended.values_list("pk", flat=True)[:BATCH])
+    return ReplayItem.objects.filter(pk__in=ids).delete()[0] if ids else 0
 
 
 def prune_audit_log(*, now: datetime, dry_run: bool = False) -> int:

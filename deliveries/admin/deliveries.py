@@ -13,19 +13,21 @@ from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from deliveries import display
-from deliveries.admin import orders
+from deliveries.admin import orders, replay_orders
 from deliveries.admin.filters import (
     DeliveredTypeFilter,
     EndpointFilter,
     EventProviderFilter,
+    FailedInReplayFilter,
     MomentFilter,
     RouteFilter,
     StatusFilter,
 )
 from deliveries.admin.history import HistoryAdmin, search
 from deliveries.admin.orders import ORDERS, Order
-from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models import Delivery, Worker
 from deliveries.models.transitions import DeliveryQuerySet
+from deliveries.why import reason_of
 
 #: Attempts on a page; of more, the latest.
 SHOWN_ATTEMPTS = 50
@@ -36,6 +38,7 @@ class DeliveryAdmin(HistoryAdmin):
     """Deliveries, the newest first."""
 
     page_template = "admin/deliveries/delivery/page.html"
+    list_before_template = "admin/deliveries/delivery/list_before.html"
     list_display = (
         "type_shown",
         "status_shown",
@@ -53,6 +56,7 @@ class DeliveryAdmin(HistoryAdmin):
         EventProviderFilter,
         DeliveredTypeFilter,
         ("created_at", MomentFilter),
+        FailedInReplayFilter,
     )
     list_select_related = ("event", "route", "endpoint")
     never_loaded = tuple(
@@ -71,9 +75,10 @@ class DeliveryAdmin(HistoryAdmin):
         return search(queryset, search_term, uuids=("pk", "event"), texts=texts), False
 
     def get_urls(self) -> list[Any]:
-        """Add the addresses that take orders about one delivery."""
+        """Add the addresses that take orders about one delivery, and about all that match."""
         view = self.admin_site.admin_view
         return [
+            path("replay/", view(self.replay_matching), name="deliveries_delivery_replay"),
             path("<uuid:pk>/order/<str:order>/", view(self.order_one), name="deliveries_delivery_order"),
             *super().get_urls(),
         ]
@@ -108,8 +113,12 @@ class DeliveryAdmin(HistoryAdmin):
         rows = Delivery.objects.visible_to(request.user).filter(pk=pk)
         return orders.give(self, request, rows, ORDERS[order], back=back, hidden=[])
 
+    def replay_matching(self, request: HttpRequest) -> HttpResponse:
+        """Order a bulk replay of all that the list's filters match."""
+        return replay_orders.order_page(self, request)
+
     def _order_selected(self, request: HttpRequest, queryset: DeliveryQuerySet, order: Order) -> HttpResponse:
-        # What is ticked on the page, never "all that match": replaying by filter is the API's and the command line's.
+        # What is ticked on the page, never "all that match", which is an order of its own: `replay_matching`.
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)[: self.list_per_page]
         hidden = [("action", order.name), *((ACTION_CHECKBOX_NAME, pk) for pk in selected)]
         rows = Delivery.objects.filter(pk__in=[row.pk for row in queryset.filter(pk__in=selected)])
@@ -124,7 +133,11 @@ class DeliveryAdmin(HistoryAdmin):
             "attempts": latest,
             "earlier_attempts": max(row.attempt_count - len(latest), 0),
             "orders": [order for order in ORDERS.values() if may_order and row.status in order.legal],
-            "is_dead": row.status == DeliveryStatus.DEAD,
+            "why": reason_of(row),
+            "priority": row.endpoint.priority + row.route.priority,
+            "worker_pk": Worker.objects.filter(name=row.worker).values_list("pk", flat=True).first()
+            if row.worker
+            else None,
         }
 
     # -- the list -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
 from deliveries.admin.trying import CurlLine, curl_line, send_test
 from deliveries.admin.waiting import AwaitedSecretAdmin
-from deliveries.models import Event, RejectionCount
+from deliveries.models import Event, RejectionCount, Release
 from integrations.admin.forms import EndpointForm
 from integrations.admin.inlines import RouteInline, SecretInline
 from integrations.masking import shown_settings
@@ -193,6 +194,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             "may_test": may_operate,
             "may_hold": may_operate and row.state != EndpointState.DISABLED,
             "is_paused": row.state == EndpointState.PAUSED,
+            "release": Release.objects.running().filter(endpoint=row, route=None).first(),
             "shared_url": f"{settings.HUB_BASE_URL}/hooks" if row.shared_url else "",
             "warning": "" if row.retired_at else proof_warning(row, has_live_secret=has_live_secret),
             "last_event_at": _last_event_at(row.pk),
@@ -262,11 +264,11 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
         if row.state == EndpointState.DISABLED:  # to switch it on takes another right than this one
             messages.error(request, "The endpoint is disabled; set its state to switch it on.")
+        elif paused:
+            moved = hold.pause_endpoint(row, by=cast(User, request.user))
+            messages.success(request, f"Paused: events are stored, deliveries wait ({moved} held).")
         else:
-            verb = hold.pause_endpoint if paused else hold.resume_endpoint
-            moved = verb(row, by=cast(User, request.user))
-            done = "Paused: events are stored, deliveries wait" if paused else "Resumed"
-            messages.success(request, f"{done} ({moved} {'held' if paused else 'released'}).")
+            orders.resume(request, partial(hold.resume_endpoint, row))
         return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
 
 

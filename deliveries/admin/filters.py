@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_time
 from unfold.contrib.filters.admin import RangeDateTimeFilter, TextFilter
 
-from deliveries.models import DeliveryStatus, Verdict
+from deliveries.models import DeliveryStatus, ItemState, ReplayItem, Verdict
 from integrations.models import Endpoint, EndpointGroup, Route
 from integrations.providers import provider_choices
 
@@ -210,9 +210,37 @@ class MomentFilter(RangeDateTimeFilter):  # type: ignore[misc]
         return queryset
 
     def _moment(self, end: str, default: time) -> datetime | None:
+        return moment_in(self.used_parameters, f"{self.field_path}_{end}", default)
+
+
+def moment_in(values: Mapping[str, Any], name: str, default: time) -> datetime | None:
+    """Return the moment that the fields ``name``_0 (a date) and ``name``_1 (an hour, else ``default``) say, or None."""
+    try:
+        day = parse_date(values.get(f"{name}_0") or "")
+        hour = parse_time(values.get(f"{name}_1") or "")
+        return timezone.make_aware(datetime.combine(day, hour or default)) if day else None
+    except (ValueError, OverflowError):  # 31 February, the year 1 in a zone east of Greenwich
+        return None
+
+
+class FailedInReplayFilter(ChoiceFilter):
+    """What failed again in one bulk replay; the way here is the replay's page."""
+
+    title = "failed again in a replay"
+    parameter_name = "failed_in"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return the replay that is chosen, if one is: else the filter is not there."""
+        chosen = request.GET.get(self.parameter_name, "")
+        return [(chosen, f"Replay {chosen}")] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the deliveries that failed again."""
+        value = self.value()
+        if not value:
+            return queryset
         try:
-            day = parse_date(self.used_parameters.get(f"{self.field_path}_{end}_0") or "")
-            hour = parse_time(self.used_parameters.get(f"{self.field_path}_{end}_1") or "")
-            return timezone.make_aware(datetime.combine(day, hour or default)) if day else None
-        except (ValueError, OverflowError):  # 31 February, the year 1 in a zone east of Greenwich
-            return None
+            items = ReplayItem.objects.filter(replay=UUID(value), state=ItemState.FAILED)
+        except ValueError:
+            return queryset.none()
+        return queryset.filter(pk__in=items.values("delivery"))

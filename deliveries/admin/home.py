@@ -12,9 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from deliveries import display
-from deliveries.models import Delivery, DeliveryStatus, RejectionCount, Worker
+from deliveries.blocked_keys import count_needing_order
+from deliveries.models import Delivery, DeliveryStatus, ParkedKey, RejectionCount, Worker
 from deliveries.models.transitions import DeliveryQuerySet
-from integrations.models import Endpoint
+from integrations.models import Endpoint, Route, groups_of
 
 #: Deliveries that are due for longer than this mean that nobody is taking them.
 LATE = timedelta(minutes=1)
@@ -39,6 +40,10 @@ def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     cards: list[Card] = []
     if may("deliveries.view_delivery"):
         cards += [_dead_letters(deliveries), _oldest_due(deliveries, now)]
+    # The keys are counted over all routes, whoever asks.
+    sees_all = groups_of(request.user) is None
+    if sees_all and may("deliveries.view_parkedkey") and (blocked := _blocked_keys()):
+        cards.append(blocked)
     if may("deliveries.view_rejection"):
         cards.append(_refused(RejectionCount.objects.visible_to(request.user), now))
     if may("deliveries.view_worker"):
@@ -75,6 +80,17 @@ def _oldest_due(deliveries: DeliveryQuerySet, now: datetime) -> Card:
         url,
         "danger" if age > LATE else "success",
     )
+
+
+def _blocked_keys() -> Card | None:
+    """Return how many ordering keys need an order; None where no route has ever ordered its deliveries."""
+    if not Route.objects.exclude(ordering_key="").exists() and not ParkedKey.objects.exists():
+        return None
+    count = count_needing_order()
+    url = reverse("admin:deliveries_parkedkey_changelist")
+    if not count:
+        return Card("Blocked keys", "0", "No ordering key waits for an order.", url, "success")
+    return Card("Blocked keys", f"{count:,}", "Ordering keys that stand still until you give an order.", url, "danger")
 
 
 def _refused(counts: QuerySet[RejectionCount], now: datetime) -> Card:

@@ -17,6 +17,8 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
         [
             ("Events", "inbox", "deliveries_event_changelist", "deliveries.view_event"),
             ("Deliveries", "send", "deliveries_delivery_changelist", "deliveries.view_delivery"),
+            ("Blocked keys", "lock_clock", "deliveries_parkedkey_changelist", "deliveries.view_parkedkey"),
+            ("Replays", "replay", "deliveries_replay_changelist", "deliveries.view_replay"),
             ("Rejections", "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
         ],
     ),
@@ -42,7 +44,14 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
 
 
 #: Pages that are shut to who is restricted to groups of endpoints.
-_SHUT = frozenset({"auth_user_changelist", "auth_group_changelist"})
+_SHUT = frozenset(
+    {
+        "auth_user_changelist",
+        "auth_group_changelist",
+        "deliveries_parkedkey_changelist",
+        "deliveries_replay_changelist",
+    }
+)
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:

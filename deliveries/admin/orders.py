@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -14,12 +15,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from deliveries import replay
+from deliveries.bulk_replay import HIGHEST_RATE, LOWEST_RATE
 from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.sealing import storable
 from deliveries.models.states import DISCARDABLE
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.admin.base import HubAdmin
 
 PERMISSION = "deliveries.replay_delivery"
+#: What is kept of why deliveries were discarded.
+REASON_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,9 @@ class Order:
     consequence: str
     done: str
     legal: tuple[DeliveryStatus, ...]
-    carry_out: Callable[[DeliveryQuerySet, User], int]
+    carry_out: Callable[[DeliveryQuerySet, User, str], int]
     is_destructive: bool = False
+    asks_reason: bool = False
 
 
 REPLAY = Order(
@@ -41,7 +47,7 @@ REPLAY = Order(
     consequence="They run again at once, with a new retry budget. Steps whose results were kept are not repeated.",
     done="will run again",
     legal=replay.REPLAYABLE,
-    carry_out=lambda rows, user: replay.replay(rows, by=user),
+    carry_out=lambda rows, user, _reason: replay.replay(rows, by=user),
 )
 REPLAY_FROM_START = Order(
     name="replay_from_start",
@@ -49,7 +55,7 @@ REPLAY_FROM_START = Order(
     consequence="They run again at once, with a new retry budget, and repeat every step: kept results are forgotten.",
     done="will run again from the start",
     legal=replay.REPLAYABLE,
-    carry_out=lambda rows, user: replay.replay(rows, by=user, from_start=True),
+    carry_out=lambda rows, user, _reason: replay.replay(rows, by=user, from_start=True),
 )
 DISCARD = Order(
     name="discard",
@@ -57,8 +63,9 @@ DISCARD = Order(
     consequence="They will not run. They can be replayed later.",
     done="discarded",
     legal=DISCARDABLE,
-    carry_out=lambda rows, user: replay.discard(rows, by=user),
+    carry_out=lambda rows, user, reason: replay.discard(rows, by=user, reason=reason),
     is_destructive=True,
+    asks_reason=True,
 )
 ORDERS = {order.name: order for order in (REPLAY, REPLAY_FROM_START, DISCARD)}
 
@@ -81,12 +88,31 @@ def give(
         raise PermissionDenied
     if request.POST.get("confirmed") == "yes":
         asked = deliveries.count()
-        moved = order.carry_out(deliveries, cast(User, request.user))
+        reason = storable(request.POST.get("reason", "").strip(), REASON_CHARACTERS)
+        moved = order.carry_out(deliveries, cast(User, request.user), reason)
         _report(request, order, moved=moved, left=asked - moved)
         return HttpResponseRedirect(back)
     return TemplateResponse(
         request, "admin/deliveries/delivery/confirm.html", _question(admin, request, deliveries, order, back, hidden)
     )
+
+
+class RateForm(forms.Form):
+    """How fast what was held is let go; nothing entered is all at once."""
+
+    rate_per_second = forms.FloatField(required=False, min_value=LOWEST_RATE, max_value=HIGHEST_RATE)
+
+
+def resume(request: HttpRequest, verb: Callable[..., int]) -> None:
+    """Let go with ``verb`` what was held, at the rate that the form says, and say how many; or say what is no rate."""
+    form = RateForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, f"Deliveries per second: {form.errors['rate_per_second'][0]}")
+        return
+    rate: float | None = form.cleaned_data["rate_per_second"]
+    moved = verb(by=cast(User, request.user), rate_per_second=rate)
+    done = f"Resumed ({moved} released)." if rate is None else f"Resumed: {moved} to release, {rate:g} per second."
+    messages.success(request, done)
 
 
 def _question(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from deliveries.admin.endpoints import ServiceFilter
 from deliveries.admin.filters import EndpointFilter
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
+from deliveries.models import Release
 from integrations.admin.forms import RouteForm
 from integrations.admin.inlines import ROUTE_FIELDSETS
 from integrations.models import Endpoint, Route
@@ -59,6 +61,7 @@ class RouteAdmin(RetiringAdmin):
         context["show_delete"] = False  # the page has its own button, which says what happens
         context["may_retire"] = row is not None and self.has_delete_permission(request, row)
         context["may_hold"] = row and row.retired_at is None and request.user.has_perm(orders.PERMISSION)
+        context["release"] = Release.objects.running().filter(route=row).first() if row else None
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
@@ -91,10 +94,11 @@ class RouteAdmin(RetiringAdmin):
         if not request.user.has_perm(orders.PERMISSION):
             raise PermissionDenied
         row = get_object_or_404(Route.objects.live().visible_to(request.user), pk=pk)
-        verb = hold.pause_route if paused else hold.resume_route
-        moved = verb(row, by=cast(User, request.user))
-        done = "Paused: deliveries are made and wait" if paused else "Resumed"
-        messages.success(request, f"{done} ({moved} {'held' if paused else 'released'}).")
+        if paused:
+            moved = hold.pause_route(row, by=cast(User, request.user))
+            messages.success(request, f"Paused: deliveries are made and wait ({moved} held).")
+        else:
+            orders.resume(request, partial(hold.resume_route, row))
         return HttpResponseRedirect(reverse("admin:integrations_route_change", args=[pk]))
 
     @admin.display(description="Endpoint", ordering="endpoint__slug")

@@ -18,6 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from deliveries import audit
 from deliveries.api.audit import ADDITION, CHANGE, DELETION, log
 from deliveries.api.errors import Conflict
+from deliveries.api.releases import ResumeOrder
 from deliveries.api.roles import MAY_OPERATE
 from integrations.api.checked import OrderSerializer
 from integrations.api.etags import etag_of, is_known, require_match
@@ -130,26 +131,28 @@ class ConfigurationViewSet(ConfiguredViewSet[M]):
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: str) -> Response:
         """Hold the deliveries that have not started, and those to come."""
-        return self._hold(request, held=True)
+        EmptyOrder(data=request.data).is_valid(raise_exception=True)
+        return self._hold(held=True)
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, **kwargs: str) -> Response:
-        """Let the deliveries go."""
-        return self._hold(request, held=False)
+        """Let the deliveries go, with ``rate_per_second`` one after the other."""
+        order = ResumeOrder(data=request.data)
+        order.is_valid(raise_exception=True)
+        return self._hold(held=False, rate_per_second=order.validated_data["rate_per_second"])
 
     def move_deliveries(self, row: Any) -> None:
         """Hold or release the deliveries of ``row``, as its `hold_field` now says."""
         raise NotImplementedError
 
-    def set_held(self, row: Any, *, held: bool) -> None:
+    def set_held(self, row: Any, *, held: bool, rate_per_second: float | None = None) -> None:
         """Pause or resume ``row``."""
         raise NotImplementedError
 
-    def _hold(self, request: Request, *, held: bool) -> Response:
-        EmptyOrder(data=request.data).is_valid(raise_exception=True)
+    def _hold(self, *, held: bool, rate_per_second: float | None = None) -> Response:
         row = self.get_object()
-        self.set_held(row, held=held)
-        return Response(self.get_serializer(row).data)
+        self.set_held(row, held=held, rate_per_second=rate_per_second)
+        return Response(self.get_serializer(self.get_object()).data)
 
 
 @contextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db.models import Prefetch, QuerySet
-from django.utils import timezone
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,7 +15,7 @@ from deliveries.api.errors import Conflict
 from deliveries.api.filters import DeliveryFilter
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.api.serializers import DeliverySerializer, DeliverySummarySerializer
-from deliveries.models import Attempt, Delivery, Worker
+from deliveries.models import Attempt, Delivery
 from deliveries.replay import discard, replay
 from integrations.api.checked import OrderSerializer
 from integrations.api.views import UUID_REGEX, HubViewSet
@@ -54,11 +53,6 @@ class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewS
     def get_serializer_class(self) -> type[DeliverySummarySerializer]:
         """Return how the delivery is shown."""
         return DeliverySummarySerializer if self.action == "list" else DeliverySerializer
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        """Return what `DeliverySummarySerializer` needs, asked once for all rows."""
-        now = timezone.now()
-        return {**super().get_serializer_context(), "now": now, "workers_alive": Worker.objects.alive(now).exists()}
 
     @action(detail=True, methods=["post"])
     def replay(self, request: Request, pk: str) -> Response:

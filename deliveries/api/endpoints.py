@@ -20,11 +20,12 @@ from deliveries.api.audit import ADDITION, DELETION, ORDER, caller, log
 from deliveries.api.awaited_secrets import AwaitedSecretActions
 from deliveries.api.configuration import ConfigurationViewSet
 from deliveries.api.errors import Conflict
+from deliveries.api.releases import EndpointWithRelease, running_releases
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.receiving.samples import CannotSign, send_sample
 from integrations.api.checked import OrderSerializer
 from integrations.api.scopes import may
-from integrations.api.serializers import EndpointSerializer, SecretSerializer
+from integrations.api.serializers import SecretSerializer
 from integrations.api.views import UUID_REGEX
 from integrations.models import Endpoint, EndpointState
 
@@ -53,8 +54,8 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
 class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
     """Endpoints, their secrets, a test event."""
 
-    queryset = Endpoint.objects.live().select_related("group").prefetch_related("secrets")
-    serializer_class = EndpointSerializer
+    queryset = Endpoint.objects.live().select_related("group").prefetch_related("secrets", running_releases(route=None))
+    serializer_class = EndpointWithRelease
     filterset_class = EndpointFilter
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]+"
@@ -78,11 +79,14 @@ class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
         """Hold the deliveries if the endpoint is now paused, else let them go."""
         hold.set_endpoint_state(row, EndpointState(row.state), by=caller(self.request), via="API")
 
-    def set_held(self, row: Endpoint, *, held: bool) -> None:
+    def set_held(self, row: Endpoint, *, held: bool, rate_per_second: float | None = None) -> None:
         """Pause or resume the endpoint; raises `Conflict` for a disabled one: to switch it on takes another right."""
         if row.state == EndpointState.DISABLED:
             raise Conflict("The endpoint is disabled; set its state to switch it on.")
-        (hold.pause_endpoint if held else hold.resume_endpoint)(row, by=caller(self.request), via="API")
+        if held:
+            hold.pause_endpoint(row, by=caller(self.request), via="API")
+        else:
+            hold.resume_endpoint(row, by=caller(self.request), via="API", rate_per_second=rate_per_second)
 
     @action(detail=True, methods=["post"])
     def secrets(self, request: Request, slug: str) -> Response:

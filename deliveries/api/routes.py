@@ -7,7 +7,7 @@ from django_filters import rest_framework as filters
 from deliveries import hold
 from deliveries.api.audit import caller
 from deliveries.api.configuration import ConfigurationViewSet
-from integrations.api.serializers import RouteSerializer
+from deliveries.api.releases import RouteWithRelease, running_releases
 from integrations.api.views import UUID_REGEX
 from integrations.models import Route
 
@@ -26,8 +26,13 @@ class RouteFilter(filters.FilterSet):  # type: ignore[misc]
 class RouteViewSet(ConfigurationViewSet[Route]):
     """Routes of the endpoints that are in service."""
 
-    queryset = Route.objects.live().filter(endpoint__retired_at=None).select_related("endpoint")
-    serializer_class = RouteSerializer
+    queryset = (
+        Route.objects.live()
+        .filter(endpoint__retired_at=None)
+        .select_related("endpoint")
+        .prefetch_related(running_releases())
+    )
+    serializer_class = RouteWithRelease
     filterset_class = RouteFilter
     lookup_value_regex = UUID_REGEX
     hold_field = "paused"
@@ -36,6 +41,9 @@ class RouteViewSet(ConfigurationViewSet[Route]):
         """Hold or release the deliveries."""
         self.set_held(row, held=row.paused)
 
-    def set_held(self, row: Route, *, held: bool) -> None:
+    def set_held(self, row: Route, *, held: bool, rate_per_second: float | None = None) -> None:
         """Pause or resume the route."""
-        (hold.pause_route if held else hold.resume_route)(row, by=caller(self.request), via="API")
+        if held:
+            hold.pause_route(row, by=caller(self.request), via="API")
+        else:
+            hold.resume_route(row, by=caller(self.request), via="API", rate_per_second=rate_per_second)

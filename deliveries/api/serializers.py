@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
 from deliveries.forensics import diagnose
 from deliveries.models import Attempt, Delivery, Event, Rejection
 from deliveries.reverify import obstacle
+from deliveries.why import Reason, explain, reason_of
 
 #: A list shows payloads of bodies up to this size; an event by itself shows any.
 LISTED_BODY_BYTES = 64 * 1024
@@ -47,11 +49,20 @@ class AttemptSerializer(AttemptSummarySerializer):
         read_only_fields = fields
 
 
-class DeliverySummarySerializer(serializers.ModelSerializer[Delivery]):
-    """One event for one route, as lists show it; its attempts without traceback, log and response.
+class ExplainedDeliveries(serializers.ListSerializer[Any]):
+    """Deliveries with the reasons of all, found at once."""
 
-    The context says what reasons are given as of: ``now``, and whether ``workers_alive``.
-    """
+    reasons: dict[UUID, Reason]
+
+    def to_representation(self, data: Any) -> list[Any]:
+        """Return the JSON of each."""
+        rows = list(data)
+        self.reasons = explain(rows)
+        return super().to_representation(rows)
+
+
+class DeliverySummarySerializer(serializers.ModelSerializer[Delivery]):
+    """One event for one route, as lists show it; its attempts without traceback, log and response."""
 
     event = serializers.UUIDField(source="event_id")
     endpoint = serializers.CharField(source="endpoint.slug")
@@ -73,6 +84,7 @@ class DeliverySummarySerializer(serializers.ModelSerializer[Delivery]):
             "route_name",
             "handler",
             "status",
+            "ordering_key",
             "attempt_count",
             "created_at",
             "due_at",
@@ -81,10 +93,12 @@ class DeliverySummarySerializer(serializers.ModelSerializer[Delivery]):
             "attempts",
         ]
         read_only_fields = fields
+        list_serializer_class = ExplainedDeliveries
 
     def get_reason(self, delivery: Delivery) -> str:
         """Return why it is not running now, or how it stands, in a sentence."""
-        return delivery.reason_at(self.context["now"], workers_alive=self.context["workers_alive"])
+        listed = self.parent if isinstance(self.parent, ExplainedDeliveries) else None
+        return str(listed.reasons[delivery.pk] if listed else reason_of(delivery))
 
 
 class DeliverySerializer(DeliverySummarySerializer):

@@ -17,6 +17,7 @@ from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet
 from deliveries.api.events import EventViewSet
 from deliveries.api.rejections import RejectionViewSet
+from deliveries.api.replays import ReplayViewSet
 from deliveries.api.routes import RouteViewSet
 from integrations.api.catalog import HandlerList, ProviderList
 
@@ -41,6 +42,7 @@ router.register("routes", RouteViewSet, "route")
 router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")
 router.register("audit", AuditViewSet, "audit")
+router.register("replays", ReplayViewSet, "replay")
 router.register("rejections", RejectionViewSet, "rejection")
 
 urlpatterns = [

@@ -7,11 +7,13 @@ import signal
 import time
 from types import FrameType
 
+import django_q.cluster
 import structlog
 from django.conf import settings
 from django.db import connections
 from django_q.cluster import Cluster
 
+from deliveries.execution.sentinel import HubSentinel
 from deliveries.execution.stopping import stop_ordered
 from deliveries.execution.watchdog import Watchdog, boards
 from deliveries.supervision.orphans import SUPERVISOR_PID, end_forks_with_parent, end_with_parent
@@ -45,6 +47,7 @@ def run_cluster() -> int:
     end_with_parent(int(supervisor) if supervisor else None)
     end_forks_with_parent()
     connections.close_all()  # not to be shared with the forks
+    django_q.cluster.Sentinel = HubSentinel  # the cluster names its class nowhere else
     cluster = HubCluster()
     with boards() as folder:
         try:

@@ -1,4 +1,4 @@
-"""What workers do now and then beside deliveries: let go what is kept for a limited time."""
+"""What workers do now and then beside deliveries: feed bulk replays, remove what is too old, mend what is stranded."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import time
 from datetime import datetime
 
 import structlog
+from django.db import router
 
+from deliveries.execution.feeder import Feeder
+from deliveries.models import Delivery
+from deliveries.models.ordering import mend_stranded
 from deliveries.retention import (
     BATCH,
     prune_some_answers,
     prune_some_counts,
     prune_some_of_the_audit_log,
     prune_some_rejections,
+    prune_some_replay_items,
 )
 
 logger = structlog.get_logger(__name__)
@@ -20,23 +25,37 @@ logger = structlog.get_logger(__name__)
 _EVERY_SECONDS = 1800.0
 #: While there is more to remove than one batch; deliveries go on in between.
 _NEXT_BATCH_SECONDS = 1.0
+#: So long a key may stand still after its route's policy has changed.
+_MEND_SECONDS = 10.0
 
 
 class Housekeeping:
     """The clock of one worker process. Several processes may tidy up at once: each removes what it finds."""
 
     def __init__(self) -> None:
-        self._at = float("-inf")
+        self._at = self._mend_at = float("-inf")
+        self._feeder = Feeder()
 
     def tidy_up(self, now: datetime) -> None:
-        """Remove a batch of what is too old, if it is time. Raises Django's database errors."""
-        if time.monotonic() < self._at:
-            return
+        """Feed what is to be fed, let stranded deliveries go on, remove a batch of what is too old; each in its time.
+
+        Raises Django's database errors.
+        """
+        self._feeder.step(now)
+        if time.monotonic() >= self._mend_at:
+            self._mend_at = time.monotonic() + _MEND_SECONDS
+            if mended := mend_stranded(now=now, using=router.db_for_write(Delivery)):
+                logger.warning("keys.stranded", keys=mended)
+        if time.monotonic() >= self._at:
+            self._remove(now)
+
+    def _remove(self, now: datetime) -> None:
         removed = prune_some_rejections(now=now)
         counts = prune_some_counts(now=now)
+        items = prune_some_replay_items(now=now)
         entries = prune_some_of_the_audit_log(now=now)
         answers = prune_some_answers(now=now)
-        has_more = max(removed, counts, entries, answers) >= BATCH
+        has_more = max(removed, counts, items, entries, answers) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

@@ -21,6 +21,7 @@ from deliveries.execution.endings import Ending
 from deliveries.execution.journal import AttemptJournal
 from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
 from deliveries.models import Delivery, Event
+from deliveries.models.replaying import forget_steps
 from deliveries.receiving import emitting
 from deliveries.receiving.emitting import FollowUps
 from integrations.contracts import Context
@@ -78,6 +79,8 @@ def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, 
         raise InvalidConfig(
             f"The config of route {route.name!r} does not fit the handler {route.handler!r}: edit and save the route."
         )
+    if delivery.forget_steps:
+        forget_steps(delivery)
     context = Context(
         config=route.config,
         delivery_id=str(delivery.pk),

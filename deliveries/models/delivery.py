@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from deliveries.models.event import Event
 from deliveries.models.states import CLAIMABLE, FINISHED, IN_THE_WAY, DeliveryStatus, Trigger
 from deliveries.models.transitions import DeliveryQuerySet
-from deliveries.models.worker import Worker
 from integrations.identifiers import uuid7
-from integrations.models import Endpoint, EndpointState, Route
+from integrations.models import Endpoint, Route
 
 
 class Delivery(models.Model):
@@ -27,9 +25,10 @@ class Delivery(models.Model):
     attempts keep of their steps does not count any more. ``next_trigger`` and ``requested_by`` describe the next
     attempt. ``lease_until`` and ``worker`` are set exactly while it runs.
 
-    ``bulk`` ones run in the lane of bulk replays, behind live traffic. Those of one route with one ``ordering_key``
-    ("" is none) run one after the other by ``ordinal``, which only they have; ``blocked`` keeps those out of the queue
-    that have an earlier one before them (`deliveries.models.ordering`).
+    ``bulk`` ones run in the lane of bulk replays, behind live traffic; with ``forget_steps`` their next attempt begins
+    without the kept results of steps. Those of one route with one ``ordering_key`` ("" is none) run one after the other
+    by ``ordinal``, which only they have; ``blocked`` keeps those out of the queue that have an earlier one before them
+    (`deliveries.models.ordering`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -39,6 +38,7 @@ class Delivery(models.Model):
     route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     bulk = models.BooleanField(default=False, db_default=False)
+    forget_steps = models.BooleanField(default=False, db_default=False)
     due_at = models.DateTimeField()
     attempt_count = models.PositiveIntegerField(default=0)
     budget_start = models.PositiveIntegerField(default=0)
@@ -101,6 +101,7 @@ class Delivery(models.Model):
             models.Index(fields=["created_at"], name="delivery_by_creation"),
             models.Index(fields=["endpoint", "-created_at"], name="delivery_by_endpoint"),
             models.Index(fields=["route", "-created_at"], name="delivery_by_route"),
+            models.Index(fields=["endpoint", "id"], name="delivery_held", condition=Q(status=DeliveryStatus.HELD)),
         ]
 
     def __str__(self) -> str:
@@ -120,55 +121,3 @@ class Delivery(models.Model):
     def budget_from(self) -> datetime:
         """When it was made or last replayed: its age, as the retry policy sees it, counts from here."""
         return self.replayed_at or self.created_at
-
-    @property
-    def reason(self) -> str:
-        """Why it is not running now, or how it stands, in a sentence for the operator."""
-        return self.reason_at(timezone.now())
-
-    def reason_at(self, now: datetime, *, workers_alive: bool | None = None) -> str:
-        """Return `reason` as of ``now``; a list asks once whether ``workers_alive`` and says so for all its rows."""
-        match self.status:
-            case DeliveryStatus.RUNNING:
-                return self._why_running(now)
-            case DeliveryStatus.HELD:
-                return self._why_held()
-            case DeliveryStatus.PENDING | DeliveryStatus.WAITING:
-                return self._why_not_yet(now, workers_alive)
-            case DeliveryStatus.DEAD:
-                return f"Gave up after attempt {self._attempt_of_budget}: {self.last_error or 'no error kept'}"
-            case DeliveryStatus.DISCARDED:
-                return f"Discarded: {self.last_error or 'no reason given'}"
-            case _:
-                return f"Succeeded at attempt {self.attempt_count}."
-
-    def _why_running(self, now: datetime) -> str:
-        if self.lease_until is None or self.lease_until < now:
-            return f"Its worker {self.worker} has gone silent; the next live worker takes it over."
-        return f"Running on worker {self.worker}, lease until {_at(self.lease_until)}."
-
-    def _why_held(self) -> str:
-        if self.endpoint.state == EndpointState.PAUSED:
-            return "Held because its endpoint is paused."
-        if self.route.paused:
-            return "Held because its route is paused."
-        return "Held until an operator resumes it." if self.status == DeliveryStatus.HELD else ""
-
-    def _why_not_yet(self, now: datetime, workers_alive: bool | None) -> str:
-        if self.due_at > now:
-            after = f" after attempt {self._attempt_of_budget}" if self.attempt_count > self.budget_start else ""
-            error = f": {self.last_error}" if self.last_error else "."
-            return f"Waits until {_at(self.due_at)}{after}{error}"
-        if held := self._why_held():
-            return held
-        if workers_alive is None:
-            workers_alive = Worker.objects.alive(now).exists()
-        return "Due: the next free worker takes it." if workers_alive else "Due, but no worker is alive."
-
-    @property
-    def _attempt_of_budget(self) -> str:
-        return f"{self.attempt_count - self.budget_start} of {self.route.retry_policy.most_attempts}"
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

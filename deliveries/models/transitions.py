@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 #: So often an attempt may be given back without counting: then its delivery itself may be what ends the workers.
 MOST_GIVE_BACKS = 5
-#: Rows that an operator's order moves in one transaction.
+#: Rows that an operator's order moves in one statement.
 _BATCH = 500
 
 
@@ -111,7 +111,7 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
             keys = self._lock_keys_of([pk], also=follow_ups.keys if follow_ups else ())
             closing = Closing(pk, number, result, status, due_at)
             closed = bool(close_all([closing], now=now, using=self.db))
-            if closed and status in FINISHED:
+            if closed:
                 self._went(keys, status, now=now)
             if closed and follow_ups:
                 follow_ups.store(now=now)
@@ -144,8 +144,7 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
                     finished_at=now if spent else None,
                     next_trigger=Trigger.TAKEOVER,
                 )
-                if spent:
-                    self._went({row.pk: keys[row.pk]}, row.status, now=now)
+                self._went({row.pk: keys[row.pk]}, DeliveryStatus(row.status), now=now)
         return rows
 
     def give_back(self, held: Mapping[UUID, int], *, now: datetime) -> int:
@@ -155,7 +154,8 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
         failure. From the sixth time on they count: then it may be they that end the worker.
         """
         with transaction.atomic(using=self.db):
-            return sum(
+            keys = self._lock_keys_of(held)
+            given = sum(
                 self._lose(
                     pk,
                     number,
@@ -169,29 +169,33 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
                 )
                 for pk, number in sorted(held.items())
             )
+            ordering.settle(_keys(keys), using=self.db, reorder=True)
+        return given
 
     def replay(self, *, now: datetime, requested_by: str, from_start: bool = False, bulk: bool = False) -> int:
         """Make finished deliveries due at once with a new retry budget; return how many.
 
         Attempt numbers go on. With ``from_start`` the kept results of their steps are forgotten, and of the attempts
-        until now none is taken any more. ``bulk`` ones run in the lane of bulk replays.
+        until now none is taken any more. ``bulk`` ones run in the lane of bulk replays, and forget only when they
+        start: they may be taken back before.
         """
         moved = 0
         for ids in self._standing(FINISHED):
             with transaction.atomic(using=self.db):
                 keys = self._lock_keys_of(ids)
                 locked = self._lock(ids, FINISHED)
-                if from_start:
+                if from_start and not bulk:
                     StepResult.objects.using(self.db).filter(delivery__in=locked).delete()
                 moved += self._rows(locked).update(
                     status=DeliveryStatus.PENDING,
                     bulk=bulk,
+                    forget_steps=from_start and bulk,
                     due_at=now,
                     finished_at=None,
                     budget_start=F("attempt_count"),
                     replayed_at=now,
                     give_backs=0,
-                    **({"steps_start": F("attempt_count")} if from_start else {}),
+                    **({"steps_start": F("attempt_count")} if from_start and not bulk else {}),
                     next_trigger=Trigger.REPLAY,
                     requested_by=requested_by,
                 )
@@ -241,17 +245,15 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
         return keys
 
     def _went(self, keys: Mapping[UUID, Key | None], status: DeliveryStatus, *, now: datetime) -> None:
-        """Let the ordering keys go on, or not, now that these deliveries have come to an end."""
+        """Let the ordering keys go on, or not, now that these deliveries have come to ``status``."""
         for pk, key in keys.items():
             if key is not None:
                 ordering.went(key, pk, status=status, now=now, using=self.db)
 
     def _move(self, before: Collection[DeliveryStatus], **values: Any) -> int:
-        moved = 0
-        for ids in self._standing(before):
-            with transaction.atomic(using=self.db):
-                moved += self._rows(self._lock(ids, before)).update(**values)
-        return moved
+        with transaction.atomic(using=self.db):
+            ordering.lock_keys_of(self.filter(status__in=before))
+            return sum(self._rows(self._lock(ids, before)).update(**values) for ids in self._standing(before))
 
     def _standing(self, before: Collection[DeliveryStatus]) -> Iterator[list[UUID]]:
         """Yield the ids of this queryset's rows that stand in ``before``, in batches."""

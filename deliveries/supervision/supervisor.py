@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 BEAT_FILE = "HUB_BEAT_FILE"
 
 _LOOK_EVERY = 0.1
+#: How long workers may take from their start to their first sign of life.
+_START_SECONDS = 60.0
 #: Beyond the time that children give their own requests and handlers.
 _STOP_MARGIN = 5.0
 
@@ -40,6 +42,7 @@ class Supervisor:
         self._places = places
         self._on_ready = on_ready
         self._asked_to_end = 0
+        self._started_ns = 0
         # Nobody else's: the lock of the same name is held.
         self._beat = settings.HUB_DATA_DIR / f"hub-{settings.HUB_PORT}.beat"
         self._beat.touch(mode=0o600)
@@ -85,13 +88,18 @@ class Supervisor:
 
     def _keep_workers_working(self) -> None:
         before = self._workers.pid
-        silent = time.time() - self._beat.stat().st_mtime
-        if before is not None and silent > settings.HUB_FROZEN_SECONDS:
+        touched_ns = self._beat.stat().st_mtime_ns
+        silent = (time.time_ns() - touched_ns) / 1e9
+        bound: float = settings.HUB_FROZEN_SECONDS
+        if touched_ns <= self._started_ns:  # nothing heard of it yet: on a busy machine the start alone takes longer
+            bound = max(bound, _START_SECONDS)
+        if before is not None and silent > bound:
             log.error("workers.frozen", silent_seconds=round(silent))
             self._workers.kill()
         self._workers.keep_running()
         if self._workers.pid != before:
-            os.utime(self._beat)
+            self._started_ns = time.time_ns()
+            os.utime(self._beat, ns=(self._started_ns, self._started_ns))
 
     def _answers(self) -> bool:
         """Return whether the web server answers; asked on the listening address itself."""

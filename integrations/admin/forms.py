@@ -132,6 +132,11 @@ class RouteForm(_RouteForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "hub-code", "spellcheck": "false"}),
         help_text=Route._meta.get_field("filter").help_text,
     )
+    ordering_key = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "class": "hub-code", "spellcheck": "false"}),
+        help_text=Route._meta.get_field("ordering_key").help_text,
+    )
     config = JsonObjectField(rows=9, label="Handler's config", help_text="As a JSON object; empty for none.")
     retry = JsonObjectField(
         rows=9,

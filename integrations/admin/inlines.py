@@ -19,7 +19,8 @@ from integrations.models import Endpoint, Route, Secret
 
 ROUTE_FIELDSETS: Any = (
     (None, {"fields": ("name", ("events", "filter"), "handler", ("config", "retry"))}),
-    (None, {"fields": (("timeout_seconds", "priority"), ("enabled", "paused"))}),
+    (None, {"fields": (("timeout_seconds", "priority", "concurrency"), ("ordering_key", "ordering_failure"))}),
+    (None, {"fields": (("enabled", "paused"),)}),
 )
 
 

@@ -20,6 +20,8 @@ from integrations.retry import RetryPolicy, merged
 from integrations.validation import default_retry
 
 _TEN_YEARS = 10 * 366 * 24 * 3600
+#: The largest number that the column holds on every database.
+MOST_AT_ONCE = 2**31 - 1
 
 
 class LiveSecrets(serializers.ListSerializer[Any]):
@@ -197,6 +199,9 @@ class RouteSerializer(CheckedSerializer[Route]):
             "retry",
             "timeout_seconds",
             "priority",
+            "concurrency",
+            "ordering_key",
+            "ordering_failure",
             "enabled",
             "paused",
             "created_at",
@@ -206,6 +211,7 @@ class RouteSerializer(CheckedSerializer[Route]):
         extra_kwargs = {
             "timeout_seconds": {"min_value": 0.001, "max_value": 3600},
             "priority": {"min_value": 0, "max_value": 9},
+            "concurrency": {"min_value": 1, "max_value": MOST_AT_ONCE},
         }
 
     def validate_retry(self, value: dict[str, Any]) -> dict[str, Any]:

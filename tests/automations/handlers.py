@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -20,6 +21,8 @@ steps: dict[str, int] = defaultdict(int)
 seen: list[tuple[str, int]] = []
 #: What `test.fail` says, by delivery.
 texts: dict[str, str] = {}
+#: What `test.step` has begun and ended: ("begin" or "end", payload), in the order of time.
+spans: list[tuple[str, dict[str, Any]]] = []
 #: Handlers named `test.wait` go on once this is set.
 go_on = threading.Event()
 
@@ -139,6 +142,19 @@ def wait(event: InboundEvent, context: Context) -> None:
     seen.append((context.delivery_id, context.attempt))
     while not go_on.is_set():
         time.sleep(0.01)
+
+
+@handler("test.step")
+def step_in_line(event: InboundEvent, context: Context) -> None:
+    """Note when it begins and ends; fail at the first attempts, as many as the payload says."""
+    payload = event.payload
+    spans.append(("begin", payload))
+    try:
+        time.sleep(payload.get("seconds", 0))
+        if context.attempt <= payload.get("failures", 0):
+            raise Broken(f"number {payload['number']} fails at attempt {context.attempt}")
+    finally:
+        spans.append(("end", payload))
 
 
 @handler("test.spin")

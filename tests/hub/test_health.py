@@ -96,6 +96,15 @@ class ReadyTests(TestCase):
 
         self.assertEqual(self.ready(200)["checks"]["queue"]["oldest_due_seconds"], 0)
 
+    @override_settings(HUB_READY_QUEUE_SECONDS=60)
+    def test_does_not_count_what_is_paused_or_stands_behind_another_of_its_key(self) -> None:
+        long_due = self.now - timedelta(hours=1)
+        make_delivery(make_route(make_endpoint(), paused=True), status="waiting", due_at=long_due)
+        make_delivery(make_route(make_endpoint(state="paused")), due_at=long_due)
+        make_delivery(make_route(make_endpoint()), due_at=long_due, ordering_key="a", ordinal=2, blocked=True)
+
+        self.assertEqual(self.ready(200)["checks"]["queue"]["oldest_due_seconds"], 0)
+
     def test_names_missing_migrations_and_asks_no_further(self) -> None:
         recorder = MigrationRecorder(connection)
         (latest,) = MigrationLoader(connection).graph.leaf_nodes("deliveries")

@@ -14,8 +14,8 @@ class Command(BaseCommand):
     """Remove what is past its age. Can be run at any time, and twice."""
 
     help = (
-        "Removes rejections older than HUB_REJECTION_DAYS, counts of refusals older than 90 days, "
-        "entries of the audit log older than HUB_AUDIT_DAYS, and stored API answers older than a day."
+        "Removes rejections older than HUB_REJECTION_DAYS, entries of the audit log older than HUB_AUDIT_DAYS, "
+        "and what else has been kept for long enough."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,5 @@
-/* What the hub's pages do in the browser: copy a text, show the chosen provider's settings, offer a handler's defaults.
+/* What the hub's pages do in the browser: copy a text, show the chosen provider's settings, offer a handler's defaults,
+   follow what changes.
    Without it every page still works. */
 "use strict";
 
@@ -100,10 +101,52 @@
         }
     }
 
+    // Parts of a page that change while one looks: only what is different is touched, so that nothing flickers, a button
+    // under the pointer stays, and bars move on from where they are.
+    const REFRESH_MS = 2000;
+
+    function take(before, after) {
+        if (before.getAttribute("style") !== after.getAttribute("style")) {
+            before.setAttribute("style", after.getAttribute("style") || "");
+        }
+        if (before.innerHTML !== after.innerHTML) {
+            before.replaceChildren(...after.childNodes);
+        }
+    }
+
+    function refresh(part) {
+        if (document.hidden) {
+            setTimeout(refresh, REFRESH_MS, part);
+            return;
+        }
+        fetch(part.dataset.refresh, { credentials: "same-origin" }).then((answer) => {
+            if (!answer.ok || answer.redirected) { // somebody has logged out, or the thing is gone
+                throw new Error(String(answer.status));
+            }
+            return answer.text();
+        }).then((text) => {
+            const fresh = new DOMParser().parseFromString(text, "text/html");
+            for (const after of fresh.querySelectorAll("[data-live]")) {
+                const before = part.querySelector('[data-live="' + after.dataset.live + '"]');
+                if (before) {
+                    take(before, after);
+                }
+            }
+            return Boolean(fresh.querySelector("[data-refresh]"));
+        }, () => true).then((goesOn) => {
+            if (goesOn) {
+                setTimeout(refresh, REFRESH_MS, part);
+            }
+        });
+    }
+
     document.addEventListener("click", onCopy);
     document.addEventListener("formset:added", onRowAdded);
     document.addEventListener("change", onChange);
     document.addEventListener("DOMContentLoaded", () => {
+        for (const part of document.querySelectorAll("[data-refresh]")) {
+            setTimeout(refresh, REFRESH_MS, part);
+        }
         const provider = document.getElementById("id_provider");
         if (provider) {
             showProvider(provider);

@@ -46,7 +46,10 @@ def route_fields(route: Route | None = None, **changes: Any) -> dict[str, Any]:
     switches = {} if route is None else {name: "on" for name in ("enabled", "paused") if getattr(route, name)}
     return {
         "name": route.name if route else "new", "handler": route.handler if route else "log", "events": "",
-        "filter": "", "config": "", "retry": "", "timeout_seconds": "30", "priority": "5", **switches, **changes,
+        "filter": "", "config": "", "retry": "", "timeout_seconds": "30", "priority": "5",
+        "concurrency": "" if route is None or route.concurrency is None else str(route.concurrency),
+        "ordering_key": route.ordering_key if route else "",
+        "ordering_failure": route.ordering_failure if route else "block", **switches, **changes,
     }  # fmt: skip
 
 

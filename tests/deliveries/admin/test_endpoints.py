@@ -39,6 +39,17 @@ class NewEndpointTests(TestCase):
         route = endpoint.routes.get()
         self.assertEqual((route.events, route.filter, route.retry), (["order.*", "refund"], "total", RETRY))
 
+    def test_limits_and_orders_its_routes_deliveries(self) -> None:
+        chosen = {"concurrency": "3", "ordering_key": "order.id", "ordering_failure": "park"}
+
+        self.client.post(ADD, fields_of(**new_secret(SECRET), **new_route(**chosen)))
+
+        route = Route.objects.get()
+        self.assertEqual((route.concurrency, route.ordering_key, route.ordering_failure), (3, "order.id", "park"))
+        page = self.client.get(f"/admin/integrations/route/{route.pk}/change/")
+        self.assertContains(page, "order.id</textarea>")
+        self.assertContains(page, '<option value="park" selected>')
+
     def test_starts_from_the_defaults(self) -> None:
         page = self.client.get(ADD)
 
@@ -85,6 +96,10 @@ class NewEndpointTests(TestCase):
             "filter": {"filter": "((("},
             "retry": {"retry": '{"max_attempts": 0}'},
             "timeout_seconds": {"timeout_seconds": "x"},
+            "concurrency": {"concurrency": "-1"},
+            "__all__": {"concurrency": "0"},
+            "ordering_key": {"ordering_key": "order."},
+            "ordering_failure": {"ordering_failure": "ignore"},
         }
         for field, case in cases.items():
             page = self.client.post(ADD, fields_of(**new_route(**case)))

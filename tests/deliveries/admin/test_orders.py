@@ -217,6 +217,17 @@ class SelectedDeliveriesTests(TestCase):
         self.assertEqual(Delivery.objects.get(pk=self.held.pk).status, "discarded")
         self.assertEqual(Delivery.objects.get(pk=self.dead[0].pk).status, "discarded")
 
+    def test_are_discarded_with_a_reason_that_stays_with_them(self) -> None:
+        client = logged_in("operator")
+
+        self.assertContains(self.order(client, [self.held], "discard"), 'name="reason"')
+        self.assertNotContains(self.order(client, self.dead, "replay"), 'name="reason"')
+        self.order(client, [self.held], "discard", confirmed="yes", reason="sent twice\x00" + "x" * 300)
+
+        self.held.refresh_from_db()
+        self.assertTrue(self.held.reason.startswith("Discarded: sent twice\\x00xxx"), self.held.reason)
+        self.assertIn("(by operator)", self.held.reason)
+
     def test_are_not_replayed_by_a_viewer(self) -> None:
         client = logged_in("viewer")
 

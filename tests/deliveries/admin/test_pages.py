@@ -21,6 +21,7 @@ LISTS = (
     "/admin/deliveries/delivery/",
     "/admin/deliveries/rejection/",
     "/admin/deliveries/worker/",
+    "/admin/deliveries/parkedkey/",
     "/admin/integrations/endpoint/",
     "/admin/integrations/route/",
 )
@@ -69,6 +70,7 @@ def every_page() -> list[str]:
         f"/admin/deliveries/delivery/{delivery.pk}/change/",
         f"/admin/deliveries/delivery/{delivery.pk}/history/",
         f"/admin/deliveries/rejection/{rejection.pk}/change/",
+        f"/admin/deliveries/worker/{Worker.objects.get().pk}/change/",
         f"/admin/integrations/endpoint/{endpoint.pk}/change/",
         f"/admin/integrations/endpoint/{endpoint.pk}/history/",
         f"/admin/integrations/route/{route.pk}/change/",
@@ -171,11 +173,12 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 11,
+                "/admin/": 13,
                 "/admin/deliveries/event/": 7,
                 "/admin/deliveries/delivery/": 8,
                 "/admin/deliveries/rejection/": 7,
-                "/admin/deliveries/worker/": 6,
+                "/admin/deliveries/worker/": 7,
+                "/admin/deliveries/parkedkey/": 7,
                 "/admin/integrations/endpoint/": 9,
                 "/admin/integrations/route/": 9,
             },

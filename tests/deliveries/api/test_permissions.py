@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from rest_framework.test import APIClient
 
+from deliveries import bulk_replay
 from tests.deliveries.api.cases import API, ApiTestCase, client_of, make_user
 from tests.factories import make_delivery, make_endpoint, make_route
 
-RESOURCES = ("endpoints", "routes", "events", "deliveries", "rejections", "providers", "handlers")
+RESOURCES = ("endpoints", "routes", "events", "deliveries", "replays", "rejections", "providers", "handlers")
 
 
 class PermissionTests(ApiTestCase):
@@ -16,6 +17,7 @@ class PermissionTests(ApiTestCase):
         self.endpoint = make_endpoint(slug="orders", provider="generic_hmac", secret="s3cret-of-orders")
         self.route = make_route(self.endpoint)
         self.delivery = make_delivery(self.route)
+        self.replay = bulk_replay.order({}, by=None)
 
     def test_gives_strangers_nothing(self) -> None:
         for resource in RESOURCES:
@@ -53,6 +55,11 @@ class PermissionTests(ApiTestCase):
             ("post", f"routes/{self.route.pk}/pause/", None),
             ("post", f"routes/{self.route.pk}/resume/", None),
             ("post", f"deliveries/{self.delivery.pk}/replay/", None),
+            ("post", "replays/", {"all": True}),
+            ("post", "replays/", {"all": True, "dry_run": True}),
+            ("post", f"replays/{self.replay.pk}/pause/", None),
+            ("post", f"replays/{self.replay.pk}/resume/", None),
+            ("post", f"replays/{self.replay.pk}/cancel/", None),
             ("post", f"deliveries/{self.delivery.pk}/discard/", None),
         ]
         for method, path, body in forbidden:

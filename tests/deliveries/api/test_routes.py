@@ -31,9 +31,13 @@ class RouteTests(ApiTestCase):
             set(answer),
             {
                 "id", "endpoint", "name", "events", "filter", "handler", "config", "retry", "timeout_seconds",
-                "priority", "enabled", "paused", "created_at", "updated_at",
+                "priority", "concurrency", "ordering_key", "ordering_failure", "enabled", "paused", "created_at",
+                "updated_at", "release",
             },
         )  # fmt: skip
+        self.assertEqual(
+            (answer["concurrency"], answer["ordering_key"], answer["ordering_failure"]), (None, "", "block")
+        )
         self.assertEqual(answer["endpoint"], "orders")
         numbers = {"max_attempts", "initial_seconds", "factor", "max_seconds"}
         self.assertEqual(set(answer["retry"]), {*numbers, "jitter", "max_age_seconds", "errors"})
@@ -103,6 +107,9 @@ class RouteTests(ApiTestCase):
             "retry": {"max_attempts": 0},
             "timeout_seconds": 0,
             "priority": -1,
+            "concurrency": 0,
+            "ordering_key": "order.",
+            "ordering_failure": "ignore",
             "enabled": None,
             "paused": "maybe",
             "name": "",
@@ -120,6 +127,26 @@ class RouteTests(ApiTestCase):
                 with self.subTest(field=field, value=value):
                     body = {"endpoint": "orders", "name": "r", "handler": "log", field: value}
                     self.assertEqual(self.client.post(URL, body).status_code, 400)
+
+    def test_take_a_limit_and_an_order_and_let_them_go_again(self) -> None:
+        chosen = {"concurrency": 3, "ordering_key": "order.id", "ordering_failure": "park"}
+        body = {"endpoint": "orders", "name": "in order", "handler": "log", **chosen}
+        made = self.client.post(URL, body)
+        self.assertEqual(made.status_code, 201, made.content)
+        self.assertEqual({name: made.json()[name] for name in chosen}, chosen)
+
+        free = {"concurrency": None, "ordering_key": ""}
+        changed = self.client.patch(f"{URL}{made.json()['id']}/", free)
+
+        self.assertEqual(changed.status_code, 200, changed.content)
+        self.assertEqual({name: changed.json()[name] for name in free}, free)
+        self.assertEqual(changed.json()["ordering_failure"], "park")
+
+    def test_refuse_a_limit_that_no_database_holds(self) -> None:
+        for limit in (2**31, 10**30, -1, "many", 1.5):
+            with self.subTest(limit=limit):
+                body = {"endpoint": "orders", "name": "r", "handler": "log", "concurrency": limit}
+                self.assert_error(self.client.post(URL, body), 400, "validation_error", "concurrency")
 
     def test_stay_with_their_endpoint(self) -> None:
         make_endpoint(slug="other")
@@ -163,7 +190,7 @@ class RouteTests(ApiTestCase):
             make_route(self.endpoint)
         make_route(make_endpoint())
 
-        with self.assertNumQueries(5):  # token, permissions (2), restrictions, routes with endpoints
+        with self.assertNumQueries(6):  # token, permissions (2), restrictions, routes with endpoints, releases
             found = self.client.get(URL, {"endpoint": "orders"}).json()["results"]
 
         self.assertEqual(len(found), 3)

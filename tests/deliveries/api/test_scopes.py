@@ -143,7 +143,7 @@ class LastUseTests(ApiTestCase):
     def test_is_written_once_a_minute(self) -> None:
         make_endpoint()
         self.client.get(f"{API}/endpoints/")
-        with self.assertNumQueries(6):  # token, permissions (2), restrictions, endpoints, secrets: nothing is written
+        with self.assertNumQueries(7):  # token, permissions (2), restrictions, endpoints, secrets, releases: no write
             self.client.get(f"{API}/endpoints/")
 
     def test_is_written_again_after_a_minute(self) -> None:

@@ -75,6 +75,7 @@ class DrainTestCase(TransactionTestCase):
         self._descriptors: list[int] = []
         automations.go_on.clear()
         automations.seen.clear()
+        automations.spans.clear()
 
     def tearDown(self) -> None:
         automations.go_on.set()

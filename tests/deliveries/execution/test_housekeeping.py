@@ -11,8 +11,12 @@ from django.utils import timezone
 from deliveries import retention
 from deliveries.execution import housekeeping
 from deliveries.execution.housekeeping import Housekeeping
-from deliveries.models import Rejection, RejectionCount
+from deliveries.models import Rejection, RejectionCount, Replay, ReplayItem
+from deliveries.models import replaying as moves
+from integrations.models import Route
 from tests.deliveries.execution.drains import DrainTestCase
+from tests.deliveries.execution.lines import line, ordered_route, rows, statuses
+from tests.deliveries.execution.replays import feed, make_dead, order
 from tests.factories import make_endpoint
 
 
@@ -44,6 +48,20 @@ class HousekeepingTests(TestCase):
 
         self.assertEqual([(now - row.hour).days for row in RejectionCount.objects.all()], [89])
 
+    def test_removes_what_replays_ran_thirty_days_after_their_end_and_keeps_the_orders(self) -> None:
+        now = timezone.now()
+        replays = {}
+        for days in (29, 31):
+            make_dead(2)
+            replay = replays[days] = order()
+            feed()
+            moves.cancel(replay.pk, now=now - timedelta(days=days))
+
+        Housekeeping().tidy_up(now)
+
+        self.assertEqual(set(ReplayItem.objects.values_list("replay", flat=True)), {replays[29].pk})
+        self.assertEqual(Replay.objects.count(), 2)
+
     def test_does_a_batch_at_a_time_so_that_deliveries_go_on_in_between(self) -> None:
         make_rejections(5, age=timedelta(days=8))
         keeper = Housekeeping()
@@ -74,3 +92,26 @@ class DrainTests(DrainTestCase):
         self.work()
 
         self.assertFalse(Rejection.objects.exists())
+
+
+class StrandedKeyTests(DrainTestCase):
+    def test_go_on_when_the_policy_has_changed(self) -> None:
+        route = ordered_route(failure="block", handler="test.note")
+        first, second = line(route, 2)
+        rows(first).update(status="dead", finished_at=timezone.now())
+        Route.objects.update(ordering_failure="skip")
+
+        self.work(times=2)
+
+        self.assertEqual(statuses([first, second]), ["dead", "succeeded"])
+
+    def test_are_looked_for_every_ten_seconds(self) -> None:
+        keeper = Housekeeping()
+        with (
+            mock.patch.object(housekeeping.time, "monotonic") as clock,
+            mock.patch.object(housekeeping, "mend_stranded", return_value=0) as mend,
+        ):
+            for clock.return_value in (0, 9, 10, 19, 20):
+                keeper.tidy_up(timezone.now())
+
+        self.assertEqual(mend.call_count, 3)

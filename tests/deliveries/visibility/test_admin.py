@@ -11,7 +11,8 @@ from django.test import Client, TestCase
 from django.urls import URLPattern, reverse
 from knox.models import AuthToken
 
-from deliveries.models import AuditEntry, Delivery, Event, Rejection, Worker
+from deliveries import bulk_replay
+from deliveries.models import AuditEntry, Delivery, Event, ParkedKey, Rejection, Replay, Worker
 from integrations.models import Endpoint, EndpointGroup, Route
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worker, restrict
@@ -20,6 +21,8 @@ from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worke
 OF_ENDPOINTS = {AuditEntry, Endpoint, EndpointGroup, Route, Event, Delivery, Rejection}
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {
+    ParkedKey: "shut to who is restricted: all routes' keys are on one page",
+    Replay: "shut to who is restricted: an order may reach beyond their groups",
     Worker: "a host and a process number",
     User: "closed to who is restricted",
     Group: "closed to who is restricted",
@@ -144,6 +147,19 @@ class WayOutTests(RestrictedAdminTestCase):
         self.assertEqual(self.client.post(f"/admin/auth/user/{self.user.pk}/change/", {}).status_code, 403)
         answer = self.client.post(f"/admin/auth/user/{self.user.pk}/password/", {})
         self.assertEqual(answer.status_code, 403)
+
+    def test_is_none_through_bulk_replays_or_ordering_keys(self) -> None:
+        bulk_replay.order({"status": ["dead"]}, by=None)
+        before = self.theirs.state()
+        replay = Replay.objects.get()
+
+        self.assertEqual(self.client.get("/admin/deliveries/parkedkey/").status_code, 403)
+        self.assertNotContains(self.client.get("/admin/deliveries/replay/"), replay.pk)
+        self.assertNotEqual(self.client.get(f"/admin/deliveries/replay/{replay.pk}/change/").status_code, 200)
+        self.assertEqual(self.client.post(f"/admin/deliveries/replay/{replay.pk}/order/cancel/").status_code, 404)
+        answer = self.client.post(reverse("admin:deliveries_delivery_replay"), {"which": "all"})
+        self.assertEqual(answer.status_code, 403)
+        self.assertEqual((Replay.objects.count(), self.theirs.state()), (1, before))
 
     def test_is_none_through_the_groups_themselves(self) -> None:
         own = f"/admin/integrations/endpointgroup/{self.ours.group.pk}/change/"

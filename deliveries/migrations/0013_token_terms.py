@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0009_roles_for_the_audit_log"),
+        ("deliveries", "0012_roles_for_the_audit_log"),
         ("knox", "0009_extend_authtoken_field"),
     ]
 

@@ -39,6 +39,6 @@ def _make_permissions(apps, using):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0008_audit_log")]
+    dependencies = [("deliveries", "0011_audit_log")]
 
     operations = [migrations.RunPython(give, take)]

@@ -43,6 +43,6 @@ def _make_permissions(apps, using):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0006_steps_and_follow_ups"), ("integrations", "0006_endpoint_groups")]
+    dependencies = [("deliveries", "0009_roles_for_replays"), ("integrations", "0006_endpoint_groups")]
 
     operations = [migrations.RunPython(give, take)]

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0007_roles_for_groups"),
+        ("deliveries", "0010_roles_for_groups"),
         ("integrations", "0006_endpoint_groups"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,148 @@
+"""The page that orders a replay of all deliveries that a list shows, after it has said how many of what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import time, timedelta
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from deliveries import bulk_replay
+from deliveries.admin import orders
+from deliveries.admin.filters import moment_in
+from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.selection import described
+from deliveries.models.states import FINISHED
+from integrations.admin.base import HubAdmin
+from integrations.models import groups_of
+
+
+class ReplayForm(forms.Form):
+    """How they are to run."""
+
+    which = forms.ChoiceField(
+        choices=[("dead", "Dead letters only"), ("all", "All that have finished")], required=False
+    )
+    from_start = forms.BooleanField(required=False)
+    rate_per_second = forms.FloatField(
+        required=False, min_value=bulk_replay.LOWEST_RATE, max_value=bulk_replay.HIGHEST_RATE
+    )
+
+
+class NotAFilter(ValueError):
+    """The list is narrowed down by something that an order cannot be given for; the text says by what."""
+
+
+def order_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
+    """Show what the list's filters match, by route and status; when confirmed by POST, order its replay.
+
+    Raises `PermissionDenied` without the permission.
+    """
+    if request.method not in {"GET", "HEAD", "POST"}:
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    # Deliveries are looked for among all: not for who is restricted to groups of endpoints.
+    if not request.user.has_perm(orders.PERMISSION) or groups_of(request.user) is not None:
+        raise PermissionDenied
+    form = ReplayForm(request.POST if request.method == "POST" else None)
+    try:
+        selection, problem = selection_of(request.GET), ""
+    except NotAFilter as exc:
+        selection, problem = {}, str(exc)
+    if not problem and form.is_valid():
+        chosen = selection
+        if "status" not in selection:
+            every = [status.value for status in FINISHED]
+            chosen = {**selection, "status": every if form.cleaned_data["which"] == "all" else ["dead"]}
+        replay = bulk_replay.order(
+            chosen,
+            by=cast(User, request.user),
+            from_start=form.cleaned_data["from_start"],
+            rate_per_second=form.cleaned_data["rate_per_second"],
+        )
+        return HttpResponseRedirect(reverse("admin:deliveries_replay_change", args=[replay.pk]))
+    page = "admin/deliveries/replay/order.html"
+    return TemplateResponse(request, page, _context(admin, request, selection, form, problem))
+
+
+def selection_of(params: QueryDict) -> dict[str, Any]:
+    """Return the selection that the filters in the list's address mean; raises `NotAFilter`.
+
+    What means nothing to the list's own filters is no narrower here: it is refused.
+    """
+    if params.get("q", "").strip():
+        raise NotAFilter("A search names single deliveries: clear it, or tick them in the list.")
+    if params.get("failed_in"):
+        raise NotAFilter("What failed again in a replay can be ticked in the list; a filter for it cannot be kept.")
+    selection: dict[str, Any] = {}
+    for name, (key, read) in _FILTERS.items():
+        if text := params.get(name, "").strip():
+            try:
+                selection[key] = read(text)
+            except ValueError:
+                raise NotAFilter(f"The filter {name.replace('_', ' ')} of the list is not valid.") from None
+    event_type = params.get("event_type", "").strip()
+    if event_type:
+        selection["event_type_prefix" if event_type.endswith("*") else "event_type"] = event_type.removesuffix("*")
+    return selection | _span(params)
+
+
+def _status(text: str) -> list[str]:
+    status = DeliveryStatus(text)
+    if status not in FINISHED:
+        raise NotAFilter(f"Deliveries that are {status.label.lower()} cannot be replayed.")
+    return [status.value]
+
+
+def _uuid(text: str) -> str:
+    return str(UUID(text))
+
+
+#: The list's filters, and what they are in a selection.
+_FILTERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
+    "status": ("status", _status),
+    "endpoint": ("endpoint_id", _uuid),
+    "route": ("route", _uuid),
+    "provider": ("provider", str),
+}
+
+
+def _span(params: QueryDict) -> dict[str, str]:
+    span = {}
+    if since := moment_in(params, "created_at_from", time.min):
+        span["created_after"] = since.isoformat()
+    if until := moment_in(params, "created_at_to", time.max):
+        # The list includes its end, a selection does not.
+        span["created_before"] = (until + timedelta(microseconds=1)).isoformat()
+    return span
+
+
+def _context(
+    admin: HubAdmin, request: HttpRequest, selection: dict[str, Any], form: ReplayForm, problem: str
+) -> dict[str, Any]:
+    counts = [] if problem else bulk_replay.preview(selection)
+    dead = sum(row.count for row in counts if row.status == DeliveryStatus.DEAD)
+    total = sum(row.count for row in counts)
+    query = urlencode([(name, value) for name, values in request.GET.lists() for value in values])
+    return {
+        **admin.admin_site.each_context(request),
+        "opts": Delivery._meta,
+        "title": "Replay all that match",
+        "what": described(selection),
+        "counts": counts,
+        "shown": counts[:100],
+        "dead": dead,
+        "total": total,
+        "asks_which": "status" not in selection and total > dead,
+        "form": form,
+        "problem": problem,
+        "query": query,
+        "back": reverse("admin:deliveries_delivery_changelist") + (f"?{query}" if query else ""),
+    }

@@ -1,0 +1,132 @@
+"""The pages of bulk replays: what was ordered, how far it is, and the buttons to pause, resume and cancel it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from deliveries import bulk_replay, display
+from deliveries.admin import orders
+from deliveries.admin.filters import ChoiceFilter, Choices
+from deliveries.admin.history import HistoryAdmin
+from deliveries.models import Replay, ReplayState
+from deliveries.models.replay import ACTIVE, ENDED, UNDER_WAY
+
+_MOVES = {
+    "pause": (bulk_replay.pause, "Paused: what had not started is as it was before."),
+    "resume": (bulk_replay.resume, "Resumed."),
+    "cancel": (bulk_replay.cancel, "Cancelled: what had not started is as it was before."),
+}
+_COUNTS = ("succeeded", "failed", "skipped")
+
+
+class ReplayStateFilter(ChoiceFilter):
+    """By where an order stands."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return every state."""
+        return ReplayState.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the orders in the chosen state."""
+        value = self.value()
+        return queryset.filter(state=value) if value else queryset
+
+
+@admin.register(Replay)
+class ReplayAdmin(HistoryAdmin):
+    """Orders, the newest first."""
+
+    page_template = "admin/deliveries/replay/page.html"
+    list_display = ("what_shown", "state_shown", "progress_shown", "failed_shown", "created_by", "created_shown")
+    list_display_links = ("what_shown",)
+    list_filter = (ReplayStateFilter,)
+    ordering = ("-id",)
+
+    def get_urls(self) -> list[Any]:
+        """Add the addresses of the buttons, and of the part of the page that refreshes itself."""
+        view = self.admin_site.admin_view
+        return [
+            path("<uuid:pk>/order/<str:order>/", view(self.order_one), name="deliveries_replay_order"),
+            path("<uuid:pk>/progress/", view(self.progress), name="deliveries_replay_progress"),
+            *super().get_urls(),
+        ]
+
+    def order_one(self, request: HttpRequest, pk: UUID, order: str) -> HttpResponse:
+        """Pause, resume or cancel an order."""
+        if order not in _MOVES:
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(orders.PERMISSION):
+            raise PermissionDenied
+        replay = get_object_or_404(self.get_queryset(request), pk=pk)
+        move, done = _MOVES[order]
+        if move(replay, by=cast(User, request.user)):
+            messages.success(request, done)
+        else:
+            messages.warning(request, f"The replay is {replay.get_state_display().lower()} already.")
+        return HttpResponseRedirect(reverse("admin:deliveries_replay_change", args=[pk]))
+
+    def progress(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Return the part of the page that changes, by itself."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        replay = get_object_or_404(self.get_queryset(request), pk=pk)
+        context = {"original": replay, **self.page_context(request, replay)}
+        return TemplateResponse(request, "admin/deliveries/replay/progress.html", context)
+
+    def page_context(self, request: HttpRequest, row: Replay) -> dict[str, Any]:
+        """Return how far it is, and the orders that are legal now."""
+        may_order = request.user.has_perm(orders.PERMISSION)
+        return {
+            "has_ended": row.state in ENDED,
+            "goes_on": row.state not in ENDED or row.items.filter(state__in=UNDER_WAY).exists(),
+            "left": row.total - row.done,
+            "time_left": row.time_left(timezone.now()),
+            "parts": [(kind, f"{100 * getattr(row, kind) / max(row.total, 1):.2f}") for kind in _COUNTS],
+            "may_pause": may_order and row.state in ACTIVE,
+            "may_resume": may_order and row.state == ReplayState.PAUSED,
+            "may_cancel": may_order and row.state not in ENDED,
+        }
+
+    @admin.display(description="Deliveries")
+    def what_shown(self, row: Replay) -> str:
+        """Return what was ordered."""
+        return row.description
+
+    @admin.display(description="State")
+    def state_shown(self, row: Replay) -> SafeString:
+        """Return where it stands."""
+        return display.state(row.state, row.get_state_display())
+
+    @admin.display(description="Done")
+    def progress_shown(self, row: Replay) -> str:
+        """Return how far it is."""
+        return f"{row.done:,} of {row.total:,}"
+
+    @admin.display(description="Failed again")
+    def failed_shown(self, row: Replay) -> str:
+        """Return how many are dead letters again."""
+        return f"{row.failed:,}"
+
+    @admin.display(description="Ordered")
+    def created_shown(self, row: Replay) -> SafeString:
+        """Return when it was ordered."""
+        return display.moment(row.created_at)

@@ -1,0 +1,150 @@
+"""``/replays/``: orders to run many deliveries again, and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django_filters import rest_framework as filters
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from deliveries import bulk_replay
+from deliveries.api.audit import caller
+from deliveries.api.configuration import EmptyOrder
+from deliveries.api.errors import Conflict
+from deliveries.api.releases import RateField
+from deliveries.api.roles import MAY_OPERATE
+from deliveries.api.selections import Unreadable, named, selection_from
+from deliveries.models import Replay, ReplayState
+from integrations.api.checked import OrderSerializer
+from integrations.api.views import UUID_REGEX, HubViewSet
+from integrations.models import groups_of
+
+
+class BulkOrder(OrderSerializer):
+    """The body of an order: one of ``filter`` and ``deliveries``, or ``all``. Its ``selection`` is what they mean."""
+
+    filter = serializers.DictField(required=False)
+    deliveries = serializers.ListField(child=serializers.UUIDField(), required=False, allow_empty=False)
+    all = serializers.BooleanField(default=False)
+    from_start = serializers.BooleanField(default=False)
+    rate_per_second = RateField()
+    dry_run = serializers.BooleanField(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Add the selection; raises `ValidationError`, which names the filter that is wrong."""
+        if "deliveries" in attrs and (attrs.get("filter") or attrs["all"]):
+            raise serializers.ValidationError({"deliveries": ["Name deliveries, or give a filter, not both."]})
+        try:
+            read = named(attrs["deliveries"]) if "deliveries" in attrs else selection_from(attrs.get("filter", {}))
+        except Unreadable as exc:
+            errors: Mapping[str, Any] = exc.errors
+            raise serializers.ValidationError(errors if "deliveries" in attrs else {"filter": errors}) from exc
+        try:
+            selection = bulk_replay.complete(read, everything=attrs["all"])
+        except bulk_replay.NothingSelected as exc:
+            raise serializers.ValidationError({"filter": [f'{exc} ("all": true)']}) from exc
+        except bulk_replay.NotReplayable as exc:
+            raise serializers.ValidationError({"filter": {"status": [str(exc)]}}) from exc
+        return {**attrs, "selection": selection}
+
+
+class ReplaySerializer(serializers.ModelSerializer[Replay]):
+    """One order. ``filter`` is what it was ordered for; ``total`` is exact once it has ``started_at``."""
+
+    filter = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Replay
+        fields = [
+            "id",
+            "state",
+            "filter",
+            "from_start",
+            "rate_per_second",
+            "total",
+            "done",
+            "succeeded",
+            "failed",
+            "skipped",
+            "created_by",
+            "created_at",
+            "started_at",
+            "finished_at",
+        ]
+        read_only_fields = fields
+
+    def get_filter(self, replay: Replay) -> dict[str, Any]:
+        """Return what it was ordered for; deliveries that were named one by one are only counted."""
+        ids = replay.selection.get("deliveries")
+        return replay.selection if ids is None else {"deliveries": len(ids)}
+
+
+class ReplayFilter(filters.FilterSet):  # type: ignore[misc]
+    """Filters of ``GET /replays/``; ``state`` may be given several times."""
+
+    state = filters.MultipleChoiceFilter("state", choices=ReplayState.choices)
+
+    class Meta:
+        model = Replay
+        fields: list[str] = []
+
+
+class ReplayViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Replay]):
+    """Orders: give one, look at it, pause, resume and cancel it."""
+
+    queryset = Replay.objects.all()
+    serializer_class = ReplaySerializer
+    filterset_class = ReplayFilter
+    lookup_value_regex = UUID_REGEX
+    action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("create", "pause", "resume", "cancel"), MAY_OPERATE)
+
+    def check_permissions(self, request: Request) -> None:
+        """Refuse orders of who is restricted to groups: what they match is looked for among all deliveries."""
+        super().check_permissions(request)
+        if self.action == "create" and groups_of(request.user) is not None:
+            raise PermissionDenied
+
+    def create(self, request: Request) -> Response:
+        """Give an order: 202. With ``dry_run`` say what it would be about: 200."""
+        body = BulkOrder(data=request.data)
+        body.is_valid(raise_exception=True)
+        values = body.validated_data
+        if values["dry_run"]:
+            found = bulk_replay.preview(values["selection"])
+            counts = [row.as_json() for row in found]
+            return Response({"dry_run": True, "total": sum(row.count for row in found), "counts": counts})
+        replay = bulk_replay.order(
+            values["selection"],
+            by=caller(request),
+            from_start=values["from_start"],
+            rate_per_second=values["rate_per_second"],
+            via="API",
+        )
+        return Response(self.get_serializer(replay).data, status=202)
+
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str) -> Response:
+        """Stop it until it is resumed; what has not started stands again as it stood before."""
+        return self._moved(request, bulk_replay.pause, "pending and running", "paused")
+
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Let it go on."""
+        return self._moved(request, bulk_replay.resume, "paused", "resumed")
+
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """End it; what has not started stands again as it stood before."""
+        return self._moved(request, bulk_replay.cancel, "pending, running and paused", "cancelled")
+
+    def _moved(self, request: Request, move: Any, states: str, done: str) -> Response:
+        EmptyOrder(data=request.data).is_valid(raise_exception=True)
+        replay = self.get_object()
+        if not move(replay, by=caller(request), via="API"):
+            raise Conflict(f"The replay is {replay.state}; only {states} ones can be {done}.")
+        return Response(self.get_serializer(replay).data)

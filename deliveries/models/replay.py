@@ -1,0 +1,168 @@
+"""An operator's order to run many deliveries again: what it covers and how far it is.
+
+`deliveries.models.replaying` has its moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Q
+
+from deliveries.models.delivery import Delivery
+from deliveries.models.states import DeliveryStatus
+from integrations.identifiers import uuid7
+from integrations.models import groups_of
+
+if TYPE_CHECKING:
+    from integrations.models.endpoint_group import Person
+
+
+class ReplayState(models.TextChoices):
+    """Where an order stands: `PENDING` while its deliveries are being listed, `RUNNING` while they are fed and run."""
+
+    PENDING = "pending", "Pending"
+    RUNNING = "running", "Running"
+    PAUSED = "paused", "Paused"
+    CANCELLED = "cancelled", "Cancelled"
+    FINISHED = "finished", "Finished"
+
+
+#: In these an order goes on by itself.
+ACTIVE = (ReplayState.PENDING, ReplayState.RUNNING)
+ENDED = (ReplayState.CANCELLED, ReplayState.FINISHED)
+
+
+class ItemState(models.TextChoices):
+    """Where one delivery of an order stands."""
+
+    WAITING = "waiting", "Not queued yet"
+    QUEUED = "queued", "Queued or running"
+    RETRYING = "retrying", "Waiting for a retry"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed again"
+    SKIPPED = "skipped", "Skipped"
+
+
+UNDER_WAY = (ItemState.QUEUED, ItemState.RETRYING)
+UNSETTLED = (ItemState.WAITING, *UNDER_WAY)
+
+
+class ReplayQuerySet(models.QuerySet["Replay"]):
+    """Orders by where they stand."""
+
+    def active(self) -> ReplayQuerySet:
+        """Return those that go on by themselves, the oldest first."""
+        return self.filter(state__in=ACTIVE).order_by("pk")
+
+    def visible_to(self, user: Person) -> ReplayQuerySet:
+        """Return all, or none to who is restricted to groups: an order may reach beyond these."""
+        return self if groups_of(user) is None else self.none()
+
+    def locked(self, pk: UUID, states: Collection[ReplayState]) -> Replay | None:
+        """Return the order, locked to the end of the transaction; None if it stands in none of ``states``."""
+        return self.filter(pk=pk, state__in=states).select_for_update().first()
+
+
+class Replay(models.Model):
+    """One order. ``selection`` is what it was ordered for (`deliveries.models.selection`), ``description`` in words.
+
+    ``total`` is a count of what matched when it was ordered until all is listed (``listed_at``), and exact from then
+    on; ``listed_until`` is the last delivery that is listed. The next delivery is fed no sooner than ``feed_at``.
+    ``succeeded``, ``failed`` (dead again) and ``skipped`` (moved meanwhile, or discarded) add up to ``done``. What runs
+    when an order is cancelled still counts when it ends.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    selection = models.JSONField(default=dict)
+    description = models.CharField(max_length=300)
+    from_start = models.BooleanField(default=False)
+    rate_per_second = models.FloatField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=ReplayState, default=ReplayState.PENDING)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    succeeded = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    listed = models.PositiveIntegerField(default=0)
+    listed_until = models.UUIDField(null=True, blank=True)
+    listed_at = models.DateTimeField(null=True, blank=True)
+    feed_at = models.DateTimeField(null=True, blank=True)
+    looked_until = models.BigIntegerField(default=0)
+
+    objects = ReplayQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=ReplayState.values), name="replay_state_known"),
+            models.CheckConstraint(
+                condition=(Q(state__in=ENDED) & Q(finished_at__isnull=False))
+                | (~Q(state__in=ENDED) & Q(finished_at=None)),
+                name="replay_finished_at_exactly_when_ended",
+            ),
+            models.CheckConstraint(
+                condition=Q(done=F("succeeded") + F("failed") + F("skipped")), name="replay_counts_add_up"
+            ),
+            models.CheckConstraint(
+                condition=Q(rate_per_second=None) | Q(rate_per_second__gt=0), name="replay_rate_positive"
+            ),
+        ]
+        indexes = [models.Index(fields=["state"], name="replay_active", condition=Q(state__in=ACTIVE))]
+
+    def __str__(self) -> str:
+        return f"{self.description}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def percent(self) -> int:
+        """How much of it is done; 100 only when all is."""
+        return min(int(self.done * 100 / self.total), 99 if self.done < self.total else 100) if self.total else 100
+
+    def time_left(self, now: datetime) -> timedelta | None:
+        """Return how long it will take if it goes on as it went so far, and no faster than its rate; None if unknown.
+
+        Nothing is known while nothing is done, and when it does not run.
+        """
+        if self.state != ReplayState.RUNNING or not self.started_at or not self.done:
+            return None
+        seconds = max((now - self.started_at).total_seconds(), 0) / self.done
+        return timedelta(seconds=max(seconds, 1 / (self.rate_per_second or 1e6)) * max(self.total - self.done, 0))
+
+
+class ReplayItem(models.Model):
+    """One delivery of an order, as it stood when it was listed.
+
+    It is run again only if it still stands exactly so: then nobody has run it meanwhile. The rest is what a delivery
+    goes back to that is taken out of the queue before it has started.
+    """
+
+    replay = models.ForeignKey(Replay, on_delete=models.CASCADE, related_name="items")
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="replay_items", db_index=False)
+    state = models.CharField(max_length=10, choices=ItemState, default=ItemState.WAITING)
+    status_before = models.CharField(max_length=10, choices=DeliveryStatus)
+    finished_before = models.DateTimeField()
+    attempts_before = models.PositiveIntegerField()
+    budget_before = models.PositiveIntegerField()
+    replayed_before = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "replay"], name="replay_item_once_per_delivery"),
+            # Of several orders over one delivery, one at a time has it in the queue.
+            models.UniqueConstraint(
+                fields=["delivery"], name="replay_item_under_way_once", condition=Q(state__in=UNDER_WAY)
+            ),
+        ]
+        indexes = [models.Index(fields=["replay", "state", "delivery"], name="replay_item_next")]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.delivery_id}"

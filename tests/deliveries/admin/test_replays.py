@@ -1,0 +1,278 @@
+"""Bulk replays in the admin: ordering one from the list of deliveries, its page, and releases at a rate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from django.http import QueryDict
+from django.test import Client, TestCase
+from django.utils import timezone
+
+from deliveries import bulk_replay
+from deliveries.admin.replay_orders import NotAFilter, selection_of
+from deliveries.models import AuditEntry, Delivery, Release, Replay
+from deliveries.models.selection import selected
+from tests.deliveries.admin.people import logged_in
+from tests.deliveries.execution.replays import feed, make_dead
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
+
+LIST = "/admin/deliveries/delivery/"
+ORDER = f"{LIST}replay/"
+REPLAYS = "/admin/deliveries/replay/"
+
+
+class OrderTests(TestCase):
+    def setUp(self) -> None:
+        self.route = make_route(make_endpoint(slug="orders"), name="book it")
+        make_dead(3, route=self.route)
+        make_dead(1, route=self.route, status="succeeded")
+        make_dead(2)
+        make_delivery(self.route)
+
+    def test_is_offered_from_the_list_with_its_filters(self) -> None:
+        page = logged_in("operator").get(LIST, {"status": "dead", "route": str(self.route.pk)})
+
+        self.assertContains(page, f'href="{ORDER}?status=dead&amp;route={self.route.pk}"')
+
+    def test_says_how_many_of_what_before_anything_happens(self) -> None:
+        client = logged_in("operator")
+
+        page = client.get(ORDER, {"route": str(self.route.pk)})
+        dead = client.get(ORDER, {"route": str(self.route.pk), "status": "dead"})
+
+        self.assertContains(page, "orders → book it")
+        self.assertContains(page, "Only the 3 dead letters")
+        self.assertContains(page, "All 4 that have finished")
+        self.assertContains(dead, "Replay 3 deliveries")
+        self.assertNotContains(dead, 'name="which"')
+        self.assertFalse(Replay.objects.exists())
+
+    def test_is_about_dead_letters_from_their_steps_on_unless_said_otherwise(self) -> None:
+        client = logged_in("operator")
+
+        answer = client.post(f"{ORDER}?route={self.route.pk}")
+
+        replay = Replay.objects.get()
+        self.assertRedirects(answer, f"{REPLAYS}{replay.pk}/change/")
+        self.assertEqual(replay.selection, {"route": str(self.route.pk), "status": ["dead"]})
+        self.assertEqual((replay.total, replay.from_start, replay.rate_per_second), (3, False, None))
+        self.assertEqual(replay.created_by, "operator")
+        self.assertIn("3 deliveries", AuditEntry.objects.changes().get().message)
+
+    def test_takes_what_is_chosen(self) -> None:
+        fields = {"which": "all", "from_start": "on", "rate_per_second": "2.5"}
+        logged_in("operator").post(f"{ORDER}?route={self.route.pk}", fields)
+
+        replay = Replay.objects.get()
+        self.assertEqual((replay.total, replay.from_start, replay.rate_per_second), (4, True, 2.5))
+
+    def test_refuses_a_rate_that_is_none(self) -> None:
+        for rate in ("0", "-1", "fast", "1e9"):
+            page = logged_in("operator").post(ORDER, {"rate_per_second": rate})
+            self.assertContains(page, "hub-danger")
+        self.assertFalse(Replay.objects.exists())
+
+    def test_is_not_for_viewers(self) -> None:
+        client = logged_in("viewer")
+
+        self.assertNotContains(client.get(LIST), "replay-matching")
+        self.assertEqual([client.get(ORDER).status_code, client.post(ORDER).status_code], [403, 403])
+        self.assertFalse(Replay.objects.exists())
+
+    def test_is_not_given_by_a_link_or_from_another_site(self) -> None:
+        logged_in("operator").get(ORDER, {"which": "all", "confirmed": "yes"})
+        client = Client(enforce_csrf_checks=True)
+        client.cookies = logged_in("operator").cookies
+
+        self.assertEqual(client.post(ORDER).status_code, 403)
+        self.assertFalse(Replay.objects.exists())
+
+    def test_says_why_a_list_cannot_be_replayed(self) -> None:
+        client = logged_in("operator")
+        wrong = {
+            "q": "evt_1",
+            "failed_in": str(uuid4()),
+            "status": "held",
+            "endpoint": "nonsense",
+            "route": "\x00",
+        }
+        for name, value in wrong.items():
+            with self.subTest(name=name):
+                for answer in (client.get(ORDER, {name: value}), client.post(f"{ORDER}?{name}={value}")):
+                    self.assertContains(answer, "cannot be replayed as a whole")
+        self.assertFalse(Replay.objects.exists())
+
+
+class SelectionTests(TestCase):
+    """What the list shows is what an order is about."""
+
+    def test_is_what_the_list_shows(self) -> None:
+        day = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        route = make_route(make_endpoint(provider="github"))
+        for number, kind in enumerate(("order.paid", "order.created", "refund")):
+            event = make_event(route.endpoint, event_type=kind)
+            make_delivery(route, event=event, now=day.replace(hour=12 + number), status="dead", finished_at=day)
+        make_delivery(make_route(make_endpoint()), now=day, status="dead", finished_at=day)
+        client = logged_in("operator")
+        for query in (
+            f"endpoint={route.endpoint_id}",
+            f"route={route.pk}",
+            "provider=github",
+            "event_type=order.*",
+            "event_type=refund",
+            "created_at_from_0=2026-03-01&created_at_from_1=13:00:00",
+            "created_at_to_0=2026-03-01&created_at_to_1=13:00:00",
+            "created_at_to_0=2026-02-28",
+            f"status=dead&route={route.pk}&event_type=order.*&created_at_from_0=2026-03-01",
+            "",
+        ):
+            with self.subTest(query=query):
+                shown = {row.pk for row in client.get(f"{LIST}?{query}").context["cl"].result_list}
+                chosen = set(selected(selection_of(QueryDict(query))).values_list("pk", flat=True))
+                self.assertEqual(chosen, shown)
+
+    def test_is_refused_rather_than_widened(self) -> None:
+        for query in ("endpoint=x", "status=nonsense", "status=running", "route=x"):
+            with self.subTest(query=query), self.assertRaises(NotAFilter):
+                selection_of(QueryDict(query))
+
+
+class PageTests(TestCase):
+    def setUp(self) -> None:
+        self.rows = make_dead(4)
+        self.replay = bulk_replay.order({"status": ["dead"]}, by=None, rate_per_second=20)
+        feed()
+        self.page = f"{REPLAYS}{self.replay.pk}/change/"
+
+    def order(self, client: Client, order: str) -> Any:
+        return client.post(f"{REPLAYS}{self.replay.pk}/order/{order}/")
+
+    def test_shows_how_far_it_is(self) -> None:
+        Replay.objects.update(done=3, succeeded=2, failed=1)
+
+        page = logged_in("viewer").get(self.page)
+
+        self.assertContains(page, "75 %")
+        self.assertContains(page, f'href="{LIST}?failed_in={self.replay.pk}"')
+        self.assertContains(page, f'data-refresh="{REPLAYS}{self.replay.pk}/progress/"')
+        self.assertContains(page, "20 per second")
+        self.assertNotContains(page, "formaction")
+
+    def test_leads_to_what_failed_again(self) -> None:
+        failed = self.replay.items.order_by("pk")[1]
+        self.replay.items.filter(pk=failed.pk).update(state="failed")
+        client = logged_in("viewer")
+
+        page = client.get(LIST, {"failed_in": str(self.replay.pk)})
+
+        self.assertEqual([row.pk for row in page.context["cl"].result_list], [failed.delivery_id])
+        self.assertEqual(client.get(LIST, {"failed_in": "nonsense"}).status_code, 200)
+
+    def test_gives_its_changing_part_alone_and_stops_refreshing_at_the_end(self) -> None:
+        client = logged_in("viewer")
+
+        part = client.get(f"{REPLAYS}{self.replay.pk}/progress/")
+        self.assertNotContains(part, "<html")
+        self.assertContains(part, "data-refresh")
+        Delivery.objects.update(status="succeeded", bulk=False, finished_at=timezone.now())
+        feed(times=2)
+
+        part = client.get(f"{REPLAYS}{self.replay.pk}/progress/")
+        self.assertContains(part, "All have come to an end.")
+        self.assertNotContains(part, "data-refresh")
+
+    def test_is_shown_to_nobody_without_the_right(self) -> None:
+        client = logged_in("nobody")
+
+        self.assertEqual(client.get(self.page).status_code, 403)
+        self.assertEqual(client.get(f"{REPLAYS}{self.replay.pk}/progress/").status_code, 403)
+        self.assertEqual(Client().get(f"{REPLAYS}{self.replay.pk}/progress/").status_code, 302)
+
+    def test_pauses_resumes_and_cancels_by_post_with_an_entry_in_the_log(self) -> None:
+        client = logged_in("operator")
+        for order, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+            self.assertRedirects(self.order(client, order), self.page)
+            self.replay.refresh_from_db()
+            self.assertEqual(self.replay.state, state)
+
+        self.assertEqual(list(AuditEntry.objects.changes().order_by("pk").values_list("message", flat=True)),
+                         ["Paused.", "Resumed.", "Cancelled."])  # fmt: skip
+        self.assertEqual(Delivery.objects.filter(status="dead").count(), 4)
+        self.order(client, "pause")
+        self.assertContains(client.get(self.page), "The replay is cancelled already.")
+
+    def test_takes_no_order_from_viewers_by_a_link_or_that_there_is_not(self) -> None:
+        self.assertEqual(self.order(logged_in("viewer"), "cancel").status_code, 403)
+        operator = logged_in("operator")
+        self.assertEqual(operator.get(f"{REPLAYS}{self.replay.pk}/order/cancel/").status_code, 405)
+        self.assertEqual(self.order(operator, "explode").status_code, 404)
+        self.replay.refresh_from_db()
+        self.assertEqual(self.replay.state, "running")
+
+    def test_offers_what_is_legal_now(self) -> None:
+        client = logged_in("operator")
+        self.assertContains(client.get(self.page), "/order/pause/")
+        self.order(client, "pause")
+
+        page = client.get(self.page)
+        self.assertContains(page, "/order/resume/")
+        self.assertNotContains(page, "/order/pause/")
+
+    def test_is_in_the_list_and_found_by_state(self) -> None:
+        client = logged_in("viewer")
+
+        self.assertContains(client.get(REPLAYS), "status dead")
+        self.assertEqual(len(client.get(REPLAYS, {"state": "finished"}).context["cl"].result_list), 0)
+        self.assertEqual(len(client.get(REPLAYS, {"state": "running"}).context["cl"].result_list), 1)
+
+    def test_cannot_be_added_changed_or_deleted(self) -> None:
+        client = logged_in("superuser")
+        for address in (f"{REPLAYS}add/", f"{REPLAYS}{self.replay.pk}/delete/"):
+            self.assertEqual(client.post(address, {"post": "yes"}).status_code, 403)
+        self.assertTrue(Replay.objects.exists())
+
+
+class ReleaseTests(TestCase):
+    def setUp(self) -> None:
+        self.route = make_route(make_endpoint())
+        for _ in range(5):
+            make_delivery(self.route, status="held")
+        self.pages = {
+            "endpoint": f"/admin/integrations/endpoint/{self.route.endpoint_id}/",
+            "route": f"/admin/integrations/route/{self.route.pk}/",
+        }
+
+    def test_at_a_rate_is_shown_on_the_page_and_stopped_by_a_pause(self) -> None:
+        client = logged_in("operator")
+        for noun, page in self.pages.items():
+            with self.subTest(noun):
+                client.post(f"{page}order/pause/")
+                self.assertContains(client.get(f"{page}change/"), 'name="rate_per_second"')
+
+                client.post(f"{page}order/resume/", {"rate_per_second": "0.01"})
+                feed()
+
+                shown = client.get(f"{page}change/")
+                self.assertContains(shown, "<b>1</b> of 5 so far, 0.01 per second")
+                client.post(f"{page}order/pause/")
+                self.assertNotContains(client.get(f"{page}change/"), 'id="release"')
+                self.assertEqual(Delivery.objects.filter(status="held").count(), 5)
+                client.post(f"{page}order/resume/")
+                Delivery.objects.update(status="held")
+
+    def test_without_a_rate_is_at_once(self) -> None:
+        for page in self.pages.values():
+            logged_in("operator").post(f"{page}order/resume/", {"rate_per_second": ""})
+            self.assertEqual(Delivery.objects.filter(status="pending").count(), 5)
+            Delivery.objects.update(status="held")
+        self.assertFalse(Release.objects.exists())
+
+    def test_is_refused_at_a_rate_that_is_none(self) -> None:
+        client = logged_in("operator")
+        for page in self.pages.values():
+            client.post(f"{page}order/pause/")
+            answer = client.post(f"{page}order/resume/", {"rate_per_second": "0"}, follow=True)
+            self.assertContains(answer, "Deliveries per second: ")
+            self.assertEqual(Delivery.objects.filter(status="held").count(), 5)
