@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
+from deliveries.long_work import Report, unheard
 from deliveries.models import AuditEntry, Rejection, RejectionCount, ReplayItem
 from deliveries.models.replay import UNDER_WAY
 from integrations.models import StoredAnswer
@@ -19,19 +20,20 @@ COUNT_AGE = timedelta(days=90)
 REPLAY_ITEM_AGE = timedelta(days=30)
 
 
-def prune_rejections(*, now: datetime, dry_run: bool = False) -> int:
+def prune_rejections(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:
     """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be).
 
     Their counts by the hour go too, when they are older than `COUNT_AGE`, and the lists of what bulk replays ran, after
-    `REPLAY_ITEM_AGE`; these are not in the number.
+    `REPLAY_ITEM_AGE`; these are not in the number. ``report`` is told how many of how many rejections are done.
     """
     if dry_run:
         return _old_rejections(now).count()
     while prune_some_counts(now=now) or prune_some_replay_items(now=now):
         pass
-    total = 0
+    total, old = 0, _old_rejections(now).count()
     while removed := prune_some_rejections(now=now):
         total += removed
+        report(total, old)
     return total
 
 

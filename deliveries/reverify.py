@@ -96,7 +96,7 @@ def reverify(rejection: Rejection, *, by: User, now: datetime | None = None, via
     try:
         endpoint = endpoints.live(rejection.endpoint)
         request = stored_request(rejection)
-        payload, proof = _checked(endpoint, request, now=now)
+        payload, proof = checked(endpoint, request, now=now)
     except (ImproperlyConfigured, Unavailable) as exc:
         raise NotReverified("A stored value cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
     except RequestRejected as exc:
@@ -120,8 +120,11 @@ def reverify_all(rejections: Iterable[Rejection], *, by: User, via: str = "") ->
     return outcome
 
 
-def _checked(endpoint: LiveEndpoint, request: InboundRequest, *, now: datetime) -> tuple[Any, Proof]:
-    """Return payload and proof; raises `RequestRejected`, or `NotReverified` for a handshake."""
+def checked(endpoint: LiveEndpoint, request: InboundRequest, *, now: datetime) -> tuple[Any, Proof]:
+    """Return payload and proof of a request that came earlier; timestamps are judged at its arrival.
+
+    Raises `RequestRejected`, or `NotReverified` for a handshake and for what the endpoint does not take.
+    """
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity"}:
         raise NotReverified("Its body is compressed, which the hub does not take.")

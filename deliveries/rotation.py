@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Cast
 
+from deliveries.long_work import Report, unheard
 from deliveries.models.sealing import SealedRequest
 from integrations.encryption import EncryptedTextField, is_current, rotate
 
@@ -29,15 +30,18 @@ class Rotation:
     lost: list[str] = field(default_factory=list)
 
 
-def rotate_everything() -> Rotation:
+def rotate_everything(report: Report = unheard) -> Rotation:
     """Encrypt every encrypted column of every model anew; each value at most once, whole or not at all.
 
     A value that somebody changes meanwhile is left as they wrote it: under the first key. Can be stopped and run
-    again. What no key decrypts is named as ``table.column id`` and left as it is.
+    again. What no key decrypts is named as ``table.column id`` and left as it is. ``report`` is told how many values of
+    how many are done.
     """
-    rotation = Rotation()
-    for column in columns():
-        column.rotate(rotation)
+    rotation, found = Rotation(), columns()
+    total = sum(column.count() for column in found)
+    for column in found:
+        for _ in column.rotate(rotation):
+            report(rotation.rotated + rotation.current + len(rotation.lost), total)
     return rotation
 
 
@@ -54,8 +58,12 @@ class Column:
         """The table and the column."""
         return f"{self.model._meta.db_table}.{self.name}"
 
-    def rotate(self, rotation: Rotation) -> None:
-        """Go through the rows in batches, in the order of their ids."""
+    def count(self) -> int:
+        """Return how many tokens there are."""
+        return self._rows().count()
+
+    def rotate(self, rotation: Rotation) -> Iterator[None]:
+        """Go through the rows in batches, in the order of their ids; yield after each batch."""
         last: Any = None
         while batch := self._batch(last):
             last = batch[-1][0]
@@ -63,6 +71,11 @@ class Column:
             if changes:
                 with transaction.atomic():
                     rotation.rotated += sum(map(self._write, *zip(*changes, strict=True)))
+            yield
+
+    def newest(self, count: int) -> list[tuple[Any, bytes]]:
+        """Return (id, token) of the rows with the highest ids, at most ``count``."""
+        return [(pk, _as_bytes(token)) for pk, token in self._rows().order_by("-pk").values_list("pk", "token")[:count]]
 
     def _rows(self) -> models.QuerySet[Any]:
         rows = self.model._base_manager.all()
@@ -77,9 +90,7 @@ class Column:
         rows = self._rows() if last is None else self._rows().filter(pk__gt=last)
         most = _BODIES_AT_ONCE if self.is_body else _TEXTS_AT_ONCE
         found = rows.order_by("pk").values_list("pk", "token")[:most]
-        return [
-            (pk, token.encode("ascii", "replace") if isinstance(token, str) else bytes(token)) for pk, token in found
-        ]
+        return [(pk, _as_bytes(token)) for pk, token in found]
 
     def _changes(self, batch: list[tuple[Any, bytes]], rotation: Rotation) -> Iterator[tuple[Any, bytes, bytes]]:
         for pk, token in batch:
@@ -96,6 +107,10 @@ class Column:
         output = models.BinaryField() if self.is_body else models.TextField()
         unchanged = self._rows().filter(pk=pk, token=as_stored(old))
         return unchanged.update(**{self.name: Value(as_stored(new), output_field=output)})
+
+
+def _as_bytes(token: Any) -> bytes:
+    return token.encode("ascii", "replace") if isinstance(token, str) else bytes(token)
 
 
 def columns() -> list[Column]:

@@ -21,6 +21,8 @@ HUB_VERSION = "0.1.0"
 DEBUG = False
 SECRET_KEY = env.env_secret("SECRET_KEY")
 HUB_ENCRYPTION_KEYS = env.env_fernet_keys("HUB_ENCRYPTION_KEYS")
+# The API token of another hub, whose events `manage.py listen` fetches.
+HUB_LISTEN_TOKEN = env.env_str("HUB_LISTEN_TOKEN", "")
 HUB_SECRETS_DIR = env.env_str("HUB_SECRETS_DIR", "")
 # The first administrator; used once, by `manage.py hub --quickstart`. Without a password one is made and printed.
 HUB_ADMIN_USERNAME = env.env_str("HUB_ADMIN_USERNAME", "admin")

@@ -9,9 +9,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from jmespath.exceptions import JMESPathError
 
+from integrations.errors import ReferenceMissing
 from integrations.handlers import handlers
 from integrations.masking import MASK
 from integrations.providers import providers
+from integrations.references import resolve
 from integrations.retry import RetryPolicy
 from integrations.routing import compiled
 from integrations.schemas import check_schema, is_storable
@@ -72,6 +74,11 @@ def validate_provider_settings(provider: str, value: Any) -> None:
     masked = sorted(name for name in preset.secret_settings if value.get(name) == MASK)
     if masked:
         raise ValidationError({"settings": f"{', '.join(masked)}: no value is stored that the mask could stand for"})
+    for name in preset.secret_settings & value.keys():
+        try:
+            resolve(value[name])
+        except ReferenceMissing as exc:
+            raise ValidationError({"settings": f"{name}: {exc}"}) from exc
     try:
         preset.scheme_for(value)
         preset.check_settings(value)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -304,18 +304,10 @@ def proof_warning(row: Endpoint, *, has_live_secret: bool) -> str:
             "Anyone who knows this URL can send events here: this provider asks for no proof. "
             "Choose another, or allow only the sender's networks."
         )
-    if not has_live_secret and _needs_key(row):
+    if not has_live_secret and row.needs_secret:
         mend = "Wait for the provider to deliver it" if waiting.delivers_secret(row) else "Add a secret below"
         return f"This endpoint has no live secret, so it refuses every request. {mend}."
     return ""
-
-
-def _needs_key(row: Endpoint) -> bool:
-    preset = providers.get(row.provider)
-    try:
-        return preset is None or preset.scheme_for(row.settings).needs_key
-    except (ValueError, ImproperlyConfigured):  # settings that cannot work, or cannot be decrypted
-        return True
 
 
 def _day_ago(now: datetime) -> datetime:

@@ -13,6 +13,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from deliveries.api.filters import EventFilter
+from deliveries.api.original_request import OriginalRequestActions
 from deliveries.api.roles import MAY_SEE_CREDENTIALS
 from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
 from deliveries.models import Delivery, Event
@@ -28,8 +29,8 @@ class AnyAccept(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class EventViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]):
-    """List, detail, and the raw body."""
+class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]):
+    """List, detail, the raw body, and the whole original request."""
 
     queryset = Event.objects.select_related("endpoint").prefetch_related(
         Prefetch("deliveries", Delivery.objects.select_related("route").order_by("id"))

@@ -8,6 +8,9 @@ from queue import SimpleQueue
 
 from django.db import connections
 
+#: So many threads of a process keep their connection; the others, which only a rush needs, close it after each task.
+KEPT_CONNECTIONS = 8
+
 
 class HandlerThreads:
     """Up to as many threads as the caller has tasks at once; it is the caller who stays within ``limit``.
@@ -45,6 +48,8 @@ class HandlerThreads:
             while (task := self._tasks.get()) is not None:
                 task(place)
                 del task  # it holds an event, which may be large
+                if place >= KEPT_CONNECTIONS:
+                    connections.close_all()
                 self._idle.release()
         finally:
             connections.close_all()

@@ -223,9 +223,14 @@ def _within_limits(wanted: Sequence[Share], *, using: str) -> list[Share]:
 def _take_at_once(wanted: Sequence[Share], now: datetime, until: datetime, worker: str, using: str) -> list[Delivery]:
     if not wanted:
         return []
+    # Said once more as a number: it is from this that PostgreSQL knows how few rows it is about.
+    total = sum(share.limit for share in wanted)
     named = [{"route_id": str(share.route_id), "bulk": share.bulk, "most": share.limit} for share in wanted]
     with raw_cursor(using) as cursor:
-        cursor.execute(_take_statement(), {"wanted": json.dumps(named), "now": now, "until": until, "worker": worker})
+        cursor.execute(
+            _take_statement(),
+            {"wanted": json.dumps(named), "total": total, "now": now, "until": until, "worker": worker},
+        )
         return list(_rows(cursor.fetchall(), using))
 
 
@@ -317,7 +322,7 @@ def _take_statement() -> str:
                 WHERE d.bulk = w.bulk AND d.route_id = w.route_id AND {_IN_QUEUE} AND d.due_at <= %(now)s
                 AND {_IS_FIRST}
                 ORDER BY d.due_at LIMIT w.most FOR UPDATE SKIP LOCKED
-            ) p
+            ) p LIMIT %(total)s
         ), taken AS (
             UPDATE deliveries_delivery d
             SET status = 'running', attempt_count = d.attempt_count + 1, lease_until = %(until)s, worker = %(worker)s

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.models import Q
 
@@ -177,6 +178,15 @@ class Endpoint(models.Model):
         if self.provider == "internal":
             return None
         return f"{settings.HUB_BASE_URL}/hooks/{self.slug}"
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether requests are proven with its secrets; also True where its settings cannot work or be decrypted."""
+        preset = providers.get(self.provider)
+        try:
+            return preset is None or preset.scheme_for(self.settings).needs_key
+        except (ValueError, ImproperlyConfigured):
+            return True
 
     def retire(self, *, now: datetime) -> None:
         """Take the endpoint out of service for good; its history stays, its slug is free again."""

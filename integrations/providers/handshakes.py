@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from integrations.contracts import InboundRequest
+from integrations.errors import ReferenceMissing
 from integrations.providers import Answer, Settings
+from integrations.references import resolve
 from integrations.verification.reasons import Reason, malformed, unproven
 from integrations.verification.texts import query_parameter, wire_bytes
 
@@ -72,7 +74,10 @@ class ChallengeInQuery:
         name, value = self.mode
         if request.method not in self.methods or query_parameter(request, name) != value:
             return None
-        expected = str(settings.get("verify_token") or "").encode("utf-8", "surrogatepass")
+        try:
+            expected = resolve(str(settings.get("verify_token") or "")).encode("utf-8", "surrogatepass")
+        except ReferenceMissing:
+            expected = b""
         if not expected.strip():
             raise unproven(Reason.VERIFY_TOKEN_NOT_SET)
         if not hmac.compare_digest(wire_bytes(query_parameter(request, self.token)), expected):

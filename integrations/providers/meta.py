@@ -34,8 +34,9 @@ providers.register("meta")(
                 "verify_token": {
                     "type": "string",
                     "title": "Verify token",
-                    "description": "A text that you make up and enter in both places: here, and in the app's dashboard "
-                    "under Webhooks, Verify token. Without it Meta's check of the URL is refused.",
+                    "description": "A text that you make up and enter in both places: here (or a reference to it, "
+                    "env:HUB_SECRET_NAME or file:NAME), and in the app's dashboard under Webhooks, Verify token. "
+                    "Without it Meta's check of the URL is refused.",
                     "writeOnly": True,
                     "minLength": 1,
                     "maxLength": 200,

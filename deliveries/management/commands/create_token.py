@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from deliveries import tokens
+from deliveries.management.command import HubCommand
+from deliveries.management.durations import parse_duration
 from integrations.api.scopes import Scope
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=3650)
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     """Make an API token, print it once; only its hash is kept."""
 
     help = "Make an API token for a user; it is the last word of the output and cannot be shown again."
+    examples = (
+        ("for a program, for a quarter of a year", "create_token shop-sync --expires 90d"),
+        ("straight into a file", "create_token shop-sync | awk '{print $NF}' > token"),
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the user's name and the token's life."""
@@ -41,7 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, username: str, expires: str | None, scope: list[str] | None, **options: Any) -> None:
         """Make the token."""
-        life = None if expires is None else parse_life(expires)
+        life = None if expires is None else parse_duration(expires, option="--expires", longest=_LONGEST)
         model = get_user_model()
         try:
             user = model._default_manager.get_by_natural_key(username.replace("\x00", ""))
@@ -53,12 +57,3 @@ class Command(BaseCommand):
         end = f"until {row.expiry:%Y-%m-%d %H:%M} UTC" if row.expiry else "until it is revoked"
         use = row.terms if row.terms.scopes else "all that they may do"
         self.stdout.write(f"token of {username} for {use}, good {end}: {token}")
-
-
-def parse_life(text: str) -> timedelta:
-    """Return the duration that ``text`` (30m, 12h, 90d, 4w) says; raises `CommandError`."""
-    match = re.fullmatch(r"([1-9][0-9]{0,6})([mhdw])", text)
-    life = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
-    if life is None or life > _LONGEST:
-        raise CommandError(f"--expires has to be a duration such as 90d, 12h or 30m, at most 3650d, not {text!r}")
-    return life

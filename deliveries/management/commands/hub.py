@@ -6,22 +6,27 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
 from deliveries import quickstart
+from deliveries.management.command import HubCommand
 from deliveries.receiving.samples import CannotSign, curl_line
 from deliveries.supervision.orphans import end_with_parent
 from deliveries.supervision.places import Places, Taken
 from deliveries.supervision.supervisor import Supervisor
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     """Start web server and workers under one supervisor."""
 
     help = "Run the web server and the workers together until Ctrl-C or SIGTERM."
+    examples = (
+        ("on a server, under systemd or in a container", "hub"),
+        ("the first time, with an administrator and a demo (what `make run` does)", "hub --quickstart"),
+    )
     requires_system_checks = []  # a start must not depend on warnings; `check` and `doctor` are for that
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from deliveries.management.command import HubCommand
 from deliveries.retention import prune_answers, prune_audit_log, prune_rejections
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     """Remove what is past its age. Can be run at any time, and twice."""
 
     help = (
@@ -18,16 +19,27 @@ class Command(BaseCommand):
         "and what else has been kept for long enough."
     )
 
+    examples = (
+        ("how many would go?", "prune --dry-run"),
+        ("every night, from cron (the workers do it too, bit by bit)", "prune"),
+    )
+
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take ``--dry-run``."""
+        """Take ``--dry-run`` and the form of the answer."""
         parser.add_argument("--dry-run", action="store_true", help="only say how many would go")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         """Print how many went."""
         now = timezone.now()
-        count = prune_rejections(now=now, dry_run=dry_run)
+        with self.progress("pruning") as report:
+            count = prune_rejections(now=now, dry_run=dry_run, report=report)
         entries = prune_audit_log(now=now, dry_run=dry_run)
         answers = prune_answers(now=now, dry_run=dry_run)
+        if options["json"]:
+            found = {"rejections": count, "audit_entries": entries, "stored_answers": answers}
+            self.write_json({**found, "dry_run": dry_run})
+            return
         parts = [
             _counted(count, "rejection"),
             _counted(entries, "audit entry", "audit entries"),

@@ -7,12 +7,13 @@ import time
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from deliveries import bulk_replay
 from deliveries.api.selections import Unreadable, named, selection_from
+from deliveries.management.command import HubCommand
 from deliveries.models import Replay, ReplayState, Worker
 from deliveries.models.replay import ENDED
 
@@ -20,10 +21,20 @@ _FILTERS = ("status", "endpoint", "route", "handler", "event", "event_type", "cr
 _POLL_SECONDS = 0.5
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     """Order a bulk replay; with ``--wait`` fail if something of it fails again."""
 
     help = "Runs finished deliveries again; without --status only dead letters. The workers carry it out."
+
+    examples = (
+        ("how many dead letters are there, by route?", "replay --all --dry-run"),
+        (
+            "those of one endpoint since a moment",
+            "replay --endpoint orders --created-after 2026-11-27T06:00:00Z --rate 10",
+        ),
+        ("in a script that goes on when they have all succeeded", "replay --handler http.forward --wait"),
+    )
+    exit_codes = "0 ordered (with --wait: all succeeded); 1 failed (with --wait: one failed again); 130 Ctrl-C"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the filters of ``GET /api/v1/deliveries/``, and how to run what they match."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from deliveries.management.command import HubCommand
 from deliveries.receiving.endpoints import FRESH_SECONDS
 from deliveries.receiving.samples import CannotSign, signed_sample, signing_secret
 from integrations.contracts import InboundRequest
@@ -19,10 +20,17 @@ from integrations.models import Endpoint
 _SECONDS = 30
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     """Send a signed test event, and fail unless it is answered with a 2xx."""
 
     help = "Sends a test event to an endpoint, signed as its provider signs."
+
+    examples = (
+        ("the provider's own example", "send demo"),
+        ("a body of yours", "send gh --type push --file push.json"),
+        ("what another program makes", "send orders --file - < order.json"),
+        ("to a hub that listens elsewhere", "send gh --url http://127.0.0.1:8001/hooks/gh"),
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the endpoint's slug, and what to send where."""
@@ -30,9 +38,10 @@ class Command(BaseCommand):
         parser.add_argument("--type", default="", help="the event type")
         parser.add_argument("--file", help="a file with the body, or - for standard input; else an example is sent")
         parser.add_argument("--url", help="where to send it; else to the endpoint's own URL")
+        parser.add_argument("--json", action="store_true", help="print one JSON object: status, answer, duration_ms")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Send, and print the status and the answer in one line."""
+        """Send, and print the status and the answer in one line; fail unless it is a 2xx."""
         row = Endpoint.objects.live().filter(slug=options["endpoint"]).first()
         if row is None:
             raise CommandError(f"There is no endpoint {options['endpoint']!r}.")
@@ -41,10 +50,22 @@ class Command(BaseCommand):
         except (CannotSign, OSError) as exc:
             raise CommandError(str(exc)) from exc
         response = _post(request, url=options["url"])
+        if options["json"]:
+            self.write_json(_as_json(response))
         line = f"{response.status_code} {' '.join(response.text.split())[:500]}".rstrip()
         if not response.is_success:
             raise CommandError(line)
-        self.stdout.write(line)
+        if not options["json"]:
+            self.stdout.write(line)
+
+
+def _as_json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = response.text
+    duration_ms = round(response.elapsed.total_seconds() * 1000, 1)
+    return {"status": response.status_code, "answer": answer, "duration_ms": duration_ms}
 
 
 def _signed(endpoint: Endpoint, *, event_type: str, body: bytes | None) -> InboundRequest:

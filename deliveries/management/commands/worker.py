@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from deliveries.execution.cluster import run_cluster
+from deliveries.management.command import HubCommand
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     """Run due deliveries until SIGTERM or Ctrl-C."""
 
     help = (
         "Run the worker processes alone, until SIGTERM or Ctrl-C; `hub` does this and watches over them. "
         "Signal this process only, not its group. It ends with the process that started it."
     )
+
+    examples = (("on a machine that only runs handlers, under systemd or in a container", "worker"),)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until the order to stop; exit with 1 if the processes ended by themselves."""

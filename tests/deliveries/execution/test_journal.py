@@ -62,7 +62,7 @@ class EmittingTests(SimpleTestCase):
 
     def test_refuses_what_is_not_json(self) -> None:
         for payload in ({1, 2}, b"bytes", float("inf"), "half of a pair \ud800"):
-            with self.subTest(payload), self.assertRaises(TypeError):
+            with self.subTest(ascii(payload)), self.assertRaises(TypeError):
                 self.journal.emit("order.paid", payload, "")
 
     def test_refuses_a_type_that_no_event_has(self) -> None:

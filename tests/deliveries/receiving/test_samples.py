@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from io import StringIO
 
@@ -167,6 +168,12 @@ class TheSendCommand(_OnAServer):
         event = Event.objects.get()
         self.assertEqual(line, f'200 {{"status":"accepted","event":"{event.pk}","deliveries":1}}\n')
         self.assertEqual((event.event_type, Delivery.objects.count()), ("order.paid", 1))
+
+    def test_answers_a_script_in_json(self) -> None:
+        answer = json.loads(self.send(signed_endpoint().slug, "--json"))
+
+        self.assertEqual((answer["status"], answer["answer"]["status"]), (200, "accepted"))
+        self.assertGreater(answer["duration_ms"], 0)
 
     def test_sends_the_content_of_a_file(self) -> None:
         from tempfile import NamedTemporaryFile

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
+from unittest import mock
 
 from django.test import SimpleTestCase
 
@@ -77,7 +79,7 @@ class MetaVerificationTests(SimpleTestCase):
                 self.assertEqual(self.refused(url, self.settings), "verify_token_mismatch")
 
     def test_refuses_all_while_no_token_is_set(self) -> None:
-        for settings in ({}, {"verify_token": ""}, {"verify_token": " "}):
+        for settings in ({}, {"verify_token": ""}, {"verify_token": " "}, {"verify_token": "env:HUB_SECRET_GONE"}):
             empty = f"{self.url.rpartition('=')[0]}={settings.get('verify_token', '')}"
             with self.subTest(settings=settings):
                 self.assertEqual(self.refused(empty, settings), "verify_token_not_set")
@@ -93,6 +95,13 @@ class MetaVerificationTests(SimpleTestCase):
         self.assertIsNone(self.unsigned(self.url.replace("subscribe", "unsubscribe"), self.settings))
         self.assertIsNone(self.unsigned(self.url, self.settings, method="POST"))
         self.assertIsNone(handshake("meta").signed(make_request(), {"object": "page"}, self.settings))
+
+    def test_takes_the_token_that_a_reference_leads_to(self) -> None:
+        settings = {"verify_token": "env:HUB_SECRET_VERIFY"}
+        with mock.patch.dict(os.environ, {"HUB_SECRET_VERIFY": "grün tok&en"}):
+            answer = self.unsigned(self.url, settings)
+
+        self.assertEqual(answer.body if answer else None, b"1158201444")
 
     def test_hides_the_verify_token_in_stored_query_strings(self) -> None:
         self.assertIn("hub.verify_token", providers["meta"].scheme_for(self.settings).proof_parameters)

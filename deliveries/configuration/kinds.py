@@ -1,0 +1,10 @@
+"""Every kind of thing that a configuration file can hold."""
+
+from __future__ import annotations
+
+from deliveries.configuration.endpoints import Endpoints
+from deliveries.configuration.kind import Kind
+from deliveries.configuration.routes import Routes
+
+#: In the order in which they are made: what names another kind comes after it. They are retired the other way round.
+KINDS: tuple[Kind, ...] = (Endpoints(), Routes())

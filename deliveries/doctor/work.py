@@ -1,0 +1,41 @@
+"""Workers and the queue: whether what was taken in gets done."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from deliveries import readiness
+from deliveries.doctor.symptoms import Finding, problem
+from deliveries.models import Delivery, DeliveryStatus
+
+#: A lease runs out after HUB_LEASE_SECONDS and a live worker takes it over at once.
+_LATE = timedelta(seconds=60)
+
+
+def workers_are_alive(now: datetime) -> Finding:
+    """Look for signs of life."""
+    found = readiness.workers(now)
+    if found.ok:
+        return f"{found.facts['alive']} alive", ()
+    return "", [problem(found.reason, "Start the hub: `python manage.py hub`. If it runs, its log says what ails it.")]
+
+
+def queue_moves(now: datetime) -> Finding:
+    """Look how long the oldest due delivery has been waiting."""
+    found = readiness.queue(now)
+    fact = f"the oldest due delivery waits {found.facts['oldest_due_seconds']:.0f} s"
+    if found.ok:
+        return fact, ()
+    mend = "Are workers alive? If all are busy: more HUB_WORKERS or HUB_WORKER_THREADS, or shorter timeouts of routes."
+    return fact, [problem(found.reason, mend)]
+
+
+def leases_are_taken_over(now: datetime) -> Finding:
+    """Look for deliveries whose worker went silent long ago."""
+    running = Delivery.objects.filter(status=DeliveryStatus.RUNNING)
+    left = running.filter(lease_until__lt=now - _LATE).count()
+    fact = f"{running.count()} running"
+    if not left:
+        return fact, ()
+    text = f"{left} {'delivery is' if left == 1 else 'deliveries are'} held by a worker that has gone silent."
+    return fact, [problem(text, "No live worker takes them over: start the hub, or look into its log.")]
