@@ -15,8 +15,11 @@ class DeliveriesConfig(AppConfig):
     verbose_name = "History"
 
     def ready(self) -> None:
-        """See to it that a new SQLite database is private from its first table on."""
+        """See to it that a new SQLite database is private from its first table on, and that logins are on record."""
+        from deliveries import logins  # its models are there only now
+
         pre_migrate.connect(_keep_private, sender=self)
+        logins.watch()
 
 
 def _keep_private(using: str, **_: Any) -> None:

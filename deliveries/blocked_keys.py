@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import connections, router, transaction
 from django.utils import timezone
 
+from deliveries import audit
 from deliveries.models import Delivery, DeliveryStatus, ParkedKey, ordering
 from deliveries.models.ordering import IS_IN_THE_WAY, OF_KEY, Key, as_uuid
-from deliveries.replay import logged
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -91,8 +90,8 @@ def let_go_on(parked: ParkedKey, *, by: User, now: datetime | None = None, via: 
     with transaction.atomic():
         moved = ordering.let_go_on(parked, now=now or timezone.now())
         entry = f"Let the ordering key {parked.ordering_key!r} go on without delivery {parked.delivery_id}"
-        message = logged(f"{entry}; {moved} deliveries released.", via=via)
-        LogEntry.objects.log_actions(by.pk, [parked.route], CHANGE, change_message=message, single_object=True)
+        message = f"{entry}; {moved} deliveries released."
+        audit.record(audit.Action.ORDERED, parked.route, by=by, message=message, via=via)
     return moved
 
 

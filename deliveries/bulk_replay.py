@@ -8,16 +8,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
+from deliveries import audit
 from deliveries.models import DeliveryStatus, Replay
 from deliveries.models import replaying as moves
 from deliveries.models.selection import described
 from deliveries.models.states import FINISHED
-from deliveries.replay import logged
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -111,35 +110,31 @@ def order(
         )
         what = f"Ordered for {replay.description}; {replay.total} deliveries."
         if by is not None:
-            _log(replay, ADDITION, logged(what, via=via), by=by)
+            audit.record(audit.Action.ORDERED, replay, by=by, message=what, via=via)
     logger.info("replay.ordered", replay=str(replay.pk), by=replay.created_by, deliveries=replay.total)
     return replay
 
 
 def pause(replay: Replay, *, by: User, via: str = "") -> bool:
     """Stop the order until it is resumed, and take out of the queue what has not started; False if it does not run."""
-    return _moved(replay, moves.pause, CHANGE, logged("Paused.", via=via), by=by)
+    return _moved(replay, moves.pause, "Paused.", by=by, via=via)
 
 
 def resume(replay: Replay, *, by: User, via: str = "") -> bool:
     """Let a paused order go on; False if it is not paused."""
-    return _moved(replay, moves.resume, CHANGE, logged("Resumed.", via=via), by=by)
+    return _moved(replay, moves.resume, "Resumed.", by=by, via=via)
 
 
 def cancel(replay: Replay, *, by: User, via: str = "", now: datetime | None = None) -> bool:
     """End the order; what has not started stands again as it stood before. False if it has ended already."""
     at = now or timezone.now()
-    return _moved(replay, lambda pk: moves.cancel(pk, now=at), CHANGE, logged("Cancelled.", via=via), by=by)
+    return _moved(replay, lambda pk: moves.cancel(pk, now=at), "Cancelled.", by=by, via=via)
 
 
-def _moved(replay: Replay, move: Callable[[Any], bool], flag: int, entry: str, *, by: User) -> bool:
+def _moved(replay: Replay, move: Callable[[Any], bool], entry: str, *, by: User, via: str) -> bool:
     with transaction.atomic():
         moved = move(replay.pk)
         if moved:
-            _log(replay, flag, entry, by=by)
+            audit.record(audit.Action.ORDERED, replay, by=by, message=entry, via=via)
     replay.refresh_from_db()
     return moved
-
-
-def _log(replay: Replay, flag: int, entry: str, *, by: User) -> None:
-    LogEntry.objects.log_actions(by.pk, [replay], flag, change_message=entry, single_object=True)

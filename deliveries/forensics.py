@@ -122,8 +122,9 @@ def diagnose(
 ) -> Diagnosis:
     """Return what is known of why ``rejection`` was refused, and what would match.
 
-    Another endpoint's name appears only to a ``viewer`` who may see endpoints. Takes at most `MOST_TRIALS` trials and
-    `MOST_SECONDS`; asks nothing of the network. What cannot be decrypted is said, not raised.
+    Another endpoint is tried only if ``viewer`` is not restricted to other groups, and named only to who may see
+    endpoints. Takes at most `MOST_TRIALS` trials and `MOST_SECONDS`; asks nothing of the network. What cannot be
+    decrypted is said, not raised.
     """
     now = now or timezone.now()
     facts = list(_facts(rejection))
@@ -240,7 +241,7 @@ def _elsewhere(
     rejection: Rejection, scheme: Scheme, request: InboundRequest, trials: _Trials, *, viewer: User | AnonymousUser
 ) -> Iterator[Finding]:
     """Yield the endpoint whose secret it is."""
-    others = Endpoint.objects.live().exclude(pk=rejection.endpoint_id).prefetch_related("secrets")
+    others = Endpoint.objects.live().visible_to(viewer).exclude(pk=rejection.endpoint_id).prefetch_related("secrets")
     for other in others.order_by("-created_at")[:_MOST_ENDPOINTS]:
         values = _values(other)
         if not values:

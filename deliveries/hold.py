@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.utils import timezone
 
+from deliveries import audit
 from deliveries.models import Delivery, Release
-from deliveries.replay import logged
 from integrations.models import Endpoint, EndpointState, Route
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def set_endpoint_state(endpoint: Endpoint, state: EndpointState, *, by: User, vi
             moved = deliveries.hold()
         else:
             moved = deliveries.filter(route__paused=False).resume(now=timezone.now())
-        _log(endpoint, logged(f"{EndpointState(state).name.capitalize()}; {moved} deliveries moved.", via=via), by=by)
+        _log(endpoint, f"{EndpointState(state).name.capitalize()}; {moved} deliveries moved.", by=by, via=via)
     return moved
 
 
@@ -55,7 +54,7 @@ def pause_route(route: Route, *, by: User, via: str = "") -> int:
         _stop_releases(route=route)
         _set_paused(route, True)
         moved = Delivery.objects.filter(route=route).hold()
-        _log(route, logged(f"Paused; {moved} deliveries held.", via=via), by=by)
+        _log(route, f"Paused; {moved} deliveries held.", by=by, via=via)
     return moved
 
 
@@ -71,7 +70,7 @@ def resume_route(route: Route, *, by: User, via: str = "", rate_per_second: floa
             return _release(route.endpoint, route, rate_per_second, by=by, via=via)
         held = Delivery.objects.filter(route=route).exclude(endpoint__state=EndpointState.PAUSED)
         moved = held.resume(now=timezone.now())
-        _log(route, logged(f"Resumed; {moved} deliveries released.", via=via), by=by)
+        _log(route, f"Resumed; {moved} deliveries released.", by=by, via=via)
     return moved
 
 
@@ -88,7 +87,7 @@ def _release(endpoint: Endpoint, route: Route | None, rate_per_second: float, *,
     if release.total:
         release.save(force_insert=True)
     entry = f"Resumed at {rate_per_second:g} per second; {release.total} deliveries to release."
-    _log(route or endpoint, logged(entry, via=via), by=by)
+    _log(route or endpoint, entry, by=by, via=via)
     return release.total
 
 
@@ -106,5 +105,5 @@ def _set_paused(route: Route, paused: bool) -> None:
     route.save(update_fields=["paused", "updated_at"])
 
 
-def _log(obj: Endpoint | Route, message: str, *, by: User) -> None:
-    LogEntry.objects.log_actions(by.pk, [obj], CHANGE, change_message=message, single_object=True)
+def _log(row: Endpoint | Route, message: str, *, by: User, via: str) -> None:
+    audit.record(audit.Action.ORDERED, row, by=by, message=message, via=via)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
 from django.utils import timezone
 
+from deliveries import audit
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.ordering import lock_keys_of
 from deliveries.models.states import DISCARDABLE, FINISHED
@@ -30,8 +30,8 @@ def replay(
     """Make the finished ones of ``deliveries`` due at once, with a new retry budget; return how many.
 
     The others (running, waiting, held) are left alone. Attempt numbers go on. With ``from_start`` the kept results of
-    ``context.once`` are forgotten, so that every step runs again. Each delivery gets a log entry that names ``by``, and
-    ``via`` ("API") where it did not come from the admin.
+    ``context.once`` are forgotten, so that every step runs again. Each delivery gets an entry in the audit log that
+    names ``by``; ``via`` overrides where the surrounding request came from.
     """
     at = now or timezone.now()
 
@@ -39,7 +39,7 @@ def replay(
         return rows.replay(now=at, requested_by=by.get_username(), from_start=from_start)
 
     entry = "Replayed from the start." if from_start else "Replayed."
-    return _moved(deliveries, REPLAYABLE, move, by=by, entry=logged(entry, via=via))
+    return _moved(deliveries, REPLAYABLE, move, by=by, entry=entry, via=via)
 
 
 def discard(
@@ -55,12 +55,7 @@ def discard(
     def move(rows: DeliveryQuerySet) -> int:
         return rows.discard(now=at, reason=stated)
 
-    return _moved(deliveries, DISCARDABLE, move, by=by, entry=logged("Discarded.", via=via))
-
-
-def logged(entry: str, *, via: str) -> str:
-    """Return the log entry with where the order came from: "API: Replayed."; the admin's own say nothing of it."""
-    return f"{via}: {entry}" if via else entry
+    return _moved(deliveries, DISCARDABLE, move, by=by, entry="Discarded.", via=via)
 
 
 def _moved(
@@ -70,6 +65,7 @@ def _moved(
     *,
     by: User,
     entry: str,
+    via: str,
 ) -> int:
     ids = list(deliveries.filter(status__in=legal).order_by("pk").values_list("pk", flat=True))
     total = 0
@@ -80,6 +76,5 @@ def _moved(
             lock_keys_of(batch)
             taken = list(batch.order_by("pk").select_for_update())
             total += move(Delivery.objects.using(deliveries.db).filter(pk__in=[row.pk for row in taken]))
-            if taken:
-                LogEntry.objects.log_actions(by.pk, taken, CHANGE, change_message=entry)
+            audit.record_all(audit.Action.ORDERED, taken, by=by, message=entry, via=via)
     return total

@@ -8,8 +8,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from deliveries.long_work import Report, unheard
-from deliveries.models import Rejection, RejectionCount, ReplayItem
+from deliveries.models import AuditEntry, Rejection, RejectionCount, ReplayItem
 from deliveries.models.replay import UNDER_WAY
+from integrations.models import StoredAnswer
+from integrations.models.stored_answer import KEPT
 
 BATCH = 1000
 #: The counts of refusals are small, and tell of trends long after the requests themselves are gone.
@@ -56,6 +58,40 @@ def prune_some_replay_items(*, now: datetime) -> int:
     ended = ReplayItem.objects.filter(replay__finished_at__lt=now - REPLAY_ITEM_AGE).exclude(state__in=UNDER_WAY)
     ids = list(ended.values_list("pk", flat=True)[:BATCH])
     return ReplayItem.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def prune_audit_log(*, now: datetime, dry_run: bool = False) -> int:
+    """Remove entries of the audit log older than ``HUB_AUDIT_DAYS``; return how many (or how many it would be)."""
+    if dry_run:
+        return AuditEntry.objects.filter(at__lt=_end_of_audit(now)).count()
+    total = 0
+    while removed := prune_some_of_the_audit_log(now=now):
+        total += removed
+    return total
+
+
+def prune_some_of_the_audit_log(*, now: datetime) -> int:
+    """Remove up to `BATCH` old entries of the audit log; return how many."""
+    return AuditEntry.objects.prune(before=_end_of_audit(now), limit=BATCH)
+
+
+def prune_answers(*, now: datetime, dry_run: bool = False) -> int:
+    """Remove stored answers to requests with an ``Idempotency-Key`` after a day; return how many (or would be)."""
+    if dry_run:
+        return StoredAnswer.objects.filter(created_at__lte=now - KEPT).count()
+    total = 0
+    while removed := prune_some_answers(now=now):
+        total += removed
+    return total
+
+
+def prune_some_answers(*, now: datetime) -> int:
+    """Remove up to `BATCH` stored answers whose time is over; return how many."""
+    return StoredAnswer.objects.prune(now=now, limit=BATCH)
+
+
+def _end_of_audit(now: datetime) -> datetime:
+    return now - timedelta(days=settings.HUB_AUDIT_DAYS)
 
 
 def _old_rejections(now: datetime) -> QuerySet[Rejection]:

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
 
+from deliveries import audit
 from deliveries.models import Rejection, Verdict
 from deliveries.receiving import endpoints, ingest, last_use
 from deliveries.receiving.authentication import Proof, prove
@@ -22,7 +22,6 @@ from deliveries.receiving.drafts import Acceptance
 from deliveries.receiving.endpoints import LiveEndpoint
 from deliveries.receiving.refusals import Unavailable
 from deliveries.receiving.rejections import HEADERS_LEFT_OUT, METHOD, PATH
-from deliveries.replay import logged
 from integrations.contracts import InboundRequest
 from integrations.errors import HubError, MalformedPayload, RequestRejected
 from integrations.models import EndpointState
@@ -171,7 +170,6 @@ def _accept(
         raise NotReverified("The endpoint was changed at the same moment; try again.") from exc
     rejection.detail = {**detail, EVENT: str(accepted.event_id)}
     Rejection.objects.filter(pk=rejection.pk).update(detail=rejection.detail)
-    entries: Any = LogEntry.objects
-    message = logged(f"Reverified: event {accepted.event_id}.", via=via)
-    entries.log_actions(by.pk, [rejection], CHANGE, change_message=message, single_object=True)
+    message = f"Reverified: event {accepted.event_id}."
+    audit.record(audit.Action.ORDERED, rejection, by=by, message=message, via=via)
     return accepted

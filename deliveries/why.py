@@ -8,19 +8,18 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
-from django.db.models import Count, Model, Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
+from deliveries import audit
 from deliveries.blocked_keys import heads
-from deliveries.models import Delivery, DeliveryStatus, ParkedKey, Worker
+from deliveries.models import AuditEntry, Delivery, DeliveryStatus, ParkedKey, Worker
 from deliveries.models.ordering import Key
 from deliveries.models.states import CLAIMABLE
 from deliveries.models.worker import SILENT_AFTER
 from integrations.models import Endpoint, EndpointState, Route
 
-#: How the log entry of a pause begins, see `deliveries.hold`; one of the API has the API's name before it.
+#: How the entry of a pause in the audit log begins, see `deliveries.hold`.
 _PAUSED = "Paused;"
 
 
@@ -114,14 +113,13 @@ class _Circumstances:
         return Delivery.objects.due(self.now).filter(bulk=False).exists()
 
     @cached_property
-    def pauses(self) -> Mapping[tuple[int, str], LogEntry]:
+    def pauses(self) -> Mapping[tuple[str, str], AuditEntry]:
         """The latest pause of each paused endpoint and route."""
         ids = [str(row.endpoint_id) for row in self._rows if row.endpoint.state == EndpointState.PAUSED]
         ids += [str(row.route_id) for row in self._rows if row.route.paused]
-        kinds = [_kind(Endpoint), _kind(Route)]
-        entries = LogEntry.objects.filter(content_type__in=kinds, object_id__in=set(ids))
-        entries = entries.filter(change_message__contains=_PAUSED).select_related("user").order_by("action_time", "pk")
-        return {(entry.content_type_id or 0, str(entry.object_id)): entry for entry in entries}
+        kinds = [audit.kind_of(Endpoint), audit.kind_of(Route)]
+        entries = AuditEntry.objects.filter(object_type__in=kinds, object_id__in=set(ids), message__startswith=_PAUSED)
+        return {(entry.object_type, entry.object_id): entry for entry in entries.order_by("at", "pk")}
 
     def _keys(self, *statuses: DeliveryStatus) -> set[Key]:
         rows = (row for row in self._rows if row.ordering_key and row.status in statuses)
@@ -218,12 +216,8 @@ def _how_it_stands(head: Delivery) -> str:
 
 
 def _by_whom(obj: Endpoint | Route, around: _Circumstances) -> str:
-    entry = around.pauses.get((_kind(type(obj)).pk, str(obj.pk)))
-    return f", by {entry.user.get_username()} at {_at(entry.action_time)}" if entry else ""
-
-
-def _kind(model: type[Model]) -> ContentType:
-    return ContentType.objects.get_for_model(model)
+    entry = around.pauses.get((audit.kind_of(obj), str(obj.pk)))
+    return f", by {entry.who} at {_at(entry.at)}" if entry else ""
 
 
 def _attempt(row: Delivery) -> str:

@@ -1,4 +1,4 @@
-"""What every request passes through: its id, and the browser's policy for pages."""
+"""What every request passes through: its id, where it comes from, and the browser's policy for pages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
+from deliveries import audit
 from deliveries.receiving.source import through_trusted_proxy
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -32,6 +33,16 @@ def request_id(get_response: GetResponse) -> GetResponse:
             response = get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+    return middleware
+
+
+def origin(get_response: GetResponse) -> GetResponse:
+    """Let the audit log know where each order comes from."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with audit.coming_from(audit.origin_of(request)):
+            return get_response(request)
 
     return middleware
 

@@ -78,6 +78,12 @@ HUB_REJECTIONS_PER_ENDPOINT = env.env_int("HUB_REJECTIONS_PER_ENDPOINT", 1000, m
 HUB_REJECTION_BODY_BYTES = env.env_int("HUB_REJECTION_BODY_BYTES", 64 * 1024)
 HUB_REJECTION_BYTES_PER_ENDPOINT = env.env_int("HUB_REJECTION_BYTES_PER_ENDPOINT", 16 * 1024 * 1024)
 
+# -- protection -------------------------------------------------------------------------------------------------------
+HUB_API_REQUESTS_PER_MINUTE = env.env_int("HUB_API_REQUESTS_PER_MINUTE", 1200, minimum=1)
+HUB_FAILED_LOGINS_PER_MINUTE = env.env_int("HUB_FAILED_LOGINS_PER_MINUTE", 10, minimum=1)
+HUB_REFUSED_TOKENS_PER_MINUTE = env.env_int("HUB_REFUSED_TOKENS_PER_MINUTE", 60, minimum=1)
+HUB_AUDIT_DAYS = env.env_int("HUB_AUDIT_DAYS", 730, minimum=1)
+
 # -- django -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
@@ -97,6 +103,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "hub.middleware.request_id",
+    "hub.middleware.origin",
     "hub.middleware.forwarded_scheme",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -162,6 +169,7 @@ SILENCED_SYSTEM_CHECKS = [
 # -- API --------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["deliveries.api.authentication.TokenAuthentication"],
+    "DEFAULT_THROTTLE_CLASSES": ["deliveries.api.throttling.PerCaller"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["integrations.api.parsing.StrictJSONParser"],

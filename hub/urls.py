@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from deliveries.admin import lookups
+from deliveries.admin import entrance, lookups
 from deliveries.api.urls import UnknownPath
 from deliveries.receiving.shared import SharedReceiveView
 from deliveries.receiving.view import ReceiveView
@@ -21,8 +21,10 @@ urlpatterns = [
     path("health", health.ReadyView.as_view()),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ReadyView.as_view(), name="health-ready"),
-    # Before the site's own at the same addresses, which fail at some query strings.
+    # Before the site's own at the same addresses: those fail at some query strings, count nothing and note nothing.
     path("admin/autocomplete/", lookups.autocomplete),
     path("admin/search/", lookups.search),
+    path("admin/login/", entrance.login),
+    path("admin/password_change/", entrance.password_change),
     path("admin/", admin.site.urls),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,15 @@ class TestTheImports:
     )
     def test_are_all_seen(self, source: str, found: set[str]) -> None:
         assert tops(imported(ROOT / "integrations" / "handlers" / "log.py", source)) == found
+
+
+class TestTheAuditLog:
+    def test_is_written_in_one_place(self) -> None:
+        """Django's own log too is left alone: what it holds, the audit log would lack."""
+        write = re.compile(r"\bAuditEntry\(|\bAuditEntry\.objects\.(?:bulk_)?create|\bLogEntry\.objects")
+        writing = {name_of(path) for path in ALL if write.search(path.read_text(encoding="utf-8"))}
+
+        assert writing == {"deliveries.audit", "deliveries.models.audit"}  # the latter defines it
 
 
 @pytest.mark.parametrize("path", ALL, ids=name_of)

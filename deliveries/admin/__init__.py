@@ -2,11 +2,13 @@
 
 from deliveries.admin import (
     accounts,
+    audit_log,
     blocked_keys,
     closed,
     deliveries,
     endpoints,
     events,
+    groups,
     rejections,
     replays,
     routes,
@@ -16,11 +18,13 @@ from deliveries.admin import (
 
 __all__ = [
     "accounts",
+    "audit_log",
     "blocked_keys",
     "closed",
     "deliveries",
     "endpoints",
     "events",
+    "groups",
     "rejections",
     "replays",
     "routes",

@@ -12,7 +12,9 @@ from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from deliveries.admin.closed import UNGRANTABLE_APPS
-from integrations.admin.base import HubAdmin
+from deliveries.admin.groups import RoleRestrictionInline, UserRestrictionInline
+from deliveries.admin.pages import HubPages
+from integrations.models import groups_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.admin import UserAdmin as _UserAdmin
@@ -50,10 +52,29 @@ def outranks(request: HttpRequest, other: User) -> bool:
     return everything.get_all_permissions() <= request.user.get_all_permissions()
 
 
+class AccountPages(HubPages):
+    """Pages of who may do what. They are shut to who is restricted to groups: they lead, and name, beyond those."""
+
+    of_endpoints = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the acting user may look."""
+        return super().has_view_permission(request, obj) and groups_of(request.user) is None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the acting user may add some."""
+        return super().has_add_permission(request) and groups_of(request.user) is None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the acting user may change some."""
+        return super().has_change_permission(request, obj) and groups_of(request.user) is None
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, HubAdmin):
+class UserAdmin(DjangoUserAdmin, AccountPages):
     """Users. They are switched off, not deleted: the log names them."""
 
+    inlines = (UserRestrictionInline,)
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -99,6 +120,8 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
         """Offer only what may be given."""
         if db_field.name == "user_permissions":
             kwargs["queryset"] = grantable_permissions()
+        if db_field.name == "groups":
+            kwargs |= {"label": "Roles", "help_text": "What the user may do; several add up."}
         if db_field.name == "groups" and not request.user.is_superuser:
             beyond = _permissions_beyond(request).values("pk")
             kwargs["queryset"] = Group.objects.exclude(permissions__in=beyond)
@@ -106,9 +129,10 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, HubAdmin):
+class GroupAdmin(DjangoGroupAdmin, AccountPages):
     """Groups, which are the roles; a superuser may make others."""
 
+    inlines = (RoleRestrictionInline,)
     actions: Any = None
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:

@@ -15,6 +15,7 @@ from deliveries.admin import orders
 from deliveries.blocked_keys import MOST_SHOWN, blocked_keys, let_go_on
 from deliveries.models import ParkedKey
 from integrations.admin.base import HubAdmin
+from integrations.models import groups_of
 
 PAGE = "deliveries_parkedkey_changelist"
 
@@ -30,6 +31,10 @@ class BlockedKeyAdmin(HubAdmin):
             path("", view(self.page), name=PAGE),
             path("<int:pk>/order/let_go_on/", view(self.let_go_on), name="deliveries_parkedkey_let_go_on"),
         ]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may look: not who is restricted to groups, as the keys of all routes are there."""
+        return super().has_view_permission(request, obj) and groups_of(request.user) is None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return False: a key is parked by a delivery that gave up."""
@@ -65,7 +70,7 @@ class BlockedKeyAdmin(HubAdmin):
         """Ask whether a parked key is to go on without its dead letter; when confirmed, let it."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        if not request.user.has_perm(orders.PERMISSION):
+        if not request.user.has_perm(orders.PERMISSION) or groups_of(request.user) is not None:
             raise PermissionDenied
         back = HttpResponseRedirect(reverse(f"admin:{PAGE}"))
         parked = ParkedKey.objects.select_related("route", "delivery").filter(pk=pk).first()

@@ -110,7 +110,8 @@ class DeliveryAdmin(HistoryAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         back = reverse("admin:deliveries_delivery_change", args=[pk])
-        return orders.give(self, request, Delivery.objects.filter(pk=pk), ORDERS[order], back=back, hidden=[])
+        rows = Delivery.objects.visible_to(request.user).filter(pk=pk)
+        return orders.give(self, request, rows, ORDERS[order], back=back, hidden=[])
 
     def replay_matching(self, request: HttpRequest) -> HttpResponse:
         """Order a bulk replay of all that the list's filters match."""

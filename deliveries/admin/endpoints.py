@@ -25,6 +25,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from deliveries import display, hold, waiting
 from deliveries.admin import orders
+from deliveries.admin.filters import GroupFilter
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
 from deliveries.admin.trying import CurlLine, curl_line, send_test
@@ -33,7 +34,7 @@ from deliveries.models import Event, RejectionCount, Release
 from integrations.admin.forms import EndpointForm
 from integrations.admin.inlines import RouteInline, SecretInline
 from integrations.masking import shown_settings
-from integrations.models import Endpoint, EndpointState, Route, Secret
+from integrations.models import Endpoint, EndpointGroup, EndpointState, Route, Secret, groups_of
 from integrations.providers import providers
 
 _DAY = timedelta(hours=24)
@@ -63,13 +64,13 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
     change_form_template = "admin/integrations/endpoint/change_form.html"
     inlines = (SecretInline, RouteInline)
     list_display = ("slug", "provider_shown", "state_shown", "last_event_shown", "refused_shown")
-    list_filter = ("state", "provider", ServiceFilter)
+    list_filter = ("state", "provider", GroupFilter, ServiceFilter)
     list_filter_submit = True
     list_per_page = 50
     search_fields = ("slug", "name")
     ordering = ("slug",)
     fieldsets = (
-        (None, {"fields": (("slug", "name"), ("provider", "state"), ("settings", "settings_help"))}),
+        (None, {"fields": (("slug", "name"), ("provider", "state"), "group", ("settings", "settings_help"))}),
         (
             "Limits",
             {
@@ -137,8 +138,15 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         if obj is None or self.has_change_permission(request, obj):
             return self.fieldsets
         (title, options), *others = self.fieldsets
-        identity, kind, _ = options["fields"]
-        return ((title, {"fields": (identity, kind, ("settings_shown", "settings_help"))}), *others)
+        *identity, _ = options["fields"]
+        return ((title, {"fields": (*identity, ("settings_shown", "settings_help"))}), *others)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the groups that the user may see; who is restricted to some has to choose one."""
+        if db_field.name == "group":
+            kwargs["queryset"] = EndpointGroup.objects.visible_to(request.user).order_by("name")
+            kwargs["required"] = groups_of(request.user) is not None
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description="Settings")
     def settings_shown(self, row: Endpoint) -> SafeString:
@@ -233,10 +241,10 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not request.user.has_perm(orders.PERMISSION):
             raise PermissionDenied
-        row = get_object_or_404(Endpoint.objects.live(), pk=pk)
+        row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
         level, text = send_test(row)
         if level == messages.SUCCESS:
-            self.log_change(request, row, "sent a test event.")
+            self.log_order(request, row, "sent a test event.")
         messages.add_message(request, level, text)
         return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
 
@@ -253,7 +261,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not request.user.has_perm(orders.PERMISSION):
             raise PermissionDenied
-        row = get_object_or_404(Endpoint.objects.live(), pk=pk)
+        row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
         if row.state == EndpointState.DISABLED:  # to switch it on takes another right than this one
             messages.error(request, "The endpoint is disabled; set its state to switch it on.")
         elif paused:

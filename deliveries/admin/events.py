@@ -71,12 +71,12 @@ class EventAdmin(HistoryAdmin):
 
     def event_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hand out the raw body, for part of a batch the whole."""
-        row = Event.objects.filter(pk=pk).first()
+        row = Event.objects.visible_to(request.user).filter(pk=pk).first()
         return self._download(request, row.as_received if row else None, f"event-{pk}")
 
     def variant_body(self, request: HttpRequest, pk: UUID, variant: int) -> HttpResponse:
         """Hand out the raw body of another request under the same id."""
-        row = EventVariant.objects.filter(event=pk, pk=variant).first()
+        row = EventVariant.objects.visible_to(request.user).filter(event=pk, pk=variant).first()
         return self._download(request, row, f"event-{pk}-variant-{variant}")
 
     def _download(self, request: HttpRequest, row: SealedRequest | None, name: str) -> HttpResponse:
@@ -94,8 +94,8 @@ class EventAdmin(HistoryAdmin):
             "body": display.body(row, _shown_payload(row)),
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
-            # By id: the page of one at another endpoint decides itself what it shows, and to whom.
-            "derived": row.derived.order_by("pk").values_list("pk", flat=True)[:_MOST_DERIVED],
+            "made_from": _made_from(request, row),
+            "derived": row.derived.visible_to(request.user).order_by("pk").values_list("pk", flat=True)[:_MOST_DERIVED],
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
             "variants": [
@@ -136,6 +136,13 @@ class EventAdmin(HistoryAdmin):
     def received_shown(self, row: Event) -> SafeString:
         """Return when it came."""
         return display.moment(row.received_at)
+
+
+def _made_from(request: HttpRequest, row: Event) -> Event | None:
+    """Return the event whose handler made this one; None for one from outside, or if the user may not see that one."""
+    if row.derived_from_id is None:
+        return None
+    return Event.objects.visible_to(request.user).filter(pk=row.derived_from_id).only("pk").first()
 
 
 def _shown_payload(row: Event) -> Any:

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_date, parse_time
 from unfold.contrib.filters.admin import RangeDateTimeFilter, TextFilter
 
 from deliveries.models import DeliveryStatus, ItemState, ReplayItem, Verdict
-from integrations.models import Endpoint, Route
+from integrations.models import Endpoint, EndpointGroup, Route
 from integrations.providers import provider_choices
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class EndpointFilter(ChoiceFilter):
     parameter_name = "endpoint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Return the endpoints, the retired ones last."""
-        rows = Endpoint.objects.order_by("retired_at", "slug").values_list("pk", "slug", "retired_at")
-        live_first = sorted(rows, key=lambda row: row[2] is not None)
+        """Return the endpoints that the user may see, the retired ones last."""
+        rows = Endpoint.objects.visible_to(request.user).order_by("retired_at", "slug")
+        live_first = sorted(rows.values_list("pk", "slug", "retired_at"), key=lambda row: row[2] is not None)
         return [(str(pk), f"{slug} (retired)" if retired else slug) for pk, slug, retired in live_first]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -53,6 +53,28 @@ class EndpointFilter(ChoiceFilter):
             return queryset.none()
 
 
+class GroupFilter(ChoiceFilter):
+    """By the endpoint's group."""
+
+    title = "group"
+    parameter_name = "group"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return the groups that the user may see."""
+        rows = EndpointGroup.objects.visible_to(request.user).order_by("name").values_list("pk", "name")
+        return [(str(pk), name) for pk, name in rows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows of the chosen group."""
+        value = self.value()
+        if not value:
+            return queryset
+        try:
+            return queryset.filter(group=UUID(value))
+        except ValueError:
+            return queryset.none()
+
+
 class RouteFilter(ChoiceFilter):
     """By route; retired ones too, as their history stays."""
 
@@ -60,9 +82,10 @@ class RouteFilter(ChoiceFilter):
     parameter_name = "route"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        """Return the routes under their endpoints' names."""
-        rows = Route.objects.order_by("endpoint__slug", "name").values_list("pk", "endpoint__slug", "name")
-        return [(str(pk), f"{slug} → {name}") for pk, slug, name in rows]
+        """Return the routes that the user may see, under their endpoints' names."""
+        rows = Route.objects.visible_to(request.user).order_by("endpoint__slug", "name")
+        named = rows.values_list("pk", "endpoint__slug", "name")
+        return [(str(pk), f"{slug} → {name}") for pk, slug, name in named]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the chosen route."""

@@ -18,7 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.paginator import InfinitePaginator
 
-from integrations.admin.base import HubAdmin
+from deliveries.admin.pages import HubPages
 
 
 class SafeChangeList(ChangeList):
@@ -35,7 +35,7 @@ class SafeChangeList(ChangeList):
         return rows.defer(*getattr(self.model_admin, "list_defer", ()))
 
 
-class HistoryAdmin(HubAdmin):
+class HistoryAdmin(HubPages):
     """Facts: to be read by those who may view them. Rows go by retention only.
 
     A subclass names the template of a row's page in ``page_template`` and fills it in `page_context`.

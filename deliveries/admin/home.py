@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Min, Sum
+from django.db.models import Min, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -14,7 +14,8 @@ from django.utils import timezone
 from deliveries import display
 from deliveries.blocked_keys import count_needing_order
 from deliveries.models import Delivery, DeliveryStatus, ParkedKey, RejectionCount, Worker
-from integrations.models import Endpoint, Route
+from deliveries.models.transitions import DeliveryQuerySet
+from integrations.models import Endpoint, Route, groups_of
 
 #: Deliveries that are due for longer than this mean that nobody is taking them.
 LATE = timedelta(minutes=1)
@@ -35,36 +36,39 @@ def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the index page's ``context`` what the user may see; Unfold calls this."""
     now = timezone.now()
     may = request.user.has_perm
+    deliveries = Delivery.objects.visible_to(request.user)
     cards: list[Card] = []
     if may("deliveries.view_delivery"):
-        cards += [_dead_letters(), _oldest_due(now)]
-    if may("deliveries.view_parkedkey") and (blocked := _blocked_keys()):
+        cards += [_dead_letters(deliveries), _oldest_due(deliveries, now)]
+    # The keys are counted over all routes, whoever asks.
+    sees_all = groups_of(request.user) is None
+    if sees_all and may("deliveries.view_parkedkey") and (blocked := _blocked_keys()):
         cards.append(blocked)
     if may("deliveries.view_rejection"):
-        cards.append(_refused(now))
+        cards.append(_refused(RejectionCount.objects.visible_to(request.user), now))
     if may("deliveries.view_worker"):
         cards.append(_workers(now))
     context["title"] = "Overview"
     context["cards"] = cards
     if may("deliveries.view_delivery"):
-        dead = Delivery.objects.filter(status=DeliveryStatus.DEAD).select_related("event", "route", "endpoint")
+        dead = deliveries.filter(status=DeliveryStatus.DEAD).select_related("event", "route", "endpoint")
         context["dead_letters"] = dead.defer("event__raw_body", "event__sealed", "event__headers").order_by(
             "-created_at"
         )[:8]
-    context["has_endpoints"] = Endpoint.objects.live().exists()
+    context["has_endpoints"] = Endpoint.objects.live().visible_to(request.user).exists()
     context["may_add_endpoint"] = may("integrations.add_endpoint")
     return context
 
 
-def _dead_letters() -> Card:
-    count = Delivery.objects.filter(status=DeliveryStatus.DEAD).count()
+def _dead_letters(deliveries: DeliveryQuerySet) -> Card:
+    count = deliveries.filter(status=DeliveryStatus.DEAD).count()
     url = reverse("admin:deliveries_delivery_changelist") + f"?status={DeliveryStatus.DEAD}"
     note = "Deliveries that gave up; mend the cause, then replay them." if count else "Nothing has given up."
     return Card("Dead letters", f"{count:,}", note, url, "danger" if count else "success")
 
 
-def _oldest_due(now: datetime) -> Card:
-    oldest = Delivery.objects.due(now).order_by().aggregate(due=Min("due_at"))["due"]
+def _oldest_due(deliveries: DeliveryQuerySet, now: datetime) -> Card:
+    oldest = deliveries.due(now).order_by().aggregate(due=Min("due_at"))["due"]
     url = reverse("admin:deliveries_delivery_changelist") + f"?status={DeliveryStatus.PENDING}"
     if oldest is None:
         return Card("Oldest due", "none", "No delivery waits for a worker.", url, "success")
@@ -89,9 +93,9 @@ def _blocked_keys() -> Card | None:
     return Card("Blocked keys", f"{count:,}", "Ordering keys that stand still until you give an order.", url, "danger")
 
 
-def _refused(now: datetime) -> Card:
+def _refused(counts: QuerySet[RejectionCount], now: datetime) -> Card:
     since = (now - timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-    count = RejectionCount.objects.filter(hour__gte=since).aggregate(total=Sum("count"))["total"] or 0
+    count = counts.filter(hour__gte=since).aggregate(total=Sum("count"))["total"] or 0
     url = reverse("admin:deliveries_rejection_changelist")
     note = f"Requests since {timezone.localtime(since):%H:%M}, all reasons."
     return Card("Refused", f"{count:,}", note, url, "warning" if count else "success")

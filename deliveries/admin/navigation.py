@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from integrations.models import groups_of
+
 # (title, icon, page, permission; "" means everyone)
 _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
     ("", [("Home", "home", "index", "")]),
@@ -25,6 +27,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
         [
             ("Endpoints", "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
             ("Routes", "alt_route", "integrations_route_changelist", "integrations.view_route"),
+            ("Groups", "folder", "integrations_endpointgroup_changelist", "integrations.view_endpointgroup"),
         ],
     ),
     (
@@ -33,20 +36,33 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Workers", "memory", "deliveries_worker_changelist", "deliveries.view_worker"),
             ("Users", "person", "auth_user_changelist", "auth.view_user"),
             ("Roles", "group", "auth_group_changelist", "auth.view_group"),
+            ("Audit log", "fact_check", "deliveries_auditentry_changelist", "deliveries.view_auditentry"),
             ("API tokens", "key", "knox_authtoken_changelist", ""),
         ],
     ),
 ]
 
 
+#: Pages that are shut to who is restricted to groups of endpoints.
+_SHUT = frozenset(
+    {
+        "auth_user_changelist",
+        "auth_group_changelist",
+        "deliveries_parkedkey_changelist",
+        "deliveries_replay_changelist",
+    }
+)
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups and links for this user; Unfold calls this."""
     groups = []
+    shut = _SHUT if groups_of(request.user) is not None else frozenset()
     for title, entries in _GROUPS:
         items = [
             {"title": name, "icon": icon, "link": reverse(f"admin:{page}")}
             for name, icon, page, permission in entries
-            if not permission or request.user.has_perm(permission)
+            if page not in shut and (not permission or request.user.has_perm(permission))
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})

@@ -106,7 +106,7 @@ class RejectionAdmin(HistoryAdmin):
         """Hand out what was kept of the body."""
         if not self.has_view_permission(request) or not may_read_bodies(request):
             raise PermissionDenied
-        row = Rejection.objects.filter(pk=pk).first()
+        row = Rejection.objects.visible_to(request.user).filter(pk=pk).first()
         if row is None or row.raw_body is None:
             raise Http404
         return attachment(row.body, f"rejection-{pk}.bin")

@@ -22,6 +22,7 @@ from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.selection import described
 from deliveries.models.states import FINISHED
 from integrations.admin.base import HubAdmin
+from integrations.models import groups_of
 
 
 class ReplayForm(forms.Form):
@@ -47,7 +48,8 @@ def order_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
     """
     if request.method not in {"GET", "HEAD", "POST"}:
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    if not request.user.has_perm(orders.PERMISSION):
+    # Deliveries are looked for among all: not for who is restricted to groups of endpoints.
+    if not request.user.has_perm(orders.PERMISSION) or groups_of(request.user) is not None:
         raise PermissionDenied
     form = ReplayForm(request.POST if request.method == "POST" else None)
     try:

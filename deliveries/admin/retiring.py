@@ -10,12 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations.admin.base import HubAdmin
+from deliveries.admin.pages import HubPages
 
 
-class RetiringAdmin(HubAdmin):
+class RetiringAdmin(HubPages):
     """Pages of a model with ``retire()``, for which "delete" means that; a retired row is read-only."""
 
+    removed = "Retired."
     delete_confirmation_template = "admin/deliveries/retire.html"
     delete_selected_confirmation_template = "admin/deliveries/retire_selected.html"
 

@@ -50,9 +50,9 @@ class RouteAdmin(RetiringAdmin):
         return ("endpoint",) if obj else ()
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the endpoints that are in service."""
+        """Offer the endpoints in service that the user may see."""
         if db_field.name == "endpoint":
-            kwargs["queryset"] = Endpoint.objects.live().order_by("slug")
+            kwargs["queryset"] = Endpoint.objects.live().visible_to(request.user).order_by("slug")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -93,7 +93,7 @@ class RouteAdmin(RetiringAdmin):
             return HttpResponseNotAllowed(["POST"])
         if not request.user.has_perm(orders.PERMISSION):
             raise PermissionDenied
-        row = get_object_or_404(Route.objects.live(), pk=pk)
+        row = get_object_or_404(Route.objects.live().visible_to(request.user), pk=pk)
         if paused:
             moved = hold.pause_route(row, by=cast(User, request.user))
             messages.success(request, f"Paused: deliveries are made and wait ({moved} held).")

@@ -7,24 +7,25 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
+from deliveries import tokens
 from integrations.admin.base import HubAdmin
+from integrations.api.scopes import Scope
 
 admin.site.unregister(AuthToken)
 
 
 class NewTokenForm(forms.Form):
-    """How long a new token is good for."""
+    """How long a new token is good for, and what for."""
 
     days = forms.IntegerField(
         required=False,
@@ -33,6 +34,17 @@ class NewTokenForm(forms.Form):
         label="Days",
         help_text="How many days the token is good for; empty: until it is revoked.",
         widget=UnfoldAdminIntegerFieldWidget({"class": "hub-short"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        required=False,
+        choices=[
+            (Scope.READ, "Read"),
+            (Scope.REPLAY, "Replay, discard, hold, test"),
+            (Scope.CONFIGURE, "Configure, and see credentials in bodies"),
+        ],
+        label="Only for",
+        help_text="None chosen: all that you may do.",
+        widget=forms.CheckboxSelectMultiple,
     )
 
 
@@ -73,41 +85,34 @@ class TokenAdmin(HubAdmin):
             _revoke(_tokens_of(user), request.POST["revoke"], request)
             return HttpResponseRedirect(request.path)
         if request.method == "POST" and form.is_valid():
-            made = _make(user, form.cleaned_data["days"])
+            made = _make(user, **form.cleaned_data)
             form = NewTokenForm()
         context = {
             **self.admin_site.each_context(request),
             "title": "API tokens",
             "form": form,
             "made": made,
-            "tokens": _tokens_of(user).select_related("user").order_by("-created"),
+            "now": timezone.now(),
+            "tokens": _tokens_of(user).select_related("user", "terms").order_by("-created"),
         }
         return TemplateResponse(request, "admin/deliveries/tokens.html", context)
 
 
 def _tokens_of(user: User) -> QuerySet[Any]:
-    tokens: QuerySet[Any] = AuthToken.objects.all()
-    return tokens if user.is_superuser else tokens.filter(user=user)
+    rows: QuerySet[Any] = AuthToken.objects.all()
+    return rows if user.is_superuser else rows.filter(user=user)
 
 
-@transaction.atomic
-def _make(user: User, days: int | None) -> str:
-    row, token = AuthToken.objects.create(user, expiry=timedelta(days=days) if days else None)
-    _log(user, user, f"Made the API token {row.token_key[:8]}….")
-    text: str = token
-    return text
+def _make(user: User, days: int | None, scopes: list[str]) -> str:
+    life = timedelta(days=days) if days else None
+    _, token = tokens.make(user, life=life, scopes={Scope(name) for name in scopes}, by=user)
+    return token
 
 
-@transaction.atomic
-def _revoke(tokens: QuerySet[Any], key: str, request: HttpRequest) -> None:
-    row = tokens.filter(token_key=key.replace("\x00", "")).select_related("user").first()
+def _revoke(rows: QuerySet[Any], key: str, request: HttpRequest) -> None:
+    row = rows.filter(token_key=key.replace("\x00", "")).select_related("user").first()
     if row is None:
         messages.warning(request, "There is no such token any more.")
         return
-    _log(cast(User, request.user), row.user, f"Revoked the API token {row.token_key[:8]}….")
-    row.delete()
+    tokens.revoke(row, by=cast(User, request.user))
     messages.success(request, "The token is revoked.")
-
-
-def _log(by: User, owner: User, message: str) -> None:
-    LogEntry.objects.log_actions(by.pk, [owner], CHANGE, change_message=message, single_object=True)

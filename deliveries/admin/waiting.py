@@ -12,15 +12,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
-from deliveries import waiting
+from deliveries import audit, waiting
+from deliveries.admin.pages import HubPages
+from deliveries.audit import Action
 from integrations.models import Endpoint
 
 PERMISSION = "integrations.add_secret"
 
 
-class AwaitedSecretAdmin(ModelAdmin):  # type: ignore[misc]
+class AwaitedSecretAdmin(HubPages):
     """Part of the endpoints' pages."""
 
     def wait_urls(self) -> list[URLPattern]:
@@ -51,7 +52,7 @@ class AwaitedSecretAdmin(ModelAdmin):  # type: ignore[misc]
         except waiting.WaitRefused as exc:
             messages.error(request, str(exc))
         else:
-            self.log_change(request, row, "waits for a delivered secret.")
+            self.log_order(request, row, "waits for a delivered secret.")
             messages.success(request, "The endpoint waits 15 minutes for the provider's secret.")
         return _back_to(pk)
 
@@ -61,11 +62,13 @@ class AwaitedSecretAdmin(ModelAdmin):  # type: ignore[misc]
         if row is None:
             return HttpResponseNotAllowed(["POST"])
         try:
-            waiting.confirm(row)
+            secret = waiting.confirm(row)
         except (waiting.WaitRefused, ValidationError) as exc:
             messages.error(request, "; ".join(getattr(exc, "messages", [str(exc)])))
         else:
-            self.log_change(request, row, "confirmed a delivered secret.")
+            change = audit.difference(secret, None, audit.snapshot(secret))
+            message = f"confirmed as delivered to {row.slug}."
+            audit.record(Action.MADE, secret, by=request.user, message=message, change=change)
             messages.success(request, "The delivered secret is live.")
         return _back_to(pk)
 
@@ -75,7 +78,7 @@ class AwaitedSecretAdmin(ModelAdmin):  # type: ignore[misc]
         if row is None:
             return HttpResponseNotAllowed(["POST"])
         waiting.drop(row)
-        self.log_change(request, row, "ended the wait for a delivered secret.")
+        self.log_order(request, row, "ended the wait for a delivered secret.")
         messages.success(request, "The endpoint no longer waits.")
         return _back_to(pk)
 
@@ -85,7 +88,7 @@ class AwaitedSecretAdmin(ModelAdmin):  # type: ignore[misc]
             return None
         if not cast(User, request.user).has_perm(PERMISSION):
             raise PermissionDenied
-        return get_object_or_404(Endpoint.objects.live(), pk=pk)
+        return get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
 
 
 def _back_to(pk: UUID) -> HttpResponseRedirect:

@@ -30,7 +30,7 @@ class WorkerChangeList(SafeChangeList):
         super().get_results(request)
         rows: list[Any] = list(self.result_list)
         current: defaultdict[str, list[Delivery]] = defaultdict(list)
-        for delivery in _running_on([row.name for row in rows]):
+        for delivery in _running_on([row.name for row in rows], request.user):
             current[delivery.worker].append(delivery)
         for row in rows:
             row.current = current[row.name]
@@ -41,6 +41,7 @@ class WorkerChangeList(SafeChangeList):
 class WorkerAdmin(HistoryAdmin):
     """Workers, as they report themselves."""
 
+    of_endpoints = False
     page_template: ClassVar[str] = "admin/deliveries/worker.html"
     list_display = ("name", "state_shown", "beat_shown", "threads_shown", "current_shown", "version_shown")
     list_display_links = ("name",)
@@ -54,7 +55,7 @@ class WorkerAdmin(HistoryAdmin):
         """Return what the worker runs now."""
         return {
             "state": state_of(row),
-            "current": _running_on([row.name]).select_related("event", "route", "endpoint")[:_MOST_NAMED],
+            "current": _running_on([row.name], request.user).select_related("event", "route", "endpoint")[:_MOST_NAMED],
             "now": timezone.now(),
         }
 
@@ -95,6 +96,10 @@ def state_of(row: Worker) -> SafeString:
     return display.label("stopping", "warning") if row.stopping else display.label("alive", "success")
 
 
-def _running_on(names: list[str]) -> QuerySet[Delivery]:
-    rows = Delivery.objects.filter(status=DeliveryStatus.RUNNING, worker__in=names).select_related("route")
+def _running_on(names: list[str], user: Any) -> QuerySet[Delivery]:
+    rows = (
+        Delivery.objects.visible_to(user)
+        .filter(status=DeliveryStatus.RUNNING, worker__in=names)
+        .select_related("route")
+    )
     return rows.defer("event__raw_body", "event__sealed", "event__headers").order_by("pk")

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deliveries.api.audit import ADDITION, CHANGE, caller, log
+from deliveries.api.audit import ADDITION, ORDER, caller, log
 from deliveries.api.errors import Conflict
 from deliveries.waiting import WaitRefused, awaited, confirm, drop, start
 from integrations.api.serializers import SecretSerializer
@@ -35,14 +35,14 @@ class AwaitedSecretActions(_View):
         if request.method == "DELETE":
             with transaction.atomic():
                 drop(endpoint)
-                log(request, endpoint, CHANGE, "ended the wait for a delivered secret.")
+                log(request, endpoint, ORDER, "ended the wait for a delivered secret.")
             return Response(status=204)
         if request.method == "GET":
             return Response(_shown(endpoint))
         try:
             with transaction.atomic():
                 start(endpoint, by=caller(request).get_username())
-                log(request, endpoint, CHANGE, "waits for a delivered secret.")
+                log(request, endpoint, ORDER, "waits for a delivered secret.")
         except WaitRefused as exc:
             raise Conflict(str(exc)) from exc
         return Response(_shown(endpoint), status=202)

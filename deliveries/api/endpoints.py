@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from deliveries import hold
-from deliveries.api.audit import ADDITION, CHANGE, DELETION, caller, log
+from deliveries.api.audit import ADDITION, DELETION, ORDER, caller, log
 from deliveries.api.awaited_secrets import AwaitedSecretActions
 from deliveries.api.configuration import ConfigurationViewSet
 from deliveries.api.errors import Conflict
@@ -24,6 +24,7 @@ from deliveries.api.releases import EndpointWithRelease, running_releases
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.receiving.samples import CannotSign, send_sample
 from integrations.api.checked import OrderSerializer
+from integrations.api.scopes import may
 from integrations.api.serializers import SecretSerializer
 from integrations.api.views import UUID_REGEX
 from integrations.models import Endpoint, EndpointState
@@ -42,6 +43,7 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /endpoints/``."""
 
     provider = filters.CharFilter("provider", max_length=50)
+    group = filters.CharFilter("group__name", max_length=100)
     state = filters.ChoiceFilter(choices=EndpointState.choices)
 
     class Meta:
@@ -52,7 +54,7 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
 class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
     """Endpoints, their secrets, a test event."""
 
-    queryset = Endpoint.objects.live().prefetch_related("secrets", running_releases(route=None))
+    queryset = Endpoint.objects.live().select_related("group").prefetch_related("secrets", running_releases(route=None))
     serializer_class = EndpointWithRelease
     filterset_class = EndpointFilter
     lookup_field = "slug"
@@ -69,7 +71,7 @@ class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         """Save the endpoint; with secrets in it, only for who may add secrets."""
-        if serializer.validated_data.get("secrets") and not self.request.user.has_perm(MAY_ADD_SECRETS):
+        if serializer.validated_data.get("secrets") and not may(self.request, MAY_ADD_SECRETS):
             raise PermissionDenied
         super().perform_create(serializer)
 
@@ -119,7 +121,7 @@ class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
             raise Conflict(str(exc)) from exc
         if not 200 <= status < 300:
             raise Conflict(f"The endpoint answered {status} to the test event: {answer}")
-        log(request, endpoint, CHANGE, "sent a test event.")
+        log(request, endpoint, ORDER, "sent a test event.")
         known = answer if isinstance(answer, dict) else {}
         named = {name: known.get(name) for name in ("status", "event", "deliveries")}
         return Response({**named, "http_status": status, "answer": answer}, status=201)

@@ -17,6 +17,7 @@ from deliveries.api.original_request import OriginalRequestActions
 from deliveries.api.roles import MAY_SEE_CREDENTIALS
 from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
 from deliveries.models import Delivery, Event
+from integrations.api.scopes import may
 from integrations.api.views import UUID_REGEX, HubViewSet
 
 
@@ -57,7 +58,7 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
         received = event.as_received
         if received.raw_body is None:
             raise NotFound("The body has not been kept.")
-        if received.shown_payload != received.payload and not request.user.has_perm(MAY_SEE_CREDENTIALS):
+        if received.shown_payload != received.payload and not may(request, MAY_SEE_CREDENTIALS):
             raise PermissionDenied("This body holds credentials; only who may change endpoints may read it.")
         return HttpResponse(
             received.body,

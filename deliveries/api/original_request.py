@@ -11,7 +11,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deliveries.api.audit import CHANGE, log
+from deliveries.api.audit import ORDER, log
 from deliveries.api.roles import MAY_SEE_CREDENTIALS
 from deliveries.models import Event
 from integrations.api.permissions import ModelPermissions
@@ -45,7 +45,7 @@ class OriginalRequestActions(_View):
         received = event.as_received
         if received.raw_body is None:
             raise NotFound("The body has not been kept.")
-        log(request, event, CHANGE, "read the original request, credentials included.")
+        log(request, event, ORDER, "read the original request, credentials included.")
         query_string = received.original_query_string
         shown = {
             "id": str(event.pk),

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +22,7 @@ from deliveries.api.selections import Unreadable, named, selection_from
 from deliveries.models import Replay, ReplayState
 from integrations.api.checked import OrderSerializer
 from integrations.api.views import UUID_REGEX, HubViewSet
+from integrations.models import groups_of
 
 
 class BulkOrder(OrderSerializer):
@@ -100,6 +102,12 @@ class ReplayViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet
     filterset_class = ReplayFilter
     lookup_value_regex = UUID_REGEX
     action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("create", "pause", "resume", "cancel"), MAY_OPERATE)
+
+    def check_permissions(self, request: Request) -> None:
+        """Refuse orders of who is restricted to groups: what they match is looked for among all deliveries."""
+        super().check_permissions(request)
+        if self.action == "create" and groups_of(request.user) is not None:
+            raise PermissionDenied
 
     def create(self, request: Request) -> Response:
         """Give an order: 202. With ``dry_run`` say what it would be about: 200."""

@@ -11,7 +11,9 @@ from rest_framework.request import Request
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from deliveries.api.audit_log import AuditViewSet
 from deliveries.api.deliveries import DeliveryViewSet
+from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet
 from deliveries.api.events import EventViewSet
 from deliveries.api.rejections import RejectionViewSet
@@ -35,9 +37,11 @@ router = SimpleRouter()
 # Both forms are answered: a redirect from one to the other would lose the body of a POST.
 router.trailing_slash = "/?"
 router.register("endpoints", EndpointViewSet, "endpoint")
+router.register("endpoint-groups", EndpointGroupViewSet, "endpoint-group")
 router.register("routes", RouteViewSet, "route")
 router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")
+router.register("audit", AuditViewSet, "audit")
 router.register("replays", ReplayViewSet, "replay")
 router.register("rejections", RejectionViewSet, "rejection")
 

@@ -1,23 +1,24 @@
-"""The log entries of what a file has changed, as the API and the admin write theirs."""
+"""What a file has changed, for the audit log, as the API and the admin have theirs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db.models import Model
 
-from deliveries.replay import logged
+from deliveries import audit
+from deliveries.audit import Action
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 #: Where the order came from, in the log.
 VIA = "apply"
+_ACTIONS = {ADDITION: Action.MADE, CHANGE: Action.CHANGED, DELETION: Action.REMOVED}
 
 
 def note(row: Model, flag: int, message: str, *, by: User | None) -> None:
     """Write one entry about ``row`` in the name of ``by``; nothing for a rehearsal, which is nobody's."""
     if by is not None:
-        entries: Any = LogEntry.objects
-        entries.log_actions(by.pk, [row], flag, change_message=logged(message, via=VIA), single_object=True)
+        audit.record(_ACTIONS[flag], row, by=by, message=message, via=VIA)

@@ -11,7 +11,14 @@ from django.db import router
 from deliveries.execution.feeder import Feeder
 from deliveries.models import Delivery
 from deliveries.models.ordering import mend_stranded
-from deliveries.retention import BATCH, prune_some_counts, prune_some_rejections, prune_some_replay_items
+from deliveries.retention import (
+    BATCH,
+    prune_some_answers,
+    prune_some_counts,
+    prune_some_of_the_audit_log,
+    prune_some_rejections,
+    prune_some_replay_items,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -46,7 +53,11 @@ class Housekeeping:
         removed = prune_some_rejections(now=now)
         counts = prune_some_counts(now=now)
         items = prune_some_replay_items(now=now)
-        has_more = max(removed, counts, items) >= BATCH
+        entries = prune_some_of_the_audit_log(now=now)
+        answers = prune_some_answers(now=now)
+        has_more = max(removed, counts, items, entries, answers) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)
+        if entries:
+            logger.info("audit_log.pruned", removed=entries)

@@ -1,6 +1,7 @@
-"""What happened: events, rejections, deliveries and their attempts. Facts and atomic transitions."""
+"""What happened: events, rejections, deliveries and their attempts, and who did what. Facts and atomic transitions."""
 
 from deliveries.models.attempt import Attempt, StepResult
+from deliveries.models.audit import Action, AuditEntry
 from deliveries.models.delivery import Delivery
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.ordering import ParkedKey
@@ -8,11 +9,14 @@ from deliveries.models.rejection import Rejection, RejectionCount
 from deliveries.models.release import Release
 from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
+from deliveries.models.token import TokenTerms
 from deliveries.models.turn import Turn
 from deliveries.models.worker import Worker
 
 __all__ = [
+    "Action",
     "Attempt",
+    "AuditEntry",
     "Batch",
     "Delivery",
     "DeliveryStatus",
@@ -28,6 +32,7 @@ __all__ = [
     "ReplayItem",
     "ReplayState",
     "StepResult",
+    "TokenTerms",
     "Trigger",
     "Turn",
     "Verdict",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -13,7 +13,7 @@ from deliveries.models.sealing import SealedRequest, masked
 from integrations.contracts import InboundEvent, case_insensitive
 from integrations.errors import MalformedPayload
 from integrations.identifiers import uuid7
-from integrations.models import Endpoint
+from integrations.models import Endpoint, OfEndpointsQuerySet
 from integrations.payloads import decode
 from integrations.providers import providers
 from integrations.routing import search
@@ -59,6 +59,16 @@ class Batch(SealedRequest):
         return _masked(self.provider, payload, payload)
 
 
+class EventQuerySet(OfEndpointsQuerySet["Event"]):
+    """Events by who may see them."""
+
+
+class EventVariantQuerySet(OfEndpointsQuerySet["EventVariant"]):
+    """Variants by who may see their event."""
+
+    group_path: ClassVar[str] = "event__endpoint__group"
+
+
 class Event(SealedRequest):
     """One thing that a provider told us, stored once: raw body, headers, verdict, dedupe key.
 
@@ -94,6 +104,8 @@ class Event(SealedRequest):
     hops = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="How many handlers lie between it and what came from outside."
     )
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -170,6 +182,8 @@ class EventVariant(SealedRequest):
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="variants")
     body_sha256 = models.BinaryField(max_length=32)
     received_at = models.DateTimeField()
+
+    objects = EventVariantQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["event", "body_sha256"], name="event_variant_once_per_body")]

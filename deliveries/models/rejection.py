@@ -6,7 +6,7 @@ from django.db import models
 
 from deliveries.models.sealing import SealedRequest
 from integrations.identifiers import uuid7
-from integrations.models import Endpoint
+from integrations.models import Endpoint, OfEndpointsQuerySet
 from integrations.verification.reasons import explanation
 
 #: The reasons that are not about proof or form; those are the schemes' own.
@@ -24,6 +24,14 @@ _EXPLANATIONS = {
 }
 
 
+class RejectionQuerySet(OfEndpointsQuerySet["Rejection"]):
+    """Rejections by who may see them."""
+
+
+class RejectionCountQuerySet(OfEndpointsQuerySet["RejectionCount"]):
+    """Counts by who may see them."""
+
+
 class Rejection(SealedRequest):
     """A request that was refused, with the exact reason; the body is kept up to a size (``raw_body`` may be None)."""
 
@@ -35,6 +43,8 @@ class Rejection(SealedRequest):
     request_id = models.CharField(max_length=128, blank=True)
     source = models.CharField(max_length=45, blank=True)
     kept_bytes = models.PositiveIntegerField(default=0, help_text="About how much the row takes.")
+
+    objects = RejectionQuerySet.as_manager()
 
     class Meta:
         indexes = [
@@ -61,6 +71,8 @@ class RejectionCount(models.Model):
     reason = models.CharField(max_length=60)
     hour = models.DateTimeField(help_text="The hour's beginning.")
     count = models.PositiveBigIntegerField(default=0)
+
+    objects = RejectionCountQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import models
@@ -15,6 +16,10 @@ from django.db.models import F, Q
 from deliveries.models.delivery import Delivery
 from deliveries.models.states import DeliveryStatus
 from integrations.identifiers import uuid7
+from integrations.models import groups_of
+
+if TYPE_CHECKING:
+    from integrations.models.endpoint_group import Person
 
 
 class ReplayState(models.TextChoices):
@@ -53,6 +58,10 @@ class ReplayQuerySet(models.QuerySet["Replay"]):
     def active(self) -> ReplayQuerySet:
         """Return those that go on by themselves, the oldest first."""
         return self.filter(state__in=ACTIVE).order_by("pk")
+
+    def visible_to(self, user: Person) -> ReplayQuerySet:
+        """Return all, or none to who is restricted to groups: an order may reach beyond these."""
+        return self if groups_of(user) is None else self.none()
 
     def locked(self, pk: UUID, states: Collection[ReplayState]) -> Replay | None:
         """Return the order, locked to the end of the transaction; None if it stands in none of ``states``."""

@@ -146,5 +146,10 @@ def masked_query(query_string: str, secret_parameters: Collection[str], mask: st
     return "&".join(parts)
 
 
+def is_credential(name: str) -> bool:
+    """Return whether what is called ``name`` is a credential by its name, whatever it belongs to."""
+    return _CREDENTIAL.search(name) is not None
+
+
 def _is_secret(name: str, names: Collection[str]) -> bool:
-    return name.lower() in names or _CREDENTIAL.search(name) is not None
+    return name.lower() in names or is_credential(name)

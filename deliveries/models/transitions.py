@@ -26,7 +26,7 @@ from deliveries.models.claiming import DueRoute, Share
 from deliveries.models.closing import AttemptResult, Closing, FollowUps, close_all
 from deliveries.models.ordering import Key, ParkedKey
 from deliveries.models.states import CLAIMABLE, DISCARDABLE, FINISHED, DeliveryStatus, Outcome, Trigger
-from integrations.models import EndpointState
+from integrations.models import EndpointState, OfEndpointsQuerySet
 
 if TYPE_CHECKING:
     from deliveries.models.delivery import Delivery
@@ -37,7 +37,7 @@ MOST_GIVE_BACKS = 5
 _BATCH = 500
 
 
-class DeliveryQuerySet(models.QuerySet["Delivery"]):
+class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
     """Deliveries, and the legal moves between their states."""
 
     def due(self, now: datetime) -> DeliveryQuerySet:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TokenBuckets:
-    """A rate for each key, in this process: one second's worth, at least one, may come at once.
+    """A rate for each key, in this process: one second's worth, at least one, or ``burst``, may come at once.
 
     Bounded in number; a key that has been pushed out starts with a full bucket.
     """
@@ -31,15 +31,27 @@ class TokenBuckets:
         self._lock = threading.Lock()
         self._levels: LRUCache[Hashable, tuple[float, float]] = LRUCache(most)
 
-    def take(self, key: Hashable, rate: float) -> float:
+    def take(self, key: Hashable, rate: float, *, burst: float | None = None) -> float:
         """Take one of ``rate`` a second; return 0, or the seconds until there is one (and nothing is taken)."""
-        full = max(1.0, rate)
+        full = max(1.0, rate) if burst is None else burst
         with self._lock:
             now = self._clock()
             level, at = self._levels.get(key, (full, now))
             level = min(full, level + (now - at) * rate)
             self._levels[key] = (level - 1 if level >= 1 else level, now)
         return 0.0 if level >= 1 else (1 - level) / rate
+
+    def give_back(self, key: Hashable) -> None:
+        """Undo one `take`."""
+        with self._lock:
+            if key in self._levels:
+                level, at = self._levels[key]
+                self._levels[key] = (level + 1, at)
+
+    def clear(self) -> None:
+        """Fill every bucket."""
+        with self._lock:
+            self._levels.clear()
 
 
 class Rate(BaseThrottle, ABC):
@@ -75,7 +87,7 @@ class SourceRate(Rate):
 
     def limit(self, view: ReceiveView) -> tuple[Hashable, float | None]:
         """Count by endpoint and address."""
-        return (view.endpoint.row.pk, _neighbourhood(view.source)), view.endpoint.row.source_rate_per_second
+        return (view.endpoint.row.pk, neighbourhood(view.source)), view.endpoint.row.source_rate_per_second
 
 
 class EndpointRate(Rate):
@@ -89,6 +101,7 @@ class EndpointRate(Rate):
         return view.endpoint.row.pk, view.endpoint.row.rate_per_second
 
 
-def _neighbourhood(address: Address | None) -> Hashable:
+def neighbourhood(address: Address | None) -> Hashable:
+    """Return what counts as one sender: an IPv4 address, the /64 of an IPv6 address; None for an unknown one."""
     # One customer of a provider has a /64, and so more addresses than could be counted.
     return IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address

@@ -15,7 +15,7 @@ from integrations.api.checked import CheckedSerializer, messages
 from integrations.errors import ReferenceMissing
 from integrations.handlers import route_defaults
 from integrations.masking import entered_settings, shown_settings
-from integrations.models import Endpoint, Route, Secret
+from integrations.models import Endpoint, EndpointGroup, Route, Secret, groups_of
 from integrations.retry import RetryPolicy, merged
 from integrations.validation import default_retry
 
@@ -67,9 +67,29 @@ class SecretSerializer(CheckedSerializer[Secret]):
         return attrs
 
 
+class VisibleSlugField(serializers.SlugRelatedField[Any]):
+    """A row by its slug or name, among those that the request's user may see; without a request, among all."""
+
+    def get_queryset(self) -> Any:
+        """Return the rows that can be named."""
+        rows: Any = super().get_queryset()
+        request = self.context.get("request")
+        return rows if request is None else rows.visible_to(request.user)
+
+
+class EndpointGroupSerializer(CheckedSerializer[EndpointGroup]):
+    """Endpoints that belong together."""
+
+    class Meta:
+        model = EndpointGroup
+        fields = ["id", "name", "description", "created_at", "updated_at"]
+        read_only_fields = ["id", "created_at", "updated_at"]
+
+
 class EndpointSerializer(CheckedSerializer[Endpoint]):
     """One public URL for one source, with its secrets."""
 
+    group = VisibleSlugField(slug_field="name", queryset=EndpointGroup.objects.all(), required=False, allow_null=True)
     secrets = SecretSerializer(many=True, required=False, max_length=20)  # type: ignore[call-arg] # of the list
     nested_fields = ("secrets",)
     fixed_fields = {"secrets": "Secrets are added and ended at /endpoints/{slug}/secrets/."}
@@ -80,6 +100,7 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
             "id",
             "slug",
             "name",
+            "group",
             "provider",
             "settings",
             "state",
@@ -134,7 +155,11 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
         return shown
 
     def check(self, candidate: Endpoint, attrs: Mapping[str, Any]) -> None:
-        """Check new secrets against the scheme; a changed scheme against the secrets that the endpoint has."""
+        """Check the group against the user's; new secrets against the scheme, a changed scheme against the secrets."""
+        request = self.context.get("request")
+        groups = None if request is None else groups_of(request.user)
+        if groups is not None and candidate.group_id not in groups:
+            raise serializers.ValidationError({"group": ["You are restricted to groups; choose one of them."]})
         problems = [_secret_problem(candidate, secret) for secret in attrs.get("secrets", [])]
         if any(problems):
             raise serializers.ValidationError({"secrets": problems})
@@ -158,7 +183,7 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
 class RouteSerializer(CheckedSerializer[Route]):
     """Which events of an endpoint go to which handler."""
 
-    endpoint = serializers.SlugRelatedField(slug_field="slug", queryset=Endpoint.objects.live())
+    endpoint = VisibleSlugField(slug_field="slug", queryset=Endpoint.objects.live())
     fixed_fields = {"endpoint": "A route stays with its endpoint; make another one."}
 
     class Meta:

@@ -1,8 +1,23 @@
-"""What an operator configures: endpoints, their secrets, and routes to handlers."""
+"""What an operator configures: endpoints, their groups and secrets, and routes to handlers."""
 
 from integrations.models.awaited_secret import AwaitedSecret
 from integrations.models.endpoint import Batching, Endpoint, EndpointState
+from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet, Restriction, groups_of
 from integrations.models.route import OrderingFailure, Route
 from integrations.models.secret import Secret
+from integrations.models.stored_answer import StoredAnswer
 
-__all__ = ["AwaitedSecret", "Batching", "Endpoint", "EndpointState", "OrderingFailure", "Route", "Secret"]
+__all__ = [
+    "AwaitedSecret",
+    "Batching",
+    "Endpoint",
+    "EndpointGroup",
+    "EndpointState",
+    "OfEndpointsQuerySet",
+    "OrderingFailure",
+    "Restriction",
+    "Route",
+    "Secret",
+    "StoredAnswer",
+    "groups_of",
+]

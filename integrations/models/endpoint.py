@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from integrations.encryption import EncryptedJSONField
 from integrations.identifiers import uuid7
+from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet
 from integrations.providers import provider_choices, providers
 from integrations.validation import (
     validate_content_types,
@@ -41,8 +42,10 @@ class Batching(models.TextChoices):
     SPLIT = "split", "Split (an event for each item)"
 
 
-class EndpointQuerySet(models.QuerySet["Endpoint"]):
+class EndpointQuerySet(OfEndpointsQuerySet["Endpoint"]):
     """Endpoints by what they are to a request."""
+
+    group_path: ClassVar[str] = "group"
 
     def live(self) -> EndpointQuerySet:
         """Return those that have not been retired."""
@@ -63,6 +66,14 @@ class Endpoint(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(max_length=100, help_text="The last part of the public URL, /hooks/<slug>.")
     name = models.CharField(max_length=200, blank=True, help_text="For people; the slug is used where it is empty.")
+    group = models.ForeignKey(
+        EndpointGroup,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="endpoints",
+        help_text="Who is restricted to groups sees it only in one of these.",
+    )
     provider = models.CharField(
         max_length=50,
         choices=provider_choices,

@@ -11,6 +11,7 @@ from django.db.models import Q
 from integrations.handlers import handler_choices
 from integrations.identifiers import uuid7
 from integrations.models.endpoint import Endpoint
+from integrations.models.endpoint_group import OfEndpointsQuerySet
 from integrations.retry import RetryPolicy
 from integrations.routing import matches
 from integrations.validation import (
@@ -31,7 +32,7 @@ class OrderingFailure(models.TextChoices):
     PARK = "park", "Park the key: hold what comes later"
 
 
-class RouteQuerySet(models.QuerySet["Route"]):
+class RouteQuerySet(OfEndpointsQuerySet["Route"]):
     """Routes by whether they make deliveries."""
 
     def live(self) -> RouteQuerySet:

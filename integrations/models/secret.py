@@ -13,6 +13,7 @@ from integrations.encryption import EncryptedTextField
 from integrations.errors import ReferenceMissing
 from integrations.identifiers import uuid7
 from integrations.models.endpoint import Endpoint
+from integrations.models.endpoint_group import OfEndpointsQuerySet
 from integrations.providers import providers
 from integrations.references import resolve
 
@@ -20,7 +21,7 @@ from integrations.references import resolve
 DEFAULT_RETRY_HOURS = 7 * 24
 
 
-class SecretQuerySet(models.QuerySet["Secret"]):
+class SecretQuerySet(OfEndpointsQuerySet["Secret"]):
     """Secrets by whether they count."""
 
     def live(self, now: datetime) -> SecretQuerySet:

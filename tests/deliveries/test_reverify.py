@@ -6,11 +6,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.admin.models import LogEntry
 from django.test import Client, TestCase, override_settings
 from django.utils import timezone
 
-from deliveries.models import Delivery, Event, Rejection
+from deliveries.models import AuditEntry, Delivery, Event, Rejection
 from deliveries.reverify import NotReverified, obstacle, reverify, reverify_all
 from integrations.models import Endpoint, Secret
 from integrations.providers import providers
@@ -78,8 +77,8 @@ class ReverifyTests(Refused):
 
         rejection.refresh_from_db()
         self.assertEqual(rejection.detail["event"], str(accepted.event_id))
-        entry = LogEntry.objects.get()
-        self.assertEqual((entry.user, entry.change_message), (self.user, f"Reverified: event {accepted.event_id}."))
+        entry = AuditEntry.objects.changes().get()
+        self.assertEqual((entry.user, entry.message), (self.user, f"Reverified: event {accepted.event_id}."))
 
     def test_leaves_what_still_fails_as_it_is(self) -> None:
         rejection = self.refused()
@@ -88,7 +87,7 @@ class ReverifyTests(Refused):
             reverify(rejection, by=self.user)
 
         self.assertFalse(Event.objects.exists())
-        self.assertFalse(LogEntry.objects.exists())
+        self.assertFalse(AuditEntry.objects.changes().exists())
 
     def test_judges_timestamps_at_the_original_arrival(self) -> None:
         signed_at = int(timezone.now().timestamp()) - 290  # within the tolerance then, and not any more later
@@ -294,7 +293,7 @@ class TheAdminTests(Refused):
         page = client.get(f"{LIST}{row.pk}/change/")
         self.assertContains(page, f"/admin/deliveries/event/{Event.objects.get().pk}/change/")
         self.assertNotContains(page, "/reverify/")
-        self.assertEqual(LogEntry.objects.count(), 1)
+        self.assertEqual(AuditEntry.objects.changes().count(), 1)
 
     def test_takes_no_order_from_a_viewer_or_by_a_link(self) -> None:
         row = self.refused()

@@ -1,18 +1,17 @@
-"""``manage.py create_token USERNAME [--expires 90d]``."""
+"""``manage.py create_token USERNAME [--expires 90d] [--scope read ...]``."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
-from knox.models import AuthToken
 
+from deliveries import tokens
 from deliveries.management.command import HubCommand
 from deliveries.management.durations import parse_duration
+from integrations.api.scopes import Scope
 
 _LONGEST = timedelta(days=3650)
 
@@ -35,7 +34,16 @@ class Command(HubCommand):
             help="how long it is good for, as 30m, 12h, 90d or 4w; without it, until revoked",
         )
 
-    def handle(self, *args: Any, username: str, expires: str | None, **options: Any) -> None:
+        parser.add_argument(
+            "--scope",
+            nargs="+",
+            action="extend",
+            choices=list(Scope),
+            type=str,
+            help="what it may be used for, several if need be; without it, all that the user may do",
+        )
+
+    def handle(self, *args: Any, username: str, expires: str | None, scope: list[str] | None, **options: Any) -> None:
         """Make the token."""
         life = None if expires is None else parse_duration(expires, option="--expires", longest=_LONGEST)
         model = get_user_model()
@@ -45,10 +53,7 @@ class Command(HubCommand):
             raise CommandError(f"there is no user {username!r}") from None
         if not user.is_active:
             raise CommandError(f"the user {username!r} is not active, a token would be refused")
-        with transaction.atomic():
-            row, token = AuthToken.objects.create(user, expiry=life)
-            entries: Any = LogEntry.objects
-            message = f"Made the API token {row.token_key[:8]}… on the command line."
-            entries.log_actions(user.pk, [user], CHANGE, change_message=message, single_object=True)
+        row, token = tokens.make(user, life=life, scopes={Scope(name) for name in scope or ()}, by=user)
         end = f"until {row.expiry:%Y-%m-%d %H:%M} UTC" if row.expiry else "until it is revoked"
-        self.stdout.write(f"token of {username}, good {end}: {token}")
+        use = row.terms if row.terms.scopes else "all that they may do"
+        self.stdout.write(f"token of {username} for {use}, good {end}: {token}")

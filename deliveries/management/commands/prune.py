@@ -8,13 +8,16 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from deliveries.management.command import HubCommand
-from deliveries.retention import prune_rejections
+from deliveries.retention import prune_answers, prune_audit_log, prune_rejections
 
 
 class Command(HubCommand):
-    """Remove rejections, their counts and lists of old replays past their age. Can be run at any time, and twice."""
+    """Remove what is past its age. Can be run at any time, and twice."""
 
-    help = "Removes rejections older than HUB_REJECTION_DAYS, and what else has been kept for long enough."
+    help = (
+        "Removes rejections older than HUB_REJECTION_DAYS, entries of the audit log older than HUB_AUDIT_DAYS, "
+        "and what else has been kept for long enough."
+    )
 
     examples = (
         ("how many would go?", "prune --dry-run"),
@@ -28,9 +31,22 @@ class Command(HubCommand):
 
     def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
         """Print how many went."""
+        now = timezone.now()
         with self.progress("pruning") as report:
-            count = prune_rejections(now=timezone.now(), dry_run=dry_run, report=report)
+            count = prune_rejections(now=now, dry_run=dry_run, report=report)
+        entries = prune_audit_log(now=now, dry_run=dry_run)
+        answers = prune_answers(now=now, dry_run=dry_run)
         if options["json"]:
-            self.write_json({"rejections": count, "dry_run": dry_run})
+            found = {"rejections": count, "audit_entries": entries, "stored_answers": answers}
+            self.write_json({**found, "dry_run": dry_run})
             return
-        self.stdout.write(f"{'would prune' if dry_run else 'pruned'} {count} rejection{'' if count == 1 else 's'}")
+        parts = [
+            _counted(count, "rejection"),
+            _counted(entries, "audit entry", "audit entries"),
+            _counted(answers, "stored answer"),
+        ]
+        self.stdout.write(f"{'would prune' if dry_run else 'pruned'} {', '.join(parts)}")
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.test import TestCase
 from django.utils import timezone
 
-from deliveries.models import Delivery
+from deliveries.models import AuditEntry, Delivery
 from integrations.models import Endpoint
 from tests.deliveries.admin.endpoint_form import ADD, fields_of, new_secret, page_of, route_fields
 from tests.deliveries.admin.people import SECRET, logged_in
@@ -35,7 +34,7 @@ class PauseTests(TestCase):
         self.order("operator", "resume")
         self.endpoint.refresh_from_db()
         self.assertEqual((self.endpoint.state, self.status()), ("active", "pending"))
-        self.assertEqual(LogEntry.objects.count(), 2)
+        self.assertEqual(AuditEntry.objects.changes().count(), 2)
 
     def test_is_not_for_viewers_nor_for_links(self) -> None:
         self.assertEqual(self.order("viewer", "pause").status_code, 403)

@@ -4,11 +4,10 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.test import TestCase
 from django.utils import timezone
 
-from deliveries.models import Event
+from deliveries.models import AuditEntry, Event
 from integrations.models import Endpoint, Route, Secret
 from tests.deliveries.admin.endpoint_form import ADD, fields_of, new_route, new_secret, page_of, when
 from tests.deliveries.admin.people import SECRET, logged_in
@@ -258,7 +257,7 @@ class TestEventTests(TestCase):
 
         self.assertContains(client.get(page_of(self.endpoint)), "Send a test event")
         self.assertContains(client.post(self.address, follow=True), "The endpoint answered 200")
-        self.assertEqual(LogEntry.objects.get().change_message, "sent a test event.")
+        self.assertEqual(AuditEntry.objects.changes().get().message, "sent a test event.")
         self.assertNotContains(logged_in("viewer").get(page_of(self.endpoint)), "Send a test event")
 
     def test_is_not_for_a_retired_endpoint(self) -> None:

@@ -3,13 +3,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client, TestCase
 from django.utils import timezone
 
 from deliveries import replay
-from deliveries.models import Delivery, StepResult
+from deliveries.models import AuditEntry, Delivery, StepResult
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.factories import make_delivery, make_endpoint, make_route
 
@@ -46,15 +45,15 @@ class ReplayTests(TestCase):
 
         statuses = dict(Delivery.objects.values_list("pk", "status"))
         self.assertEqual(statuses, {running.pk: "running", waiting.pk: "waiting", held.pk: "held"})
-        self.assertFalse(LogEntry.objects.exists())
+        self.assertFalse(AuditEntry.objects.changes().exists())
 
     def test_writes_one_entry_for_each_delivery_that_it_moved(self) -> None:
         moved, left = make_finished(), make_delivery(make_route(make_endpoint()))
 
         replay.replay(Delivery.objects.all(), by=self.user)
 
-        entry = LogEntry.objects.get()
-        self.assertEqual((entry.object_id, entry.user, entry.change_message), (str(moved.pk), self.user, "Replayed."))
+        entry = AuditEntry.objects.changes().get()
+        self.assertEqual((entry.object_id, entry.user, entry.message), (str(moved.pk), self.user, "Replayed."))
         self.assertEqual(left.status, "pending")
 
     def test_keeps_the_results_of_steps_unless_it_is_from_the_start(self) -> None:
@@ -81,7 +80,7 @@ class ReplayTests(TestCase):
         )  # fmt: skip
 
         self.assertEqual(replay.replay(Delivery.objects.all(), by=self.user), 520)
-        self.assertEqual(LogEntry.objects.count(), 520)
+        self.assertEqual(AuditEntry.objects.changes().count(), 520)
 
 
 class DiscardTests(TestCase):
@@ -98,7 +97,7 @@ class DiscardTests(TestCase):
 
         statuses = sorted(Delivery.objects.values_list("status", flat=True))
         self.assertEqual(statuses, ["discarded"] * 4 + ["running", "succeeded"])
-        self.assertEqual(LogEntry.objects.filter(change_message="Discarded.").count(), 4)
+        self.assertEqual(AuditEntry.objects.changes().filter(message="Discarded.").count(), 4)
 
 
 class OneDeliveryTests(TestCase):
@@ -196,7 +195,7 @@ class SelectedDeliveriesTests(TestCase):
         self.assertRedirects(answer, LIST)
         self.assertEqual(Delivery.objects.filter(status="pending").count(), 2)
         self.assertEqual(Delivery.objects.get(pk=self.dead[2].pk).status, "dead")
-        self.assertEqual(LogEntry.objects.count(), 2)
+        self.assertEqual(AuditEntry.objects.changes().count(), 2)
 
     def test_are_told_of_with_what_was_left(self) -> None:
         client = logged_in("operator")

@@ -173,14 +173,14 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 12,
-                "/admin/deliveries/event/": 6,
-                "/admin/deliveries/delivery/": 7,
-                "/admin/deliveries/rejection/": 6,
-                "/admin/deliveries/worker/": 6,
-                "/admin/deliveries/parkedkey/": 6,
-                "/admin/integrations/endpoint/": 7,
-                "/admin/integrations/route/": 8,
+                "/admin/": 13,
+                "/admin/deliveries/event/": 7,
+                "/admin/deliveries/delivery/": 8,
+                "/admin/deliveries/rejection/": 7,
+                "/admin/deliveries/worker/": 7,
+                "/admin/deliveries/parkedkey/": 7,
+                "/admin/integrations/endpoint/": 9,
+                "/admin/integrations/route/": 9,
             },
         )
 

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.admin.models import LogEntry
 from django.http import QueryDict
 from django.test import Client, TestCase
 from django.utils import timezone
 
 from deliveries import bulk_replay
 from deliveries.admin.replay_orders import NotAFilter, selection_of
-from deliveries.models import Delivery, Release, Replay
+from deliveries.models import AuditEntry, Delivery, Release, Replay
 from deliveries.models.selection import selected
 from tests.deliveries.admin.people import logged_in
 from tests.deliveries.execution.replays import feed, make_dead
@@ -60,7 +59,7 @@ class OrderTests(TestCase):
         self.assertEqual(replay.selection, {"route": str(self.route.pk), "status": ["dead"]})
         self.assertEqual((replay.total, replay.from_start, replay.rate_per_second), (3, False, None))
         self.assertEqual(replay.created_by, "operator")
-        self.assertIn("3 deliveries", LogEntry.objects.get().change_message)
+        self.assertIn("3 deliveries", AuditEntry.objects.changes().get().message)
 
     def test_takes_what_is_chosen(self) -> None:
         fields = {"which": "all", "from_start": "on", "rate_per_second": "2.5"}
@@ -198,7 +197,7 @@ class PageTests(TestCase):
             self.replay.refresh_from_db()
             self.assertEqual(self.replay.state, state)
 
-        self.assertEqual(list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True)),
+        self.assertEqual(list(AuditEntry.objects.changes().order_by("pk").values_list("message", flat=True)),
                          ["Paused.", "Resumed.", "Cancelled."])  # fmt: skip
         self.assertEqual(Delivery.objects.filter(status="dead").count(), 4)
         self.order(client, "pause")

@@ -14,6 +14,8 @@ from django_q.models import Schedule
 
 from tests.deliveries.admin.people import logged_in, make_user
 
+#: What the part of the page that restricts a user to groups posts when there is nothing in it.
+UNRESTRICTED = {"restriction-TOTAL_FORMS": "0", "restriction-INITIAL_FORMS": "0"}
 ROLES = ("viewer", "operator", "administrator")
 
 
@@ -101,10 +103,16 @@ class DjangoQTests(TestCase):
         client = logged_in("superuser")
         user = make_user("viewer")
 
-        group_page = client.post("/admin/auth/group/add/", {"name": "sly", "permissions": [closed.pk]})
+        group_page = client.post("/admin/auth/group/add/", {"name": "sly", "permissions": [closed.pk], **UNRESTRICTED})
         user_page = client.post(
             f"/admin/auth/user/{user.pk}/change/",
-            {"username": "viewer", "is_active": "on", "is_staff": "on", "user_permissions": [closed.pk]},
+            {
+                "username": "viewer",
+                "is_active": "on",
+                "is_staff": "on",
+                "user_permissions": [closed.pk],
+                **UNRESTRICTED,
+            },
         )
 
         self.assertContains(group_page, "Select a valid choice")
@@ -119,7 +127,7 @@ class AdministratorTests(TestCase):
         self.me = User.objects.get(username="administrator")
 
     def change(self, user: User, **fields: Any) -> Any:
-        data = {"username": user.username, "is_active": "on", "is_staff": "on", **fields}
+        data = {"username": user.username, "is_active": "on", "is_staff": "on", **UNRESTRICTED, **fields}
         return self.client.post(f"/admin/auth/user/{user.pk}/change/", data)
 
     def test_makes_an_operator(self) -> None:
@@ -133,6 +141,7 @@ class AdministratorTests(TestCase):
                 "password2": "a long enough pass phrase",
                 "is_staff": "on",
                 "groups": [operator.pk],
+                **UNRESTRICTED,
             },
         )
 
@@ -157,6 +166,7 @@ class AdministratorTests(TestCase):
                 "password1": "a long enough pass phrase",
                 "password2": "a long enough pass phrase",
                 "is_superuser": "on",
+                **UNRESTRICTED,
             },
         )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from django.contrib.admin.models import LogEntry
 from django.test import TestCase
 from django.utils import timezone
 
+from deliveries.models import AuditEntry
 from integrations.masking import MASK
 from integrations.models import Endpoint
 from tests.deliveries.admin.endpoint_form import fields_of, page_of
@@ -58,7 +58,7 @@ class SecretSettingTests(TestCase):
         self.assertEqual(answer.status_code, 302)
         self.assertEqual(json.loads(text), {"verify_token": MASK})
         self.assertEqual(self.stored(), {"verify_token": TOKEN})
-        self.assertEqual(LogEntry.objects.get().get_change_message(), "Changed Name.")
+        self.assertEqual(AuditEntry.objects.changes().get().message, "Changed Name.")
 
     def test_are_changed_without_a_trace_in_the_history(self) -> None:
         text = json.dumps({"verify_token": f"new-{TOKEN}"})
@@ -66,7 +66,7 @@ class SecretSettingTests(TestCase):
         self.client.post(page_of(self.endpoint), fields_of(self.endpoint, settings=text))
 
         self.assertEqual(self.stored(), {"verify_token": f"new-{TOKEN}"})
-        self.assertEqual(LogEntry.objects.get().get_change_message(), "Changed Settings.")
+        self.assertEqual(AuditEntry.objects.changes().get().message, "Changed Settings.")
         self.assertNotContains(self.client.get(f"{LIST}{self.endpoint.pk}/history/"), TOKEN)
 
     def test_are_refused_as_a_mask_that_stands_for_nothing(self) -> None:

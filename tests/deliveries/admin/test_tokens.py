@@ -8,6 +8,7 @@ from django.utils import timezone
 from knox.auth import TokenAuthentication
 from knox.models import AuthToken
 
+from deliveries.models import AuditEntry, TokenTerms
 from tests.deliveries.admin.people import logged_in, make_user
 
 PAGE = "/admin/knox/authtoken/"
@@ -68,3 +69,36 @@ class TokenTests(TestCase):
         make_user("viewer")
         self.assertEqual(Client().post(PAGE, {"make": "yes"}).status_code, 302)
         self.assertEqual((AuthToken.objects.count(), User.objects.count()), (0, 1))
+
+    def test_is_limited_to_the_chosen_scopes(self) -> None:
+        client = logged_in("viewer")
+        client.post(PAGE, {"make": "yes", "scopes": ["read", "replay"]})
+
+        self.assertEqual(AuthToken.objects.get().terms.scopes, ["read", "replay"])
+        self.assertContains(client.get(PAGE), "read, replay")
+        self.make(client)
+        self.assertContains(client.get(PAGE), "everything")
+
+    def test_is_not_made_for_a_scope_that_is_none(self) -> None:
+        self.make(logged_in("viewer"), scopes="everything")
+
+        self.assertFalse(AuthToken.objects.exists())
+
+    def test_shows_its_last_use_and_whether_it_has_ended(self) -> None:
+        client = logged_in("viewer")
+        self.make(client, days="1")
+        TokenTerms.objects.update(last_used_at="2026-03-05T10:30:00Z")
+        AuthToken.objects.update(expiry="2026-03-06T10:30:00Z")
+
+        page = client.get(PAGE)
+        self.assertContains(page, "2026-03-05 10:30:00")
+        self.assertContains(page, "expired")
+
+    def test_is_noted_in_the_audit_log_when_made_and_revoked(self) -> None:
+        client = logged_in("viewer")
+        made = self.make(client, scopes="read").context["made"]
+        client.post(PAGE, {"revoke": AuthToken.objects.get().token_key})
+
+        entries = AuditEntry.objects.changes().order_by("id")
+        self.assertEqual([(entry.action, entry.who) for entry in entries], [("made", "viewer"), ("removed", "viewer")])
+        self.assertNotIn(made, str(list(entries.values())))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import TestCase
+from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.response import Response
 from rest_framework.test import APIClient
+
+from deliveries.models import AuditEntry, TokenTerms
+from integrations.api.scopes import Scope
 
 API = "/api/v1"
 
@@ -21,8 +24,10 @@ def make_user(name: str, *, role: str = "", **values: Any) -> User:
     return user
 
 
-def client_of(user: User) -> APIClient:
-    _, token = AuthToken.objects.create(user)
+def client_of(user: User, *scopes: Scope) -> APIClient:
+    """Return a client with a token of ``user``, limited to ``scopes`` if there are any."""
+    row, token = AuthToken.objects.create(user)
+    TokenTerms.objects.create(token=row, scopes=sorted(scopes) or None, last_used_at=timezone.now())
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     return client
@@ -51,5 +56,6 @@ class ApiTestCase(TestCase):
         return answer
 
     def logged(self) -> list[str]:
-        """Return the messages of the log, oldest first."""
-        return list(LogEntry.objects.order_by("id").values_list("change_message", flat=True))
+        """Return the messages of the audit log, oldest first; "API: made." is what was done over the API."""
+        entries = AuditEntry.objects.changes().order_by("id").values_list("via", "message")
+        return [f"API: {message}" if via == "api" else message for via, message in entries]

@@ -30,7 +30,7 @@ class EndpointListTests(ApiTestCase):
         self.assertEqual(
             set(item),
             {
-                "id", "slug", "name", "provider", "settings", "state", "secrets", "url", "allowed_networks",
+                "id", "slug", "name", "group", "provider", "settings", "state", "secrets", "url", "allowed_networks",
                 "rate_per_second", "source_rate_per_second", "max_body_bytes", "accepted_status", "content_types",
                 "dedupe", "dedupe_seconds", "batch", "shared_url", "priority", "sensitive", "created_at", "updated_at",
                 "release",
@@ -50,7 +50,7 @@ class EndpointListTests(ApiTestCase):
         for _ in range(3):
             make_endpoint(provider="generic_hmac", secret="s3cret-of-orders")
 
-        with self.assertNumQueries(7):  # token, the user's tokens, permissions (2), endpoints, secrets, releases
+        with self.assertNumQueries(7):  # token, permissions (2), restrictions, endpoints, secrets, releases
             self.client.get(URL)
 
     def test_filters_by_provider_and_state(self) -> None:

@@ -113,7 +113,8 @@ class EventTests(ApiTestCase):
             for _ in range(2):
                 make_delivery(route)
 
-        with self.assertNumQueries(6):  # token, the user's tokens, permissions (2), events, deliveries with routes
+        # token, permissions (2), restrictions, events, deliveries with routes
+        with self.assertNumQueries(6):
             self.assertEqual(len(self.client.get(URL).json()["results"]), 4)
 
     def test_mask_credentials_in_headers_and_payload(self) -> None:

@@ -6,10 +6,9 @@ import base64
 import hmac
 import json
 
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 
-from deliveries.models import Event
+from deliveries.models import AuditEntry, Event
 from deliveries.models.sealing import MASK
 from tests.deliveries.api.cases import API, ApiTestCase, client_of, make_user
 from tests.deliveries.receiving.batching import WithBatches, items, splitting
@@ -59,7 +58,7 @@ class OriginalRequestTests(ApiTestCase):
         self.client.get(url_of(event))
         self.client.get(url_of(event))
 
-        entry = LogEntry.objects.latest("id")
+        entry = AuditEntry.objects.latest("id")
         self.assertEqual((entry.user, entry.object_id), (self.user, str(event.pk)))
         self.assertEqual(self.logged(), ["API: read the original request, credentials included."] * 2)
 

@@ -54,7 +54,8 @@ class RejectionTests(ApiTestCase):
         for _ in range(3):
             self.refuse()
 
-        with self.assertNumQueries(5):  # token, the user's tokens, permissions (2), rejections with endpoints
+        # token, permissions (2), restrictions, rejections with endpoints
+        with self.assertNumQueries(5):
             response = self.client.get(URL)
 
         self.assertEqual(len(response.json()["results"]), 3)

@@ -190,7 +190,7 @@ class RouteTests(ApiTestCase):
             make_route(self.endpoint)
         make_route(make_endpoint())
 
-        with self.assertNumQueries(6):  # token, the user's tokens, permissions (2), routes with endpoints, releases
+        with self.assertNumQueries(6):  # token, permissions (2), restrictions, routes with endpoints, releases
             found = self.client.get(URL, {"endpoint": "orders"}).json()["results"]
 
         self.assertEqual(len(found), 3)

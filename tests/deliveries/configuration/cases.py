@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 from django.test import TestCase
 
+from deliveries.models import AuditEntry
 from tests.deliveries.api.cases import make_user
 
 #: What the references of the tests lead to.
@@ -67,4 +67,5 @@ class ConfigurationTestCase(TestCase):
         return str(caught.exception)
 
     def logged(self) -> list[str]:
-        return list(LogEntry.objects.order_by("id").values_list("change_message", flat=True))
+        entries = AuditEntry.objects.changes().order_by("id").values_list("via", "message")
+        return [f"{via}: {message}" if via == "apply" else message for via, message in entries]

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from deliveries import hold
 from deliveries.execution import feeder
-from deliveries.models import Delivery, Release
+from deliveries.models import AuditEntry, Delivery, Release
 from tests.automations import handlers as automations
 from tests.deliveries.execution.drains import DrainTestCase
 from tests.deliveries.execution.replays import feed
@@ -88,8 +87,8 @@ class RateTests(ReleaseCase):
 
         self.resume(2.5)
 
-        entry = LogEntry.objects.get()
-        self.assertEqual(entry.change_message, "Resumed at 2.5 per second; 3 deliveries to release.")
+        entry = AuditEntry.objects.changes().get()
+        self.assertEqual(entry.message, "Resumed at 2.5 per second; 3 deliveries to release.")
         self.assertEqual(Release.objects.get().created_by, "ada")
 
     def test_leaves_a_retry_to_wait_for_its_time(self) -> None:

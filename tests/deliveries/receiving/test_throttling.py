@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 from django.test import SimpleTestCase
 
-from deliveries.receiving.throttling import TokenBuckets, _neighbourhood
+from deliveries.receiving.throttling import TokenBuckets, neighbourhood
 
 
 class Clock:
@@ -57,8 +57,8 @@ class ATokenBucket(SimpleTestCase):
 
 class OneSource(SimpleTestCase):
     def test_is_an_ipv4_address_or_an_ipv6_network_of_one_customer(self) -> None:
-        same = [_neighbourhood(ip_address(text)) for text in ("2001:db8::1", "2001:db8::ffff:1")]
+        same = [neighbourhood(ip_address(text)) for text in ("2001:db8::1", "2001:db8::ffff:1")]
 
         self.assertEqual(*same)
-        self.assertNotEqual(same[0], _neighbourhood(ip_address("2001:db8:0:1::1")))
-        self.assertNotEqual(*(_neighbourhood(ip_address(text)) for text in ("192.0.2.1", "192.0.2.2")))
+        self.assertNotEqual(same[0], neighbourhood(ip_address("2001:db8:0:1::1")))
+        self.assertNotEqual(*(neighbourhood(ip_address(text)) for text in ("192.0.2.1", "192.0.2.2")))

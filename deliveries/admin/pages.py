@@ -1,0 +1,121 @@
+"""What all pages about rows of ours have in common: whose rows they show, and that each change is on record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Manager, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from deliveries import audit
+from deliveries.audit import Action
+from deliveries.models import AuditEntry
+from integrations.admin.base import HubAdmin
+
+#: Entries on one page of a row's log.
+_ENTRIES = 50
+
+
+class HubPages(HubAdmin):
+    """Pages of a model whose rows belong to endpoints, unless ``of_endpoints`` says otherwise."""
+
+    #: Whether the rows are seen by those only who may see their endpoint, through the model's ``visible_to``.
+    of_endpoints: ClassVar[bool] = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that the user may see: what is not among them is in no list, on no page, and in no order."""
+        rows: Any = super().get_queryset(request)
+        visible: QuerySet[Any] = rows.visible_to(request.user) if self.of_endpoints else rows
+        return visible
+
+    # -- the audit log ------------------------------------------------------------------------------------------------
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the row; before a form changes it, remember how it was."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None and request.method == "POST":
+            request.row_before = audit.snapshot(row)  # type: ignore[attr-defined]
+        return row
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Note that the row was made, with all of it."""
+        change = audit.difference(obj, None, audit.snapshot(obj))
+        audit.record(Action.MADE, obj, by=request.user, message=_in_words(message), change=change)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Note that the row was changed, with the differences."""
+        before = getattr(request, "row_before", None)
+        change = audit.difference(obj, before, audit.snapshot(obj)) if before is not None else (None, None)
+        audit.record(Action.CHANGED, obj, by=request.user, message=_in_words(message), change=change)
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Any]) -> Any:
+        """Note that the rows are removed, with all that they were."""
+        for row in queryset:
+            change = audit.difference(row, audit.snapshot(row), None)
+            audit.record(Action.REMOVED, row, by=request.user, message=self.removed, change=change)
+
+    #: What becomes of a row that is deleted.
+    removed: ClassVar[str] = "Removed."
+
+    def log_order(self, request: HttpRequest, row: Model, message: str) -> None:
+        """Note an order about the row."""
+        audit.record(Action.ORDERED, row, by=request.user, message=message)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Save the rows that stand on the page of another; note each that was made, changed or ended."""
+        super().save_formset(request, form, formset, change)
+        for row in formset.new_objects:
+            after = audit.difference(row, None, audit.snapshot(row))
+            audit.record(Action.MADE, row, by=request.user, message="Added.", change=after)
+        for row, names in formset.changed_objects:
+            before = _initial(formset, row, names)
+            after = audit.difference(row, before, audit.snapshot(row))
+            audit.record(Action.CHANGED, row, by=request.user, message="Changed.", change=after)
+        for row in formset.deleted_objects:
+            audit.record(Action.REMOVED, row, by=request.user, message="Ended.")
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the row's part of the audit log, the latest entry first."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        entries = AuditEntry.objects.about(audit.kind_of(row), row.pk).order_by("-at", "-pk")
+        return TemplateResponse(
+            request,
+            "admin/deliveries/history.html",
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "original": row,
+                "title": "Log",
+                "subtitle": str(row),
+                "page": Paginator(entries, _ENTRIES).get_page(request.GET.get("p")),
+                **(extra_context or {}),
+            },
+        )
+
+
+def _in_words(message: Any) -> str:
+    # Django hands over a list of what changed, and has the words for it here alone.
+    text = message if isinstance(message, str) else json.dumps(message)
+    return LogEntry(change_message=text).get_change_message()
+
+
+def _initial(formset: Any, row: Model, names: Iterable[str]) -> Mapping[str, Any]:
+    form = next(form for form in formset.forms if form.instance.pk == row.pk)
+    return {name: _as_snapshot(form.initial.get(name)) for name in names}
+
+
+def _as_snapshot(value: Any) -> Any:
+    is_many = isinstance(value, list) and bool(value) and isinstance(value[0], Model)
+    return sorted(map(str, value)) if is_many or isinstance(value, Manager) else value

@@ -1,0 +1,65 @@
+"""``/audit/``: who did what, when, and from where."""
+
+from __future__ import annotations
+
+from django_filters import rest_framework as filters
+from rest_framework import mixins, serializers
+
+from deliveries.api.filters import InstantFilter
+from deliveries.models import Action, AuditEntry
+from integrations.api.views import UUID_REGEX, HubViewSet
+
+_LONGEST = 200
+
+
+class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
+    """One thing that somebody did; ``before`` and ``after`` are the columns that changed, credentials masked."""
+
+    endpoint = serializers.CharField(source="endpoint.slug", default=None, allow_null=True)
+
+    class Meta:
+        model = AuditEntry
+        fields = [
+            "id",
+            "at",
+            "who",
+            "via",
+            "source",
+            "request_id",
+            "action",
+            "object_type",
+            "object_id",
+            "object_name",
+            "endpoint",
+            "message",
+            "before",
+            "after",
+        ]
+        read_only_fields = fields
+
+
+class AuditFilter(filters.FilterSet):  # type: ignore[misc]
+    """Filters of ``GET /audit/``; ``action`` may be given several times."""
+
+    who = filters.CharFilter("who", max_length=_LONGEST)
+    via = filters.CharFilter("via", max_length=_LONGEST)
+    source = filters.CharFilter("source", max_length=_LONGEST)
+    action = filters.MultipleChoiceFilter("action", choices=Action.choices)
+    object_type = filters.CharFilter("object_type", max_length=_LONGEST)
+    object_id = filters.CharFilter("object_id", max_length=_LONGEST)
+    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST)
+    at_after = InstantFilter("at", "gte")
+    at_before = InstantFilter("at", "lt")
+
+    class Meta:
+        model = AuditEntry
+        fields: list[str] = []
+
+
+class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[AuditEntry]):
+    """List and detail; nothing is ever changed here."""
+
+    queryset = AuditEntry.objects.select_related("endpoint")
+    serializer_class = AuditEntrySerializer
+    filterset_class = AuditFilter
+    lookup_value_regex = UUID_REGEX

@@ -1,0 +1,151 @@
+"""Every address of the API, walked by somebody who is restricted to one group of endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from rest_framework.test import APIClient
+
+from deliveries import bulk_replay
+from deliveries.api.urls import router, urlpatterns
+from tests.deliveries.api.cases import API, ApiTestCase, client_of
+from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, restrict
+
+#: Addresses outside the router: what an endpoint or a route can be made of, the same for all.
+OF_NONE = {"provider-list", "handler-list"}
+#: Lists that are empty to who is restricted: an order may reach beyond their groups.
+SHUT = {"replays"}
+BODIES: list[dict[str, Any]] = [{}, {"name": "taken"}, {"group": f"{THEIRS}-group"}, {"value": "another-secret"}]
+
+
+class RestrictedApiTestCase(ApiTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.ours, self.theirs = Team(OURS), Team(THEIRS)
+        self.user.user_permissions.set(Permission.objects.exclude(content_type__app_label="knox"))
+        restrict(self.user, self.ours.group)
+
+
+class WalkTests(RestrictedApiTestCase):
+    def test_knows_every_address_outside_the_router(self) -> None:
+        named = {pattern.name for pattern in urlpatterns} - {pattern.name for pattern in router.urls}
+
+        self.assertEqual(named, OF_NONE)
+
+    def test_shows_the_own_group_in_every_list(self) -> None:
+        for prefix, _, _ in router.registry:
+            with self.subTest(prefix=prefix):
+                found = self.client.get(f"{API}/{prefix}/").content.decode()
+                if prefix not in SHUT:
+                    self.assertIn(OURS, found)
+                self.assertNotIn(THEIRS, found)
+
+    def test_finds_nothing_of_the_other_group_at_any_address(self) -> None:
+        before = self.theirs.state()
+        walked = list(self.addresses())
+
+        self.assertGreater(len(walked), 20)
+        for address, method, body in product(walked, ("get", "post", "patch", "delete"), BODIES):
+            with self.subTest(address=address, method=method, body=body):
+                answer = getattr(self.client, method)(address, body if method != "get" else None)
+                self.assertIn(answer.status_code, {403, 404, 405} if not body else {400, 403, 404, 405})
+                self.assertNotIn(THEIRS, answer.content.decode())
+        self.assertEqual(self.theirs.state(), before)
+
+    def addresses(self) -> Iterator[str]:
+        """Yield the address of each row of the other group, and of each action about it."""
+        rows = self.theirs.rows()
+        for prefix, view, _ in router.registry:
+            model = view.queryset.model
+            field = view.lookup_field
+            for row in rows:
+                if type(row) is not model:
+                    continue
+                base = f"{API}/{prefix}/{getattr(row, field)}/"
+                yield base
+                for action in view.get_extra_actions():
+                    path = action.url_path
+                    yield base + (f"secrets/{self.theirs.secret.pk}/" if "secret_id" in path else f"{path}/")
+
+    def test_walks_a_row_of_every_list(self) -> None:
+        models = {type(row) for row in self.theirs.rows()}
+
+        for prefix, view, _ in router.registry:
+            if prefix in SHUT:
+                continue
+            self.assertIn(view.queryset.model, models, f"{prefix}: add its row to Team.rows")
+
+    def test_finds_nothing_through_filters(self) -> None:
+        for query in (
+            f"events/?endpoint={THEIRS}-endpoint", f"events/?search={THEIRS}", f"events/?event_id={THEIRS}-event",
+            f"deliveries/?route={self.theirs.route.pk}", f"deliveries/?event={self.theirs.event.pk}",
+            f"rejections/?reason={THEIRS}_reason", f"routes/?endpoint={THEIRS}-endpoint",
+            f"endpoints/?group={THEIRS}-group",
+        ):  # fmt: skip
+            with self.subTest(query=query):
+                self.assertEqual(self.client.get(f"{API}/{query}").json()["results"], [])
+
+
+class WayOutTests(RestrictedApiTestCase):
+    def test_is_none_through_bulk_replays(self) -> None:
+        replay = bulk_replay.order({"status": ["dead"]}, by=None)
+        url = f"{API}/replays/"
+
+        self.assertEqual(self.client.get(url).json()["results"], [])
+        self.assert_error(self.client.get(f"{url}{replay.pk}/"), 404, "not_found")
+        self.assert_error(self.client.post(f"{url}{replay.pk}/cancel/"), 404, "not_found")
+        for body in ({"all": True}, {"all": True, "dry_run": True}, {"deliveries": [str(self.theirs.delivery.pk)]}):
+            self.assert_error(self.client.post(url, body), 403, "permission_denied")
+
+    def test_is_none_through_a_new_endpoint(self) -> None:
+        new = {"slug": "new", "provider": "generic_none"}
+        url = f"{API}/endpoints/"
+
+        self.assert_error(self.client.post(url, new), 400, "validation_error", "group")
+        self.assert_error(self.client.post(url, {**new, "group": None}), 400, "validation_error", "group")
+        answer = self.client.post(url, {**new, "group": f"{THEIRS}-group"})
+        self.assert_error(answer, 400, "validation_error", "group")
+        self.assertEqual(self.client.post(url, {**new, "group": f"{OURS}-group"}).status_code, 201)
+
+    def test_is_none_through_a_change_of_the_group(self) -> None:
+        url = f"{API}/endpoints/{OURS}-endpoint/"
+        for group in (None, f"{THEIRS}-group"):
+            self.assert_error(self.client.patch(url, {"group": group}), 400, "validation_error", "group")
+        self.assertEqual(self.client.patch(url, {"name": "still ours"}).json()["group"], f"{OURS}-group")
+
+    def test_is_none_through_a_route(self) -> None:
+        new = {"endpoint": f"{THEIRS}-endpoint", "name": "mine", "handler": "log"}
+
+        self.assert_error(self.client.post(f"{API}/routes/", new), 400, "validation_error", "endpoint")
+
+    def test_is_none_through_the_groups(self) -> None:
+        url = f"{API}/endpoint-groups/"
+
+        self.assert_error(self.client.post(url, {"name": "mine"}), 403, "permission_denied")
+        own = f"{url}{OURS}-group/"
+        self.assert_error(self.client.patch(own, {"name": "mine"}), 403, "permission_denied")
+        self.assert_error(self.client.delete(own), 403, "permission_denied")
+
+    def test_is_not_shown_by_a_rejections_diagnosis(self) -> None:
+        """A request signed with the other group's secret is not said to be theirs."""
+        import hashlib
+        import hmac
+
+        body = b'{"id": 1}'
+        signature = hmac.new(f"{THEIRS}-key".encode(), body, hashlib.sha256).hexdigest()
+        APIClient().post(
+            f"/hooks/{OURS}-endpoint", body, content_type="application/json", headers={"X-Signature": signature}
+        )
+        rejection = self.ours.endpoint.rejections.get(reason="signature_mismatch")
+
+        found = self.client.get(f"{API}/rejections/{rejection.pk}/")
+
+        self.assertEqual(found.status_code, 200)
+        self.assertNotIn("other_endpoint", found.content.decode())
+        self.user.restriction.delete()
+        self.assertIn(
+            f"{THEIRS}-endpoint", client_of(self.user).get(f"{API}/rejections/{rejection.pk}/").content.decode()
+        )

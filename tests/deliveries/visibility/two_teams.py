@@ -1,0 +1,78 @@
+"""Two groups of endpoints with a row of everything each, and a user who is restricted to the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.utils import timezone
+
+from deliveries import audit
+from deliveries.models import AuditEntry, Batch, EventVariant, Rejection, RejectionCount, Worker
+from integrations.models import AwaitedSecret, Endpoint, EndpointGroup, Restriction, Secret
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
+
+OURS, THEIRS = "zebra", "walrus"
+
+
+def restrict(user: User, *groups: EndpointGroup) -> Restriction:
+    restriction, _ = Restriction.objects.get_or_create(user=user)
+    restriction.groups.add(*groups)
+    return restriction
+
+
+class Team:
+    """A group with an endpoint and one row of everything; each carries ``word`` where it has a text."""
+
+    def __init__(self, word: str) -> None:
+        now = timezone.now()
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        self.word = word
+        self.group = EndpointGroup.objects.create(name=f"{word}-group", description=f"{word} team")
+        self.endpoint = make_endpoint(
+            slug=f"{word}-endpoint",
+            name=f"{word} name",
+            provider="generic_hmac",
+            secret=f"{word}-key",
+            group=self.group,
+        )
+        self.secret = self.endpoint.secrets.get()
+        Secret.objects.filter(pk=self.secret.pk).update(label=f"{word} label")
+        self.route = make_route(self.endpoint, name=f"{word} route")
+        batch = Batch.objects.create(endpoint=self.endpoint, provider="generic_hmac", item_count=1, received_at=now)
+        self.event = make_event(
+            self.endpoint, event_id=f"{word}-event", event_type=f"{word}.paid", body=b'{"of": "%b"}' % word.encode()
+        )
+        self.variant = EventVariant.objects.create(
+            event=self.event, body_sha256=b"1" * 32, received_at=now, raw_body=word.encode(), body_bytes=6
+        )
+        type(self.event).objects.filter(pk=self.event.pk).update(batch=batch, batch_index=0)
+        self.delivery = make_delivery(
+            self.route, event=self.event, status="dead", finished_at=now, last_error=f"{word} failed", attempt_count=1
+        )
+        self.pending = make_delivery(self.route, event=make_event(self.endpoint, event_type=f"{word}.new"))
+        self.rejection = Rejection.objects.create(
+            endpoint=self.endpoint, reason=f"{word}_reason", received_at=now, raw_body=word.encode(), source="192.0.2.1"
+        )
+        self.count = RejectionCount.objects.create(endpoint=self.endpoint, reason=f"{word}_reason", hour=hour, count=7)
+
+        audit.record(audit.Action.CHANGED, self.endpoint, by=None, message=f"{word} changed", who=word)
+        self.entry = AuditEntry.objects.get(endpoint=self.endpoint)
+        self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
+
+    def rows(self) -> list[Model]:
+        """Return the rows that have pages or addresses of their own."""
+        facts = [self.event, self.delivery, self.pending, self.rejection, self.entry]
+        return [self.group, self.endpoint, self.route, *facts]
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return all columns of all rows, to be compared."""
+        kept = [*self.rows(), self.secret, self.variant, self.count, self.awaited]
+        found = [type(row)._base_manager.filter(pk=row.pk).values().get() for row in kept]
+        found += [{"secrets": Secret.objects.filter(endpoint=self.endpoint).count()}]
+        return [*found, {"endpoints": Endpoint.objects.filter(group=self.group).count()}]
+
+
+def make_worker() -> Worker:
+    return Worker.objects.create(name="host:1", started_at=timezone.now(), beat_at=timezone.now())
