@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db import IntegrityError, transaction
 from rest_framework import serializers
 
-from deliveries.configuration.entries import note
+from deliveries import audit
+from deliveries.configuration.entries import ADDITION, CHANGE, DELETION, note
 from deliveries.configuration.errors import ConfigurationError
 from deliveries.configuration.kind import texts
 from deliveries.configuration.plan import Change, Plan, compare
@@ -97,11 +97,11 @@ def _make(change: Change, *, by: User | None) -> Any:
 def _change(change: Change, *, by: User | None) -> None:
     if not change.values:
         return
-    row = change.row
+    row, before = change.row, audit.snapshot(change.row)
     for values in change.kind.patches(row, dict(change.values)):
         serializer = change.kind.serializer(row, data=values, partial=True)
         serializer.is_valid(raise_exception=True)
         row = serializer.save()
-    note(row, CHANGE, f"changed {', '.join(sorted(change.values))}.", by=by)
+    note(row, CHANGE, f"changed {', '.join(sorted(change.values))}.", by=by, before=before)
     if by is not None and change.kind.hold_field in change.values:
         change.kind.move_deliveries(row, by=by)

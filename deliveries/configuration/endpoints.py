@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from deliveries import hold
 from deliveries.configuration import secrets
-from deliveries.configuration.entries import VIA
 from deliveries.configuration.errors import ConfigurationError
 from deliveries.configuration.kind import Item, Kind
 from integrations.api.serializers import EndpointSerializer
@@ -112,7 +111,7 @@ class Endpoints(Kind):
 
     def move_deliveries(self, row: Endpoint, *, by: User) -> None:
         """Hold the deliveries if the endpoint is now paused, else let them go."""
-        hold.set_endpoint_state(row, EndpointState(row.state), by=by, via=VIA)
+        hold.set_endpoint_state(row, EndpointState(row.state), by=by)
 
     def warning(self, row: Endpoint) -> str:
         """Warn of an endpoint that refuses everything for want of a secret."""

@@ -1,10 +1,10 @@
-"""What a file has changed, for the audit log, as the API and the admin have theirs."""
+"""The entries of the audit log about what a file has changed, as the API and the admin write theirs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.db.models import Model
 
 from deliveries import audit
@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 #: Where the order came from, in the log.
 VIA = "apply"
-_ACTIONS = {ADDITION: Action.MADE, CHANGE: Action.CHANGED, DELETION: Action.REMOVED}
+ADDITION, CHANGE, DELETION = Action.MADE, Action.CHANGED, Action.REMOVED
 
 
-def note(row: Model, flag: int, message: str, *, by: User | None) -> None:
-    """Write one entry about ``row`` in the name of ``by``; nothing for a rehearsal, which is nobody's."""
-    if by is not None:
-        audit.record(_ACTIONS[flag], row, by=by, message=message, via=VIA)
+def note(row: Model, action: Action, message: str, *, by: User | None, before: Mapping[str, Any] | None = None) -> None:
+    """Note what ``by`` did to ``row``; nothing for a rehearsal, which is nobody's.
+
+    With ``before``, a snapshot of the row before the change, the entry has the differences; of a new row it has all.
+    """
+    if by is None:
+        return
+    change: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
+    if before is not None or action == Action.MADE:
+        change = audit.difference(row, before, audit.snapshot(row))
+    audit.record(action, row, by=by, message=message, via=VIA, change=change)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import QuerySet
 
 from deliveries import hold
-from deliveries.configuration.entries import VIA
 from deliveries.configuration.kind import Item, Kind
 from integrations.api.serializers import RouteSerializer
 from integrations.handlers import handlers, route_defaults
@@ -69,7 +68,7 @@ class Routes(Kind):
 
     def move_deliveries(self, row: Route, *, by: User) -> None:
         """Hold or release the deliveries."""
-        (hold.pause_route if row.paused else hold.resume_route)(row, by=by, via=VIA)
+        (hold.pause_route if row.paused else hold.resume_route)(row, by=by)
 
     def refine(self, schema: dict[str, Any], *, built_in: bool) -> None:
         """Say what ``retry`` and ``config`` may hold; a handler that the schema does not know may have any config."""

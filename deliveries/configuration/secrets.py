@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.utils import timezone
 from rest_framework import serializers
 
-from deliveries.configuration.entries import note
+from deliveries.configuration.entries import ADDITION, CHANGE, DELETION, note
 from deliveries.configuration.errors import ConfigurationError
 from deliveries.configuration.kind import texts
 from integrations.api.serializers import SecretSerializer

@@ -10,7 +10,7 @@ from django.utils import timezone
 from deliveries.configuration import applying
 from deliveries.configuration.routes import Routes
 from deliveries.models import DeliveryStatus
-from integrations.models import Endpoint, Route
+from integrations.models import Endpoint, EndpointGroup, Route
 from tests.deliveries.configuration.cases import ConfigurationTestCase
 from tests.factories import make_delivery, make_endpoint, make_route
 
@@ -274,6 +274,28 @@ class KindTests(ConfigurationTestCase):
 
         self.assertEqual(ByName().current(route)["endpoint"], "orders")
         self.assertNotIn("endpoint", ByName().defaults({}))
+
+
+class GroupTests(ConfigurationTestCase):
+    FILE = "version: 1\nendpoint_groups: [{name: shop, description: The shop}]\n" + ORDERS.partition("\n")[2].replace(
+        "priority: 7", "group: shop"
+    )
+
+    def test_are_made_with_the_endpoints_in_them(self) -> None:
+        self.apply(self.FILE)
+
+        self.assertEqual(Endpoint.objects.get().group.name, "shop")
+        self.assertEqual(self.drift(self.FILE), [])
+        self.assertIn("description: The shop", self.export())
+
+    def test_are_removed_once_no_endpoint_is_in_them(self) -> None:
+        self.apply(self.FILE)
+        empty = self.FILE.replace("[{name: shop, description: The shop}]", "[]")
+
+        self.assertIn("endpoint group shop: endpoints are in it", self.refused(empty))
+        self.apply(empty.replace("    group: shop\n", ""))
+
+        self.assertFalse(EndpointGroup.objects.exists())
 
 
 class SecretTests(ConfigurationTestCase):
