@@ -120,6 +120,13 @@ class EventDeliverySerializer(serializers.ModelSerializer[Delivery]):
         read_only_fields = fields
 
 
+class ReroutedSerializer(serializers.Serializer[Any]):
+    """What an order to reroute has made."""
+
+    event = serializers.UUIDField(read_only=True)
+    deliveries = EventDeliverySerializer(many=True, read_only=True)
+
+
 class EventSerializer(serializers.ModelSerializer[Event]):
     """One thing that a provider told us, whole; credentials are masked."""
 

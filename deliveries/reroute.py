@@ -1,0 +1,71 @@
+"""Reroute: deliveries of a stored event for the routes that match it today and have none of it yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.utils import timezone
+
+from deliveries.models import Delivery, Event
+from deliveries.receiving.queueing import make_deliveries
+from deliveries.replay import logged
+from integrations.errors import HubError
+from integrations.models import EndpointState, Route
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+log = structlog.get_logger(__name__)
+
+
+class NotRerouted(HubError):
+    """The event cannot be routed any more; the message says why, for the operator."""
+
+
+def obstacle(event: Event) -> str:
+    """Return why no delivery of ``event`` can be made, in a sentence; "" if one can."""
+    if event.endpoint.retired_at is not None or event.endpoint.state == EndpointState.DISABLED:
+        return "Its endpoint is switched off."
+    if event.raw_body is None:
+        return "Its body has not been kept."
+    return ""
+
+
+def unserved_routes(event: Event) -> list[Route]:
+    """Return the routes that match ``event`` now and have no delivery of it, in their stable order.
+
+    Raises `NotRerouted` if none can be made.
+    """
+    if reason := obstacle(event):
+        raise NotRerouted(reason)
+    try:
+        payload = event.payload
+    except ImproperlyConfigured as exc:
+        raise NotRerouted("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+    served = set(event.deliveries.values_list("route_id", flat=True))
+    routes = event.endpoint.routes.enabled()
+    return [route for route in routes if route.pk not in served and route.takes(event.event_type, payload)]
+
+
+def reroute(event: Event, *, by: User, now: datetime | None = None, via: str = "") -> list[Delivery]:
+    """Make a delivery of ``event`` for each of its `unserved_routes`, due at once; return those that were made.
+
+    They are held where the endpoint or the route is paused. What has a delivery already keeps it: that is what replay
+    is for. The log names ``by``, and ``via`` as with `replay`; an order that made nothing leaves no entry. Raises
+    `NotRerouted` if none can be made.
+    """
+    with transaction.atomic():
+        # Of two orders at the same moment, the second waits here and then finds the deliveries of the first.
+        Event.objects.select_for_update(no_key=True).filter(pk=event.pk).values_list("pk").first()
+        made = make_deliveries(event, event.endpoint, unserved_routes(event), now=now or timezone.now())
+        if made:
+            entries: Any = LogEntry.objects
+            message = logged(f"Rerouted; deliveries made: {len(made)}.", via=via)
+            entries.log_actions(by.pk, [event], CHANGE, change_message=message, single_object=True)
+    log.info("event.rerouted", endpoint=event.endpoint.slug, id=str(event.pk), deliveries=len(made))
+    return made
