@@ -10,7 +10,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks fuzz lint types checks dockerfile screenshots format clean
+.PHONY: help run test sdks openapi client fuzz lint types checks dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -24,6 +24,13 @@ test: $(VENV)/.development $(SDKS)/.stamp  ## the whole suite, on SQLite and on 
 	$(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 2 $(PYTEST)
 
 sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to sign and to verify
+
+openapi: $(VENV)/.development  ## write docs/reference/openapi.yaml anew, after a change of the API
+	$(CHECKED) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+
+client: $(VENV)/.development  ## a typed Python client of the API, in the folder client (TO=folder for another)
+	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --path docs/reference/openapi.yaml --config docs/reference/openapi-client.yaml \
+		--meta uv --overwrite --output-path $(or $(TO),client)
 
 fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint, 2000 requests each (EXAMPLES=n for others)
 	HUB_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -n 2 tests/integrations/providers/test_fuzz.py

@@ -13,20 +13,17 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from deliveries.api.answers import ReroutedSerializer
 from deliveries.api.audit import caller
+from deliveries.api.described import describe_events
 from deliveries.api.errors import Conflict
 from deliveries.api.filters import EventFilter
 from deliveries.api.original_request import OriginalRequestActions
+from deliveries.api.orders import EmptyOrder
 from deliveries.api.roles import MAY_OPERATE, MAY_SEE_CREDENTIALS
-from deliveries.api.serializers import (
-    LISTED_BODY_BYTES,
-    EventSerializer,
-    ListedEventSerializer,
-    ReroutedSerializer,
-)
+from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
 from deliveries.models import Delivery, Event
 from deliveries.reroute import NotRerouted, reroute
-from integrations.api.checked import OrderSerializer
 from integrations.api.views import UUID_REGEX, HubViewSet
 
 
@@ -38,6 +35,7 @@ class AnyAccept(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+@describe_events
 class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]):
     """List, detail, the raw body, the whole original request, and the order to route one again."""
 
@@ -84,7 +82,7 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
     @action(detail=True, methods=["post"])
     def reroute(self, request: Request, pk: str) -> Response:
         """Make deliveries for routes that match now and have none yet: 201, 200 if there are none, 409 if it cannot."""
-        OrderSerializer(data=request.data).is_valid(raise_exception=True)
+        EmptyOrder(data=request.data).is_valid(raise_exception=True)
         event = self.get_object()
         try:
             made = reroute(event, by=caller(request), via="API")

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 
 from deliveries.models import Delivery, DeliveryStatus, Event, Rejection, Verdict
 
@@ -38,6 +39,13 @@ class InstantField(forms.CharField):
         raise ValidationError("A time such as 2026-11-22T10:00:00Z.", code="invalid")
 
 
+@extend_schema_field(
+    {
+        "type": "string",
+        "format": "date-time",
+        "description": "ISO 8601; without an offset it is UTC, a date alone is its midnight.",
+    }
+)
 class InstantFilter(filters.Filter):  # type: ignore[misc]
     """Rows before or from a moment."""
 
@@ -54,7 +62,11 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
     verdict = filters.MultipleChoiceFilter("verdict", choices=Verdict.choices)
     received_after = InstantFilter("received_at", "gte")
     received_before = InstantFilter("received_at", "lt")
-    search = filters.CharFilter(method="find", max_length=_LONGEST)
+    search = filters.CharFilter(
+        method="find",
+        max_length=_LONGEST,
+        help_text="The event's own id, or a part of its event id, type or request id.",
+    )
 
     class Meta:
         model = Event

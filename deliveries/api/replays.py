@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from deliveries import bulk_replay
 from deliveries.api.audit import caller
-from deliveries.api.configuration import EmptyOrder
 from deliveries.api.errors import Conflict
+from deliveries.api.orders import EmptyOrder
 from deliveries.api.releases import RateField
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.api.selections import Unreadable, named, selection_from

@@ -7,6 +7,7 @@ from django_filters import rest_framework as filters
 from deliveries import hold
 from deliveries.api.audit import caller
 from deliveries.api.configuration import ConfigurationViewSet
+from deliveries.api.described import describe_routes
 from deliveries.api.releases import RouteWithRelease, running_releases
 from integrations.api.views import UUID_REGEX
 from integrations.models import Route
@@ -23,6 +24,7 @@ class RouteFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
+@describe_routes
 class RouteViewSet(ConfigurationViewSet[Route]):
     """Routes of the endpoints that are in service."""
 

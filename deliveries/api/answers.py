@@ -1,0 +1,61 @@
+"""How the answers to orders look in JSON, where they are no row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from deliveries.api.serializers import EventDeliverySerializer
+
+
+class AcceptanceSerializer(serializers.Serializer[Any]):
+    """What became of a request that was checked again."""
+
+    status = serializers.ChoiceField(["accepted", "duplicate"])
+    event = serializers.UUIDField(help_text="The event, of a duplicate the first one, of a split batch its first.")
+    deliveries = serializers.IntegerField(required=False, min_value=0, help_text="Not given for a duplicate.")
+    events = serializers.IntegerField(required=False, min_value=0, help_text="Of a split batch; else not given.")
+
+    class Meta:
+        may_be_absent = ("deliveries", "events")
+
+
+class SampleSerializer(serializers.Serializer[Any]):
+    """What became of a test event."""
+
+    status = serializers.CharField(allow_null=True, help_text="`accepted`, `duplicate`; null in a provider's own form.")
+    event = serializers.UUIDField(allow_null=True)
+    deliveries = serializers.IntegerField(allow_null=True, min_value=0)
+    http_status = serializers.IntegerField(min_value=200, max_value=299)
+    answer = serializers.JSONField(allow_null=True, help_text="What a provider would have got: JSON, or a text.")
+
+    class Meta:
+        shapes: dict[str, dict[str, object]] = {"answer": {}}
+
+
+class AwaitedSecretSerializer(serializers.Serializer[Any]):
+    """How far the wait for a secret is that the provider delivers itself."""
+
+    state = serializers.ChoiceField(["none", "waiting", "pending"], help_text="`pending`: one came; confirm it.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+    received_at = serializers.DateTimeField(allow_null=True)
+    source = serializers.CharField(help_text="The address that it came from.")  # type: ignore[assignment]
+    value = serializers.CharField(help_text="Given only where the provider wants the secret in a form of its own.")
+
+    class Meta:
+        may_be_absent = ("value",)
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Return the JSON, without a value where there is none to show."""
+        shown = super().to_representation(instance)
+        if not shown["value"]:
+            del shown["value"]
+        return shown
+
+
+class ReroutedSerializer(serializers.Serializer[Any]):
+    """What an order to reroute has made."""
+
+    event = serializers.UUIDField(read_only=True)
+    deliveries = EventDeliverySerializer(many=True, read_only=True)
