@@ -32,8 +32,9 @@ client: $(VENV)/.development  ## a typed Python client of the API, in the folder
 	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --path docs/reference/openapi.yaml --config docs/reference/openapi-client.yaml \
 		--meta uv --overwrite --output-path $(or $(TO),client)
 
-fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint, 2000 requests each (EXAMPLES=n for others)
+fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint (EXAMPLES=2000 each), any call of the API (CALLS=200 each)
 	HUB_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -n 2 tests/integrations/providers/test_fuzz.py
+	HUB_FUZZ_CALLS=$(or $(CALLS),200) $(BIN)/python -m pytest -n 2 tests/deliveries/api/test_fuzz.py
 
 lint: $(VENV)/.development  ## ruff: errors and format
 	$(BIN)/ruff check .
