@@ -12,10 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from deliveries.models import Delivery, Event
-from deliveries.receiving.queueing import make_deliveries
+from deliveries.receiving.queueing import Wanted, make_deliveries
 from deliveries.replay import logged
 from integrations.errors import HubError
-from integrations.models import EndpointState, Route
+from integrations.models import EndpointState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -36,8 +36,8 @@ def obstacle(event: Event) -> str:
     return ""
 
 
-def unserved_routes(event: Event) -> list[Route]:
-    """Return the routes that match ``event`` now and have no delivery of it, in their stable order.
+def unserved(event: Event) -> list[Wanted]:
+    """Return a delivery to make for each route that matches ``event`` now and has none of it, in their stable order.
 
     Raises `NotRerouted` if none can be made.
     """
@@ -49,11 +49,12 @@ def unserved_routes(event: Event) -> list[Route]:
         raise NotRerouted("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
     served = set(event.deliveries.values_list("route_id", flat=True))
     routes = event.endpoint.routes.enabled()
-    return [route for route in routes if route.pk not in served and route.takes(event.event_type, payload)]
+    new = (route for route in routes if route.pk not in served)
+    return [Wanted(event, route, payload) for route in new if route.takes(event.event_type, payload)]
 
 
 def reroute(event: Event, *, by: User, now: datetime | None = None, via: str = "") -> list[Delivery]:
-    """Make a delivery of ``event`` for each of its `unserved_routes`, due at once; return those that were made.
+    """Make a delivery of ``event`` for each route that is `unserved`, due at once; return those that were made.
 
     They are held where the endpoint or the route is paused. What has a delivery already keeps it: that is what replay
     is for. The log names ``by``, and ``via`` as with `replay`; an order that made nothing leaves no entry. Raises
@@ -62,7 +63,7 @@ def reroute(event: Event, *, by: User, now: datetime | None = None, via: str = "
     with transaction.atomic():
         # Of two orders at the same moment, the second waits here and then finds the deliveries of the first.
         Event.objects.select_for_update(no_key=True).filter(pk=event.pk).values_list("pk").first()
-        made = make_deliveries(event, event.endpoint, unserved_routes(event), now=now or timezone.now())
+        made = make_deliveries(unserved(event), event.endpoint, now=now or timezone.now())
         if made:
             entries: Any = LogEntry.objects
             message = logged(f"Rerouted; deliveries made: {len(made)}.", via=via)

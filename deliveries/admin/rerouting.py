@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from deliveries.admin import orders
 from deliveries.models import Event
-from deliveries.reroute import NotRerouted, reroute, unserved_routes
+from deliveries.reroute import NotRerouted, reroute, unserved
 from integrations.admin.base import HubAdmin
 
 
@@ -29,7 +29,7 @@ def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
         if request.POST.get("confirmed") == "yes":
             _report(request, len(reroute(event, by=cast(User, request.user))))
             return HttpResponseRedirect(back)
-        routes = unserved_routes(event)
+        routes = [wanted.route for wanted in unserved(event)]
     except NotRerouted as exc:
         messages.warning(request, f"No delivery was made. {exc}")
         return HttpResponseRedirect(back)

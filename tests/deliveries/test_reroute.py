@@ -26,12 +26,12 @@ LIST = "/admin/deliveries/event/"
 class RerouteTests(TestCase):
     def setUp(self) -> None:
         self.user = make_user("operator")
-        self.endpoint = make_endpoint(priority=3)
+        self.endpoint = make_endpoint()
         self.event = make_event(self.endpoint, body=b'{"total": 250}', event_type="order.paid")
 
     def test_makes_deliveries_for_the_routes_that_match_now_and_have_none(self) -> None:
         served = make_delivery(make_route(self.endpoint), event=self.event, status="dead", finished_at=timezone.now())
-        fits = make_route(self.endpoint, events=["order.*"], filter="total > `100`", priority=4)
+        fits = make_route(self.endpoint, events=["order.*"], filter="total > `100`")
         make_route(self.endpoint, events=["push"])
         make_route(self.endpoint, filter="total > `1000`")
         make_route(self.endpoint, enabled=False)
@@ -42,7 +42,7 @@ class RerouteTests(TestCase):
 
         (delivery,) = Delivery.objects.exclude(pk=served.pk)
         self.assertEqual([row.pk for row in made], [delivery.pk])
-        self.assertEqual((delivery.route, delivery.status, delivery.priority), (fits, "pending", 7))
+        self.assertEqual((delivery.route, delivery.status), (fits, "pending"))
         self.assertEqual((delivery.due_at, delivery.created_at, delivery.next_trigger), (now, now, "first"))
         served.refresh_from_db()
         self.assertEqual(served.status, "dead")
@@ -65,6 +65,16 @@ class RerouteTests(TestCase):
         entry = LogEntry.objects.get()
         self.assertEqual((entry.object_id, entry.user), (str(self.event.pk), self.user))
         self.assertEqual(entry.change_message, "Rerouted; deliveries made: 2.")
+
+    def test_queues_behind_what_has_the_same_ordering_key(self) -> None:
+        ordered = make_route(self.endpoint, ordering_key="total")
+        (first,) = reroute(self.event, by=self.user)
+        later = make_event(self.endpoint, body=b'{"total": 250}')
+
+        (second,) = reroute(later, by=self.user)
+
+        self.assertEqual((first.route, first.blocked, second.blocked), (ordered, False, True))
+        self.assertLess(first.ordinal, second.ordinal)
 
     def test_leaves_out_routes_that_are_retired(self) -> None:
         make_route(self.endpoint).retire(now=timezone.now())
