@@ -77,9 +77,12 @@ class DocsPageTests(ApiTestCase):
         response = self.page()
 
         policy = response["Content-Security-Policy"]
-        self.assertIn("default-src 'none'; script-src 'self'; ", policy)
-        self.assertNotIn("unsafe-eval", policy)
+        self.assertIn("default-src 'none'; script-src 'self'; style-src 'self'; ", policy)
+        self.assertNotIn("unsafe", policy)
         self.assertNotRegex(response.content.decode(), r"<script(?![^>]* src=)|\son\w+=")
+
+    def test_is_linked_from_the_page_of_tokens(self) -> None:
+        self.assertContains(logged_in("viewer").get("/admin/knox/authtoken/"), f'href="{DOCS}"')
 
     def test_leaves_the_policy_of_other_pages_as_it_is(self) -> None:
         self.assertIn("'unsafe-eval'", logged_in("viewer").get("/admin/")["Content-Security-Policy"])
