@@ -34,8 +34,8 @@ MAY_ADD_SECRETS = "integrations.add_secret"
 class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /endpoints/``."""
 
-    provider = filters.CharFilter("provider", max_length=50)
-    state = filters.ChoiceFilter(choices=EndpointState.choices)
+    provider = filters.CharFilter("provider", max_length=50, help_text="A key of `/providers/`.")
+    state = filters.ChoiceFilter(choices=EndpointState.choices, help_text="How it takes events.")
 
     class Meta:
         model = Endpoint

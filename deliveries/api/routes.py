@@ -16,8 +16,8 @@ from integrations.models import Route
 class RouteFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /routes/``."""
 
-    endpoint = filters.CharFilter("endpoint__slug", max_length=100)
-    handler = filters.CharFilter("handler", max_length=100)
+    endpoint = filters.CharFilter("endpoint__slug", max_length=100, help_text="The endpoint's slug.")
+    handler = filters.CharFilter("handler", max_length=100, help_text="A key of `/handlers/`.")
 
     class Meta:
         model = Route

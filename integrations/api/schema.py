@@ -19,6 +19,7 @@ from integrations.api.views import UUID_REGEX
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PREFIX = "/api/v1/"
+_IN_PATHS = {"id": "The hub's own id of the row.", "slug": "The endpoint's slug."}
 
 
 class HubSchema(AutoSchema):
@@ -58,6 +59,7 @@ class HubSchema(AutoSchema):
         for parameter in parameters:
             if parameter["schema"].get("pattern") == f"^{UUID_REGEX}$":
                 parameter["schema"] = {"type": "string", "format": "uuid"}
+            parameter.setdefault("description", _IN_PATHS.get(parameter["name"], ""))
         return parameters
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:

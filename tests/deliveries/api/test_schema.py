@@ -98,6 +98,16 @@ class TestEveryOperation:
             assert 8 < len(operation["summary"]) < 80, path
             assert set(operation["tags"]) <= tags, path
 
+    def test_says_what_its_parameters_are(self, schema) -> None:
+        named = [
+            (operation["operationId"], parameter["name"], parameter.get("description"))
+            for _, _, operation in operations(schema)
+            for parameter in operation.get("parameters", [])
+        ]
+
+        assert len(named) > 40
+        assert [parameter for parameter in named if not parameter[2]] == []
+
     def test_needs_a_token(self, schema) -> None:
         assert schema["components"]["securitySchemes"]["token"]["name"] == "Authorization"
         assert [path for _, path, operation in operations(schema) if operation["security"] != [{"token": []}]] == []
