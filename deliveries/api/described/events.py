@@ -38,6 +38,7 @@ EVENT: dict[str, Any] = {
     "payload_omitted": False,
     "batch": None,
     "batch_index": None,
+    "derived_from": None,
     "headers": {"Content-Length": "52", "Content-Type": "application/json", "X-Shop-Signature": "••••••"},
     "query_string": "",
     "deliveries": [EVENT_DELIVERY],
