@@ -187,6 +187,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "routes", "description": "Which events of an endpoint go to which handler."},
         {"name": "events", "description": "What came in, stored once."},
         {"name": "deliveries", "description": "One event for one route: where it stands, its attempts, replay."},
+        {"name": "replays", "description": "Orders to run many deliveries again, and how far they are."},
         {"name": "rejections", "description": "What was refused, and why."},
         {"name": "providers", "description": "What an endpoint can receive from."},
         {"name": "handlers", "description": "What a route can run."},

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from deliveries.api.serializers import EventDeliverySerializer
+from deliveries.models import DeliveryStatus
 
 
 class AcceptanceSerializer(serializers.Serializer[Any]):
@@ -52,6 +53,24 @@ class AwaitedSecretSerializer(serializers.Serializer[Any]):
         if not shown["value"]:
             del shown["value"]
         return shown
+
+
+class MatchingSerializer(serializers.Serializer[Any]):
+    """How many deliveries of one route stand in one status."""
+
+    endpoint = serializers.CharField()
+    route = serializers.UUIDField()
+    route_name = serializers.CharField()
+    status = serializers.ChoiceField(DeliveryStatus.choices)
+    count = serializers.IntegerField(min_value=0)
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What an order would be about."""
+
+    dry_run = serializers.BooleanField()
+    total = serializers.IntegerField(min_value=0)
+    counts = MatchingSerializer(many=True)
 
 
 class ReroutedSerializer(serializers.Serializer[Any]):

@@ -36,6 +36,7 @@ SUMMARY: dict[str, Any] = {
     "route_name": "Forward to the shop",
     "handler": "http.forward",
     "status": "dead",
+    "ordering_key": "",
     "attempt_count": 1,
     "created_at": "2026-11-22T05:40:10.790587Z",
     "due_at": "2026-11-22T05:40:10.790587Z",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from deliveries.models import Delivery, Rejection
+from deliveries.models import Delivery, Rejection, Replay
 from deliveries.models.sealing import sealed_columns
 from integrations.handlers import handlers
 from integrations.models import AwaitedSecret, Endpoint
@@ -35,7 +35,12 @@ def make_rows() -> dict[str, list[Any]]:
         make_delivery(routes[0]),
     ]
     unserved = make_route(orders, filter="total > `100`")
+    replays = [
+        Replay.objects.create(selection={"endpoint": orders.slug}, state=state, created_at=timezone.now())
+        for state in ("running", "paused")
+    ]
     made = {
+        "replays": [row.pk for row in replays],
         "endpoints": [orders.slug, asana.slug, paused.slug],
         "routes": [route.pk for route in (*routes, unserved)],
         "events": [event.pk, opaque.pk],

@@ -87,17 +87,25 @@ class Caller:
     def known_for(self, operation: Any, name: str) -> list[Any]:
         """Return what the parameter ``name`` in the path of ``operation`` can be."""
         resource = operation.path.removeprefix("/api/v1/").partition("/")[0]
-        return self.known.get(name) or self.known[resource]
+        return self.known[resource] if name in {"id", "slug"} else self.known[name]
 
     def point(self, draw: Any, case: Any) -> None:
         """Let most of what ``case`` names be something that is there: a random id finds nothing."""
         for name in case.path_parameters or {}:
             if draw(st.integers(0, 9)):
                 case.path_parameters[name] = draw(st.sampled_from(self.known_for(case.operation, name)))
-        for values in (case.query, case.body):
-            for name in sorted(self.known.keys() & values.keys()) if isinstance(values, dict) else ():
-                if draw(st.integers(0, 9)):
-                    values[name] = draw(st.sampled_from(self.known[name]))
+        case.query, case.body = self._pointed(draw, case.query), self._pointed(draw, case.body)
+
+    def _pointed(self, draw: Any, values: Any) -> Any:
+        """Return ``values`` with most of what they name replaced; a new dict, as an example is the schema's own."""
+        if not isinstance(values, dict):
+            return values
+        pointed = dict(values)
+        for name in sorted(self.known.keys() & values.keys()):
+            alike = [known for known in self.known[name] if type(known) is type(values[name])]
+            if alike and draw(st.integers(0, 9)):
+                pointed[name] = draw(st.sampled_from(alike))
+        return pointed
 
 
 @contextmanager
