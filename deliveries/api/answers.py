@@ -73,6 +73,21 @@ class PreviewSerializer(serializers.Serializer[Any]):
     counts = MatchingSerializer(many=True)
 
 
+class OriginalRequestSerializer(serializers.Serializer[Any]):
+    """A request as it came, credentials included."""
+
+    id = serializers.UUIDField()
+    batch = serializers.UUIDField(allow_null=True)
+    endpoint = serializers.CharField()
+    provider = serializers.CharField()
+    received_at = serializers.DateTimeField()
+    method = serializers.CharField()
+    url = serializers.CharField()
+    query_string = serializers.CharField()
+    headers = serializers.DictField(child=serializers.CharField())
+    body = serializers.CharField(help_text="The bytes in base64.")
+
+
 class ReroutedSerializer(serializers.Serializer[Any]):
     """What an order to reroute has made."""
 

@@ -18,8 +18,8 @@ from deliveries.api.audit import caller
 from deliveries.api.described import describe_events
 from deliveries.api.errors import Conflict
 from deliveries.api.filters import EventFilter
-from deliveries.api.original_request import OriginalRequestActions
 from deliveries.api.orders import EmptyOrder
+from deliveries.api.original_request import OriginalRequestActions
 from deliveries.api.roles import MAY_OPERATE, MAY_SEE_CREDENTIALS
 from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
 from deliveries.models import Delivery, Event

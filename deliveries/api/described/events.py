@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 
-from deliveries.api.answers import ReroutedSerializer
+from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer
 from deliveries.api.orders import EmptyOrder
 from deliveries.api.serializers import EventSerializer
 from integrations.api.schema import operation
@@ -44,6 +44,19 @@ EVENT: dict[str, Any] = {
     "deliveries": [EVENT_DELIVERY],
 }
 
+ORIGINAL: dict[str, Any] = {
+    "id": EVENT["id"],
+    "batch": None,
+    "endpoint": "orders",
+    "provider": "generic_hmac",
+    "received_at": EVENT["received_at"],
+    "method": "POST",
+    "url": "https://hub.example.com/hooks/orders",
+    "query_string": "",
+    "headers": {"Content-Type": "application/json", "X-Shop-Signature": "4f1c…"},
+    "body": "eyJ0b3RhbCI6IDI1MH0=",
+}
+
 _BODY = OpenApiResponse(
     OpenApiTypes.BINARY, description="The bytes as received, as an attachment that no browser opens."
 )
@@ -69,6 +82,14 @@ describe_events = extend_schema_view(
         "request's. A body that holds credentials is given to those only who may change endpoints.",
         request=None,
         responses={(200, "application/octet-stream"): _BODY},
+        filters=False,
+    ),
+    original_request=operation(
+        "get_original_request",
+        "Show a request as it came, credentials included",
+        description="Of an item of a split batch the whole. Only for who may change endpoints; each reading is noted "
+        "in the log.",
+        answers={200: ("The request.", OriginalRequestSerializer, ORIGINAL)},
         filters=False,
     ),
     reroute=operation(
