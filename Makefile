@@ -11,7 +11,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks fuzz chaos bench bench-engine bench-rejections lint types checks dockerfile screenshots format clean
+.PHONY: help run test sdks openapi client fuzz chaos bench bench-engine bench-rejections lint types checks dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -26,8 +26,16 @@ test: $(VENV)/.development $(SDKS)/.stamp  ## the whole suite, on SQLite and on 
 
 sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to sign and to verify
 
-fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint, 2000 requests each (EXAMPLES=n for others)
+openapi: $(VENV)/.development  ## write docs/reference/openapi.yaml anew, after a change of the API
+	$(CHECKED) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+
+client: $(VENV)/.development  ## a typed Python client of the API, in the folder client (TO=folder for another)
+	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --path docs/reference/openapi.yaml --config docs/reference/openapi-client.yaml \
+		--meta uv --overwrite --output-path $(or $(TO),client)
+
+fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint (EXAMPLES=2000 each), any call of the API (CALLS=200 each)
 	HUB_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -n 2 tests/integrations/providers/test_fuzz.py
+	HUB_FUZZ_CALLS=$(or $(CALLS),200) $(BIN)/python -m pytest -n 2 tests/deliveries/api/test_fuzz.py
 
 chaos: $(VENV)/.development  ## kill processes 200 times, check every promise (CHAOS="--seed 2 --rounds 50 --database sqlite")
 	HUB_MODEL_EXAMPLES=200 $(BIN)/python -m pytest -q tests/deliveries/execution/test_state_machine.py

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from deliveries.admin import entrance, lookups
+from deliveries.api.documentation import DocsView, SchemaView
 from deliveries.api.urls import UnknownPath
 from deliveries.receiving.shared import SharedReceiveView
 from deliveries.receiving.view import ReceiveView
@@ -17,6 +18,10 @@ urlpatterns = [
     # With a trailing slash, and whatever else is under /hooks: the answer is JSON, never a redirect or a page.
     re_path(r"\Ahooks(?:/(?P<slug>[\s\S]*?))?/?\Z", ReceiveView.as_view()),
     path("api/v1/", include("deliveries.api.urls")),
+    path("api/schema/", SchemaView.as_view(), name="api-schema"),
+    path("api/schema", SchemaView.as_view()),
+    path("api/docs/", DocsView.as_view(), name="api-docs"),
+    path("api/docs", DocsView.as_view()),
     re_path("^api(/|$)", UnknownPath.as_view()),
     path("health", health.ReadyView.as_view()),
     path("health/live", health.live, name="health-live"),

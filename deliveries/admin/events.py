@@ -8,16 +8,18 @@ from uuid import UUID
 from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from deliveries import display
+from deliveries.admin import orders, rerouting
 from deliveries.admin.filters import EndpointFilter, EventTypeFilter, MomentFilter, ProviderFilter, VerdictFilter
 from deliveries.admin.history import HistoryAdmin, search
 from deliveries.models import Event, EventVariant
 from deliveries.models.sealing import SealedRequest
+from deliveries.reroute import obstacle
 
 #: What a flag of an event says to the operator.
 FLAGS = {
@@ -59,15 +61,25 @@ class EventAdmin(HistoryAdmin):
         return search(queryset, search_term, uuids=("pk",), texts=("event_id", "request_id")), False
 
     def get_urls(self) -> list[Any]:
-        """Add the downloads of raw bodies."""
+        """Add the downloads of raw bodies, and the address that takes the order to reroute."""
         view = self.admin_site.admin_view
         return [
             path("<uuid:pk>/body/", view(self.event_body), name="deliveries_event_body"),
             path(
                 "<uuid:pk>/variants/<int:variant>/body/", view(self.variant_body), name="deliveries_eventvariant_body"
             ),
+            path("<uuid:pk>/reroute/", view(self.reroute_one), name="deliveries_event_reroute"),
             *super().get_urls(),
         ]
+
+    def reroute_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Make deliveries for routes that match now and have none."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        event = self.get_queryset(request).filter(pk=pk).first()
+        if event is None:
+            raise Http404
+        return rerouting.give(self, request, event)
 
     def event_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hand out the raw body, for part of a batch the whole."""
@@ -102,6 +114,7 @@ class EventAdmin(HistoryAdmin):
                 {"row": variant, "body": display.body(variant), "may_download": may_download(request, variant)}
                 for variant in row.variants.defer("sealed").order_by("received_at")
             ],
+            "may_reroute": not obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "deliveries": row.deliveries.select_related("route").order_by("created_at", "pk"),
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -11,6 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from deliveries.api.answers import AwaitedSecretSerializer
 from deliveries.api.audit import ADDITION, ORDER, caller, log
 from deliveries.api.errors import Conflict
 from deliveries.waiting import WaitRefused, awaited, confirm, drop, start
@@ -60,13 +62,5 @@ class AwaitedSecretActions(_View):
         return Response(SecretSerializer(secret, context={"endpoint": endpoint}).data, status=201)
 
 
-def _shown(endpoint: Endpoint) -> dict[str, Any]:
-    """Return ``state`` (none, waiting, pending) and what is known of it; times as ISO 8601."""
-    found = awaited(endpoint, now=timezone.now())
-    return {
-        "state": found.state,
-        "expires_at": found.expires_at,
-        "received_at": found.received_at,
-        "source": found.source,
-        **({"value": found.value} if found.value else {}),
-    }
+def _shown(endpoint: Endpoint) -> Mapping[str, Any]:
+    return AwaitedSecretSerializer(awaited(endpoint, now=timezone.now())).data

@@ -18,15 +18,11 @@ from rest_framework.serializers import BaseSerializer
 from deliveries import audit
 from deliveries.api.audit import ADDITION, CHANGE, DELETION, log
 from deliveries.api.errors import Conflict
+from deliveries.api.orders import EmptyOrder
 from deliveries.api.releases import ResumeOrder
 from deliveries.api.roles import MAY_OPERATE
-from integrations.api.checked import OrderSerializer
 from integrations.api.etags import etag_of, is_known, require_match
 from integrations.api.views import HubViewSet, M
-
-
-class EmptyOrder(OrderSerializer):
-    """The body of an order that takes no values."""
 
 
 class ConfiguredViewSet(

@@ -5,34 +5,24 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db.models import Prefetch, QuerySet
-from rest_framework import mixins, serializers
+from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from deliveries.api.audit import caller
+from deliveries.api.described import describe_deliveries
 from deliveries.api.errors import Conflict
 from deliveries.api.filters import DeliveryFilter
+from deliveries.api.orders import DiscardOrder, ReplayOrder
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.api.serializers import DeliverySerializer, DeliverySummarySerializer
 from deliveries.models import Attempt, Delivery
 from deliveries.replay import discard, replay
-from integrations.api.checked import OrderSerializer
 from integrations.api.views import UUID_REGEX, HubViewSet
 
 
-class ReplayOrder(OrderSerializer):
-    """The body of a replay."""
-
-    from_start = serializers.BooleanField(default=False)
-
-
-class DiscardOrder(OrderSerializer):
-    """The body of a discard."""
-
-    reason = serializers.CharField(default="", allow_blank=True, max_length=200)
-
-
+@describe_deliveries
 class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Delivery]):
     """List, detail, replay and discard."""
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import get_object_or_404
@@ -19,11 +18,12 @@ from deliveries import hold
 from deliveries.api.audit import ADDITION, DELETION, ORDER, caller, log
 from deliveries.api.awaited_secrets import AwaitedSecretActions
 from deliveries.api.configuration import ConfigurationViewSet
+from deliveries.api.described import describe_endpoints
 from deliveries.api.errors import Conflict
+from deliveries.api.orders import SampleOrder
 from deliveries.api.releases import EndpointWithRelease, running_releases
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.receiving.samples import CannotSign, send_sample
-from integrations.api.checked import OrderSerializer
 from integrations.api.scopes import may
 from integrations.api.serializers import SecretSerializer
 from integrations.api.views import UUID_REGEX
@@ -32,25 +32,19 @@ from integrations.models import Endpoint, EndpointState
 MAY_ADD_SECRETS = "integrations.add_secret"
 
 
-class SampleOrder(OrderSerializer):
-    """The body of a test event: what is left out is the provider's own sample's."""
-
-    event_type = serializers.CharField(default="", allow_blank=True, max_length=255)
-    payload = serializers.JSONField(default=None, allow_null=True)
-
-
 class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /endpoints/``."""
 
-    provider = filters.CharFilter("provider", max_length=50)
-    group = filters.CharFilter("group__name", max_length=100)
-    state = filters.ChoiceFilter(choices=EndpointState.choices)
+    provider = filters.CharFilter("provider", max_length=50, help_text="A key of `/providers/`.")
+    group = filters.CharFilter("group__name", max_length=100, help_text="The name of a group.")
+    state = filters.ChoiceFilter(choices=EndpointState.choices, help_text="How it takes events.")
 
     class Meta:
         model = Endpoint
         fields: list[str] = []
 
 
+@describe_endpoints
 class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
     """Endpoints, their secrets, a test event."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import BinaryField, Case, F, Prefetch, QuerySet, Value, When
 from django.http import HttpResponse
@@ -11,12 +11,19 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
+from rest_framework.response import Response
 
+from deliveries.api.answers import ReroutedSerializer
+from deliveries.api.audit import caller
+from deliveries.api.described import describe_events
+from deliveries.api.errors import Conflict
 from deliveries.api.filters import EventFilter
+from deliveries.api.orders import EmptyOrder
 from deliveries.api.original_request import OriginalRequestActions
-from deliveries.api.roles import MAY_SEE_CREDENTIALS
+from deliveries.api.roles import MAY_OPERATE, MAY_SEE_CREDENTIALS
 from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
 from deliveries.models import Delivery, Event
+from deliveries.reroute import NotRerouted, reroute
 from integrations.api.scopes import may
 from integrations.api.views import UUID_REGEX, HubViewSet
 
@@ -29,14 +36,16 @@ class AnyAccept(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+@describe_events
 class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]):
-    """List, detail, the raw body, and the whole original request."""
+    """List, detail, the raw body, the whole original request, and the order to route one again."""
 
     queryset = Event.objects.select_related("endpoint").prefetch_related(
         Prefetch("deliveries", Delivery.objects.select_related("route").order_by("id"))
     )
     filterset_class = EventFilter
     lookup_value_regex = UUID_REGEX
+    action_permissions: ClassVar[dict[str, str]] = {"reroute": MAY_OPERATE}
 
     def get_queryset(self) -> QuerySet[Event]:
         """Return the events; for a list, without the bodies that it would not show."""
@@ -70,3 +79,14 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
                 "Cache-Control": "no-store",
             },
         )
+
+    @action(detail=True, methods=["post"])
+    def reroute(self, request: Request, pk: str) -> Response:
+        """Make deliveries for routes that match now and have none yet: 201, 200 if there are none, 409 if it cannot."""
+        EmptyOrder(data=request.data).is_valid(raise_exception=True)
+        event = self.get_object()
+        try:
+            made = reroute(event, by=caller(request), via="API")
+        except NotRerouted as exc:
+            raise Conflict(str(exc)) from exc
+        return Response(ReroutedSerializer({"event": event.pk, "deliveries": made}).data, status=201 if made else 200)

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 
 from deliveries.models import Delivery, DeliveryStatus, Event, Rejection, Verdict
 
@@ -38,6 +39,13 @@ class InstantField(forms.CharField):
         raise ValidationError("A time such as 2026-11-22T10:00:00Z.", code="invalid")
 
 
+@extend_schema_field(
+    {
+        "type": "string",
+        "format": "date-time",
+        "description": "ISO 8601; without an offset it is UTC, a date alone is its midnight.",
+    }
+)
 class InstantFilter(filters.Filter):  # type: ignore[misc]
     """Rows before or from a moment."""
 
@@ -47,14 +55,18 @@ class InstantFilter(filters.Filter):  # type: ignore[misc]
 class EventFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /events/``."""
 
-    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST)
-    provider = filters.CharFilter("provider", max_length=_LONGEST)
-    event_type = filters.CharFilter("event_type", max_length=_LONGEST)
-    event_id = filters.CharFilter("event_id", max_length=_LONGEST)
-    verdict = filters.MultipleChoiceFilter("verdict", choices=Verdict.choices)
+    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST, help_text="The endpoint's slug.")
+    provider = filters.CharFilter("provider", max_length=_LONGEST, help_text="A key of `/providers/`.")
+    event_type = filters.CharFilter("event_type", max_length=_LONGEST, help_text="The whole event type.")
+    event_id = filters.CharFilter("event_id", max_length=_LONGEST, help_text="The provider's id, whole.")
+    verdict = filters.MultipleChoiceFilter("verdict", choices=Verdict.choices, help_text="One or more.")
     received_after = InstantFilter("received_at", "gte")
     received_before = InstantFilter("received_at", "lt")
-    search = filters.CharFilter(method="find", max_length=_LONGEST)
+    search = filters.CharFilter(
+        method="find",
+        max_length=_LONGEST,
+        help_text="The event's own id, or a part of its event id, type or request id.",
+    )
 
     class Meta:
         model = Event
@@ -72,12 +84,12 @@ class EventFilter(filters.FilterSet):  # type: ignore[misc]
 class DeliveryFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /deliveries/``; ``status`` may be given several times."""
 
-    status = filters.MultipleChoiceFilter("status", choices=DeliveryStatus.choices)
-    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST)
-    route = filters.UUIDFilter("route_id")
-    handler = filters.CharFilter("route__handler", max_length=_LONGEST)
-    event = filters.UUIDFilter("event_id")
-    event_type = filters.CharFilter("event__event_type", max_length=_LONGEST)
+    status = filters.MultipleChoiceFilter("status", choices=DeliveryStatus.choices, help_text="One or more.")
+    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST, help_text="The endpoint's slug.")
+    route = filters.UUIDFilter("route_id", help_text="The route's id.")
+    handler = filters.CharFilter("route__handler", max_length=_LONGEST, help_text="A key of `/handlers/`.")
+    event = filters.UUIDFilter("event_id", help_text="The hub's own id of the event.")
+    event_type = filters.CharFilter("event__event_type", max_length=_LONGEST, help_text="The event's whole type.")
     created_after = InstantFilter("created_at", "gte")
     created_before = InstantFilter("created_at", "lt")
 
@@ -89,9 +101,9 @@ class DeliveryFilter(filters.FilterSet):  # type: ignore[misc]
 class RejectionFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /rejections/``."""
 
-    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST)
-    reason = filters.CharFilter("reason", max_length=_LONGEST)
-    source = filters.CharFilter("source", max_length=_LONGEST)
+    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST, help_text="The endpoint's slug.")
+    reason = filters.CharFilter("reason", max_length=_LONGEST, help_text="A reason's code.")
+    source = filters.CharFilter("source", max_length=_LONGEST, help_text="The sender's address.")
     received_after = InstantFilter("received_at", "gte")
     received_before = InstantFilter("received_at", "lt")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Prefetch
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from deliveries.bulk_replay import HIGHEST_RATE, LOWEST_RATE
@@ -41,6 +42,7 @@ class ReleasingSerializer(serializers.Serializer[Any]):
 
     release = serializers.SerializerMethodField()
 
+    @extend_schema_field(ReleaseSerializer(allow_null=True))
     def get_release(self, row: Any) -> dict[str, Any] | None:
         """Return the release under way."""
         # By itself it may have been read before the order that it is the answer to.
@@ -48,15 +50,17 @@ class ReleasingSerializer(serializers.Serializer[Any]):
         return ReleaseSerializer(found[0]).data if found else None
 
 
+@extend_schema_serializer(component_name="Endpoint")
 class EndpointWithRelease(ReleasingSerializer, EndpointSerializer):
-    """An endpoint as the API shows it."""
+    """One public URL for one source, with its secrets."""
 
     class Meta(EndpointSerializer.Meta):
         fields = [*EndpointSerializer.Meta.fields, "release"]
 
 
+@extend_schema_serializer(component_name="Route")
 class RouteWithRelease(ReleasingSerializer, RouteSerializer):
-    """A route as the API shows it."""
+    """Which events of an endpoint go to which handler."""
 
     class Meta(RouteSerializer.Meta):
         fields = [*RouteSerializer.Meta.fields, "release"]

@@ -14,8 +14,9 @@ from rest_framework.response import Response
 
 from deliveries import bulk_replay
 from deliveries.api.audit import caller
-from deliveries.api.configuration import EmptyOrder
+from deliveries.api.described.replays import describe_replays
 from deliveries.api.errors import Conflict
+from deliveries.api.orders import EmptyOrder
 from deliveries.api.releases import RateField
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.api.selections import Unreadable, named, selection_from
@@ -77,6 +78,7 @@ class ReplaySerializer(serializers.ModelSerializer[Replay]):
             "finished_at",
         ]
         read_only_fields = fields
+        shapes: dict[str, Any] = {"filter": {"type": "object", "additionalProperties": {}}}
 
     def get_filter(self, replay: Replay) -> dict[str, Any]:
         """Return what it was ordered for; deliveries that were named one by one are only counted."""
@@ -87,13 +89,14 @@ class ReplaySerializer(serializers.ModelSerializer[Replay]):
 class ReplayFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /replays/``; ``state`` may be given several times."""
 
-    state = filters.MultipleChoiceFilter("state", choices=ReplayState.choices)
+    state = filters.MultipleChoiceFilter("state", choices=ReplayState.choices, help_text="One or more.")
 
     class Meta:
         model = Replay
         fields: list[str] = []
 
 
+@describe_replays(BulkOrder, ReplaySerializer)
 class ReplayViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Replay]):
     """Orders: give one, look at it, pause, resume and cancel it."""
 

@@ -7,6 +7,7 @@ from django_filters import rest_framework as filters
 from deliveries import hold
 from deliveries.api.audit import caller
 from deliveries.api.configuration import ConfigurationViewSet
+from deliveries.api.described import describe_routes
 from deliveries.api.releases import RouteWithRelease, running_releases
 from integrations.api.views import UUID_REGEX
 from integrations.models import Route
@@ -15,14 +16,15 @@ from integrations.models import Route
 class RouteFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /routes/``."""
 
-    endpoint = filters.CharFilter("endpoint__slug", max_length=100)
-    handler = filters.CharFilter("handler", max_length=100)
+    endpoint = filters.CharFilter("endpoint__slug", max_length=100, help_text="The endpoint's slug.")
+    handler = filters.CharFilter("handler", max_length=100, help_text="A key of `/handlers/`.")
 
     class Meta:
         model = Route
         fields: list[str] = []
 
 
+@describe_routes
 class RouteViewSet(ConfigurationViewSet[Route]):
     """Routes of the endpoints that are in service."""
 

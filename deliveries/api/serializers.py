@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from deliveries.forensics import diagnose
@@ -14,6 +15,19 @@ from deliveries.why import Reason, explain, reason_of
 
 #: A list shows payloads of bodies up to this size; an event by itself shows any.
 LISTED_BODY_BYTES = 64 * 1024
+
+_TEXT = {"type": "string"}
+_HEADERS = {"type": "object", "additionalProperties": _TEXT}
+_LOG_LINE = {
+    "type": "object",
+    "properties": {
+        "at": {"type": "string", "format": "date-time"},
+        "message": _TEXT,
+        "fields": {"type": "object", "additionalProperties": {}},
+    },
+    "required": ["at", "fields", "message"],
+}
+_FINDING = {"type": "object", "properties": {"code": _TEXT, "text": _TEXT}, "required": ["code", "text"]}
 
 
 class AttemptSummarySerializer(serializers.ModelSerializer[Attempt]):
@@ -47,6 +61,10 @@ class AttemptSerializer(AttemptSummarySerializer):
     class Meta(AttemptSummarySerializer.Meta):
         fields = [*AttemptSummarySerializer.Meta.fields, "traceback", "log", "response"]
         read_only_fields = fields
+        shapes = {
+            "log": {"type": "array", "items": _LOG_LINE},
+            "response": {"type": ["object", "null"], "additionalProperties": {}},
+        }
 
 
 class ExplainedDeliveries(serializers.ListSerializer[Any]):
@@ -154,6 +172,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "deliveries",
         ]
         read_only_fields = fields
+        shapes = {"flags": {"type": "array", "items": _TEXT}, "headers": _HEADERS, "payload": {}}
 
     def get_payload(self, event: Event) -> Any:
         """Return the decoded body, credentials masked; None where it is opaque."""
@@ -201,8 +220,10 @@ class RejectionSerializer(serializers.ModelSerializer[Rejection]):
             "body_bytes",
         ]
         read_only_fields = fields
+        shapes: dict[str, Any] = {"detail": {"type": "object", "additionalProperties": {}}, "headers": _HEADERS}
 
 
+@extend_schema_serializer(component_name="DiagnosedRejection")
 class RejectionDetailSerializer(RejectionSerializer):
     """A refused request by itself, with what would have made it pass; the context names the ``viewer``."""
 
@@ -212,6 +233,18 @@ class RejectionDetailSerializer(RejectionSerializer):
     class Meta(RejectionSerializer.Meta):
         fields = [*RejectionSerializer.Meta.fields, "diagnosis", "not_reverifiable_because"]
         read_only_fields = fields
+        shapes = {
+            **RejectionSerializer.Meta.shapes,
+            "diagnosis": {
+                "type": "object",
+                "properties": {
+                    "findings": {"type": "array", "items": _FINDING},
+                    "secrets_tried": {"type": "array", "items": _TEXT},
+                    "trials": {"type": "integer"},
+                    "complete": {"type": "boolean"},
+                },
+            },
+        }
 
     def get_diagnosis(self, rejection: Rejection) -> dict[str, Any]:
         """Return what was found, and which secrets were tried, by their labels."""

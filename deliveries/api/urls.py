@@ -25,6 +25,7 @@ from integrations.api.catalog import HandlerList, ProviderList
 class UnknownPath(APIView):
     """404 in the API's own shape, to everybody."""
 
+    schema = None
     authentication_classes = []
     permission_classes = [AllowAny]
 

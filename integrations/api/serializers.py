@@ -17,11 +17,14 @@ from integrations.handlers import route_defaults
 from integrations.masking import entered_settings, shown_settings
 from integrations.models import Endpoint, EndpointGroup, Route, Secret, groups_of
 from integrations.retry import RetryPolicy, merged
-from integrations.validation import default_retry
+from integrations.validation import RETRY_SCHEMA, default_retry
 
 _TEN_YEARS = 10 * 366 * 24 * 3600
 #: The largest number that the column holds on every database.
 MOST_AT_ONCE = 2**31 - 1
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": {}}
 
 
 class LiveSecrets(serializers.ListSerializer[Any]):
@@ -122,6 +125,13 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
             "updated_at",
         ]
         read_only_fields = ["id", "url", "created_at", "updated_at"]
+        shapes = {
+            "provider": {"type": "string", "maxLength": 50},
+            "settings": _OBJECT,
+            "allowed_networks": _TEXTS,
+            "content_types": _TEXTS,
+            "url": {"type": ["string", "null"], "format": "uri"},
+        }
         extra_kwargs = {
             "rate_per_second": {"min_value": 0.001},
             "source_rate_per_second": {"min_value": 0.001},
@@ -208,6 +218,12 @@ class RouteSerializer(CheckedSerializer[Route]):
             "updated_at",
         ]
         read_only_fields = ["id", "created_at", "updated_at"]
+        shapes = {
+            "events": _TEXTS,
+            "handler": {"type": "string", "maxLength": 100},
+            "config": _OBJECT,
+            "retry": RETRY_SCHEMA,
+        }
         extra_kwargs = {
             "timeout_seconds": {"min_value": 0.001, "max_value": 3600},
             "priority": {"min_value": 0, "max_value": 9},

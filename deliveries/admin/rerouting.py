@@ -1,0 +1,51 @@
+"""The order to route an event again: first the routes that would get it are named, then it is carried out by POST."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from deliveries.admin import orders
+from deliveries.models import Event
+from deliveries.reroute import NotRerouted, reroute, unserved
+from integrations.admin.base import HubAdmin
+
+
+def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
+    """Ask whether deliveries of ``event`` are meant to be made, naming the routes; when confirmed, make them.
+
+    Raises `PermissionDenied` without the permission.
+    """
+    if not request.user.has_perm(orders.PERMISSION):
+        raise PermissionDenied
+    back = reverse("admin:deliveries_event_change", args=[event.pk])
+    try:
+        if request.POST.get("confirmed") == "yes":
+            _report(request, len(reroute(event, by=cast(User, request.user))))
+            return HttpResponseRedirect(back)
+        routes = [wanted.route for wanted in unserved(event)]
+    except NotRerouted as exc:
+        messages.warning(request, f"No delivery was made. {exc}")
+        return HttpResponseRedirect(back)
+    context = {
+        **admin.admin_site.each_context(request),
+        "opts": admin.opts,
+        "title": "Reroute",
+        "original": event,
+        "routes": routes,
+        "back": back,
+    }
+    return TemplateResponse(request, "admin/deliveries/event/reroute.html", context)
+
+
+def _report(request: HttpRequest, made: int) -> None:
+    if made:
+        messages.success(request, f"{made} {'delivery was' if made == 1 else 'deliveries were'} made.")
+    else:
+        messages.info(request, "No delivery was made: no other route matches.")

@@ -1,0 +1,117 @@
+"""``/events/`` in the OpenAPI schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+
+from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer
+from deliveries.api.orders import EmptyOrder
+from deliveries.api.serializers import EventSerializer
+from integrations.api.schema import operation
+
+EVENT_DELIVERY: dict[str, Any] = {
+    "id": "01a201c4-e5ab-7789-8168-142fb51cb3c7",
+    "route": "01a201c4-e566-76a8-9d8b-50bf4e3b2d27",
+    "route_name": "Forward to the shop",
+    "handler": "http.forward",
+    "status": "succeeded",
+    "attempt_count": 1,
+}
+EVENT: dict[str, Any] = {
+    "id": "01a201c4-e5a9-7708-ab00-931c67611643",
+    "endpoint": "orders",
+    "provider": "generic_hmac",
+    "verdict": "verified",
+    "flags": [],
+    "event_id": "o-1001",
+    "event_type": "order.paid",
+    "received_at": "2026-11-22T05:40:10.790587Z",
+    "request_id": "071d9b1e4f3949f783c0fa38e86bc7e5",
+    "source": "192.0.2.7",
+    "content_type": "application/json",
+    "body_bytes": 52,
+    "duplicates": 0,
+    "payload": {"id": "o-1001", "type": "order.paid", "total": 250},
+    "payload_omitted": False,
+    "batch": None,
+    "batch_index": None,
+    "derived_from": None,
+    "headers": {"Content-Length": "52", "Content-Type": "application/json", "X-Shop-Signature": "••••••"},
+    "query_string": "",
+    "deliveries": [EVENT_DELIVERY],
+}
+
+ORIGINAL: dict[str, Any] = {
+    "id": EVENT["id"],
+    "batch": None,
+    "endpoint": "orders",
+    "provider": "generic_hmac",
+    "received_at": EVENT["received_at"],
+    "method": "POST",
+    "url": "https://hub.example.com/hooks/orders",
+    "query_string": "",
+    "headers": {"Content-Type": "application/json", "X-Shop-Signature": "4f1c…"},
+    "body": "eyJ0b3RhbCI6IDI1MH0=",
+}
+
+_BODY = OpenApiResponse(
+    OpenApiTypes.BINARY, description="The bytes as received, as an attachment that no browser opens."
+)
+
+describe_events = extend_schema_view(
+    list=operation(
+        "list_events",
+        "List events",
+        description="A payload over 64 KiB, or of a `sensitive` endpoint, is left out: `payload` is null and "
+        "`payload_omitted` is true. The event by itself has it.",
+        answers={200: ("A page of events, the newest first.", EventSerializer(many=True), EVENT)},
+    ),
+    retrieve=operation(
+        "get_event",
+        "Show an event",
+        description="Credentials in headers, query string and payload are masked.",
+        answers={200: ("The event.", EventSerializer, EVENT)},
+    ),
+    body=extend_schema(
+        operation_id="get_event_body",
+        summary="Download the raw body of an event",
+        description="Byte for byte as received, whatever `Accept` says; of an item of a split batch the whole "
+        "request's. A body that holds credentials is given to those only who may change endpoints.",
+        request=None,
+        responses={(200, "application/octet-stream"): _BODY},
+        filters=False,
+    ),
+    original_request=operation(
+        "get_original_request",
+        "Show a request as it came, credentials included",
+        description="Of an item of a split batch the whole. Only for who may change endpoints; each reading is noted "
+        "in the log.",
+        answers={200: ("The request.", OriginalRequestSerializer, ORIGINAL)},
+        filters=False,
+    ),
+    reroute=operation(
+        "reroute_event",
+        "Make the deliveries of an event that are missing",
+        description="For the routes that match the event now and have no delivery of it. Deliveries that there are "
+        "already stay as they are. 409 if the endpoint is switched off or the body cannot be read.",
+        request=(EmptyOrder, {"Nothing": {}}),
+        answers={
+            201: (
+                "The deliveries that were made.",
+                ReroutedSerializer,
+                {
+                    "event": EVENT["id"],
+                    "deliveries": [{**EVENT_DELIVERY, "status": "pending", "attempt_count": 0}],
+                },
+            ),
+            200: (
+                "None was missing.",
+                ReroutedSerializer,
+                {"event": EVENT["id"], "deliveries": []},
+            ),
+        },
+    ),
+)

@@ -1,0 +1,113 @@
+"""A database with a row for every operation of the API to succeed with, and some for it to refuse."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from deliveries.models import Delivery, Rejection, Replay
+from deliveries.models.sealing import sealed_columns
+from integrations.handlers import handlers
+from integrations.models import AwaitedSecret, Endpoint
+from integrations.providers import providers
+from tests.deliveries.receiving.cases import signature
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
+
+SECRET = "s3cret-of-orders"
+BODY = b'{"id": "o-1001", "type": "order.paid", "total": 250}'
+
+
+def make_rows() -> dict[str, list[Any]]:
+    """Make the rows; return what a call can name of them, by the names of resources, parameters and fields."""
+    orders = make_endpoint(slug="orders", provider="generic_hmac", secret=SECRET)
+    asana = make_endpoint(slug="asana", provider="asana")
+    paused = make_endpoint(slug="paused", state="paused", sensitive=True)
+    deliver_a_secret(asana)
+    routes = [make_route(orders, events=["order.*"]), make_route(paused, paused=True)]
+    event = make_event(orders, event_type="order.paid", body=BODY)
+    opaque = make_event(paused, body=b"\x89PNG", content_type="image/png", headers={"Accept": "*/*"})
+    deliveries = [
+        dead(make_delivery(routes[0], event=event)),
+        make_delivery(routes[1], event=opaque, status="held"),
+        make_delivery(routes[0]),
+    ]
+    unserved = make_route(orders, filter="total > `100`")
+    replays = [
+        Replay.objects.create(selection={"endpoint": orders.slug}, state=state, created_at=timezone.now())
+        for state in ("running", "paused")
+    ]
+    made = {
+        "replays": [row.pk for row in replays],
+        "endpoints": [orders.slug, asana.slug, paused.slug],
+        "routes": [route.pk for route in (*routes, unserved)],
+        "events": [event.pk, opaque.pk],
+        "deliveries": [row.pk for row in deliveries],
+        "rejections": [row.pk for row in refuse(orders)],
+        "endpoint": [orders.slug, paused.slug],
+        "event": [event.pk],
+        "route": [routes[0].pk],
+        "secret_id": [secret.pk for secret in orders.secrets.all()],
+        "provider": ["generic_hmac", "generic_none", *providers],
+        "handler": list(handlers),
+        "config": [{}, {"url": "https://shop.example.com/"}],
+        "settings": [{}, {"event_id": "body:id"}],
+        "filter": ["", "total > `100`"],
+        "allowed_networks": [[], ["192.0.2.0/24"]],
+        "content_types": [[], ["application/json"]],
+        "dedupe": ["id", "body", "order.id"],
+    }
+    return {name: [str(v) if isinstance(v, UUID) else v for v in values] for name, values in made.items()}
+
+
+def of_nobody(slug: str) -> None:
+    """Let no endpoint have ``slug``."""
+    Endpoint.objects.filter(slug=slug).update(slug=f"once-{slug}")
+
+
+def deliver_a_secret(endpoint: Endpoint) -> None:
+    """Let the provider have delivered a secret that nobody has confirmed yet."""
+    now = timezone.now()
+    AwaitedSecret.objects.create(
+        endpoint=endpoint, started_at=now, expires_at=now, received_at=now, value="b537207f20cbfa02", source="192.0.2.7"
+    )
+
+
+def dead(delivery: Delivery) -> Delivery:
+    """Let ``delivery`` have given up, with an attempt that has everything to show."""
+    now = timezone.now()
+    delivery.status, delivery.finished_at, delivery.attempt_count = "dead", now, 3
+    delivery.save()
+    delivery.attempts.create(
+        number=3,
+        trigger="retry",
+        outcome="failed",
+        started_at=now - timedelta(seconds=1),
+        finished_at=now,
+        error_type="AnswerNotSuccessful",
+        log=[{"at": now.isoformat(), "message": "sending", "fields": {"bytes": 3}}],
+        response={"status": 503, "body": "later"},
+    )
+    return delivery
+
+
+def refuse(endpoint: Endpoint) -> list[Rejection]:
+    """Make rejections: one that passes today, one that is still wrong, one whose body was not kept."""
+    return [
+        Rejection.objects.create(endpoint=endpoint, reason="signature_mismatch", received_at=timezone.now(), **kept)
+        for kept in (signed(signature(BODY, SECRET)), signed(signature(BODY, "another")), {"source": "192.0.2.7"})
+    ]
+
+
+def signed(proof: str) -> dict[str, Any]:
+    return sealed_columns(
+        headers={"X-Signature": proof, "Content-Type": "application/json"},
+        query_string="",
+        body=BODY,
+        content_type="application/json",
+        secret_headers={"x-signature"},
+        secret_parameters=(),
+        encrypt_body=False,
+    )
