@@ -197,6 +197,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "deliveries", "description": "One event for one route: where it stands, its attempts, replay."},
         {"name": "replays", "description": "Orders to run many deliveries again, and how far they are."},
         {"name": "rejections", "description": "What was refused, and why."},
+        {"name": "endpoint-groups", "description": "Endpoints that belong together, for permissions by group."},
+        {"name": "audit", "description": "Who did what, when, and from where."},
         {"name": "providers", "description": "What an endpoint can receive from."},
         {"name": "handlers", "description": "What a route can run."},
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers
 
+from deliveries.api.described import describe_audit_log
 from deliveries.api.filters import InstantFilter
 from deliveries.models import Action, AuditEntry
 from integrations.api.views import UUID_REGEX, HubViewSet
@@ -36,18 +37,22 @@ class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
             "after",
         ]
         read_only_fields = fields
+        shapes = {
+            "before": {"type": ["object", "null"], "additionalProperties": {}},
+            "after": {"type": ["object", "null"], "additionalProperties": {}},
+        }
 
 
 class AuditFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /audit/``; ``action`` may be given several times."""
 
-    who = filters.CharFilter("who", max_length=_LONGEST)
-    via = filters.CharFilter("via", max_length=_LONGEST)
-    source = filters.CharFilter("source", max_length=_LONGEST)
-    action = filters.MultipleChoiceFilter("action", choices=Action.choices)
-    object_type = filters.CharFilter("object_type", max_length=_LONGEST)
-    object_id = filters.CharFilter("object_id", max_length=_LONGEST)
-    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST)
+    who = filters.CharFilter("who", max_length=_LONGEST, help_text="The user's name, whole.")
+    via = filters.CharFilter("via", max_length=_LONGEST, help_text="`admin`, `api`, `command` or `hub`.")
+    source = filters.CharFilter("source", max_length=_LONGEST, help_text="The address it came from.")
+    action = filters.MultipleChoiceFilter("action", choices=Action.choices, help_text="One or more.")
+    object_type = filters.CharFilter("object_type", max_length=_LONGEST, help_text="Such as `endpoint`.")
+    object_id = filters.CharFilter("object_id", max_length=_LONGEST, help_text="The id of what it was done to.")
+    endpoint = filters.CharFilter("endpoint__slug", max_length=_LONGEST, help_text="The endpoint's slug.")
     at_after = InstantFilter("at", "gte")
     at_before = InstantFilter("at", "lt")
 
@@ -56,6 +61,7 @@ class AuditFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
+@describe_audit_log(AuditEntrySerializer)
 class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[AuditEntry]):
     """List and detail; nothing is ever changed here."""
 

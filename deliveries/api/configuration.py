@@ -35,6 +35,8 @@ class ConfiguredViewSet(
 ):
     """GET, POST, PATCH and DELETE, with tags. A subclass says what becomes of a row that is deleted, in `take_away`."""
 
+    #: One row carries an ``ETag``; the OpenAPI schema says so.
+    has_tags: ClassVar[bool] = True
     _locks_rows = False
 
     def get_queryset(self) -> QuerySet[M]:

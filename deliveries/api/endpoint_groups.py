@@ -8,11 +8,13 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from deliveries.api.configuration import ConfiguredViewSet
+from deliveries.api.described import describe_endpoint_groups
 from deliveries.api.errors import Conflict
 from integrations.api.serializers import EndpointGroupSerializer
 from integrations.models import EndpointGroup, groups_of
 
 
+@describe_endpoint_groups
 class EndpointGroupViewSet(ConfiguredViewSet[EndpointGroup]):
     """Groups by name. Who is restricted to groups sees theirs, and changes none: others are in them too."""
 

@@ -36,7 +36,7 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
     """Filters of ``GET /endpoints/``."""
 
     provider = filters.CharFilter("provider", max_length=50, help_text="A key of `/providers/`.")
-    group = filters.CharFilter("group__name", max_length=100, help_text="The name of a group.")
+    group = filters.CharFilter("group__name", max_length=100, help_text="A group's name.")
     state = filters.ChoiceFilter(choices=EndpointState.choices, help_text="How it takes events.")
 
     class Meta:

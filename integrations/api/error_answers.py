@@ -63,6 +63,7 @@ ANSWERS: Mapping[int, ErrorAnswer] = {
             "validation_error": ("slug: This field is required.", {"slug": ["This field is required."]}),
             "malformed_json": ("The body is not JSON: Expecting value at line 1, column 1.", {}),
             "bad_request": ("The request cannot be read.", {}),
+            "invalid_idempotency_key": ("An Idempotency-Key is 1 to 255 visible ASCII characters.", {}),
         },
     ),
     401: ErrorAnswer(
@@ -101,6 +102,11 @@ ANSWERS: Mapping[int, ErrorAnswer] = {
         "The body came in chunks, without a `Content-Length`.",
         {"length_required": ("The body needs a Content-Length.", {})},
     ),
+    412: ErrorAnswer(
+        "PreconditionFailed",
+        "`If-Match` names another state than the present one.",
+        {"precondition_failed": ("It has been changed since you read it; read it again.", {})},
+    ),
     413: ErrorAnswer(
         "PayloadTooLarge",
         "The body is too large.",
@@ -110,6 +116,16 @@ ANSWERS: Mapping[int, ErrorAnswer] = {
         "UnsupportedMediaType",
         "The body's type is not `application/json`.",
         {"unsupported_media_type": ('Unsupported media type "text/plain" in request.', {})},
+    ),
+    422: ErrorAnswer(
+        "IdempotencyKeyReused",
+        "The `Idempotency-Key` stands for another request.",
+        {
+            "idempotency_key_reused": (
+                "This Idempotency-Key was used for another request within the last 24 hours.",
+                {},
+            )
+        },
     ),
     429: ErrorAnswer(
         "RateLimited",
@@ -134,9 +150,13 @@ _ALWAYS = (400, 401, 403, 405, 406, 429, 500, 503)
 _WITH_A_BODY = (409, 411, 413, 415)
 
 
-def answers_for(method: str, path: str) -> dict[str, dict[str, str]]:
-    """Return references to the errors that ``method`` at ``path`` can answer with, by status."""
+def answers_for(method: str, path: str, *, tagged: bool) -> dict[str, dict[str, str]]:
+    """Return references to the errors that ``method`` at ``path`` can answer with, by status.
+
+    ``tagged``: it changes a row that carries an ``ETag``.
+    """
     statuses = {*_ALWAYS, *((404,) if "{" in path else ()), *(_WITH_A_BODY if method in {"POST", "PATCH"} else ())}
+    statuses |= {*((422,) if method == "POST" else ()), *((412,) if tagged else ())}
     return {str(status): {"$ref": f"#/components/responses/{ANSWERS[status].name}"} for status in sorted(statuses)}
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import force_instance, is_patched_serializer
-from drf_spectacular.utils import OpenApiExample, OpenApiRequest, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
 from integrations.api.checked import StrictFields
@@ -19,7 +19,23 @@ from integrations.api.views import UUID_REGEX
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PREFIX = "/api/v1/"
-_IN_PATHS = {"id": "The hub's own id of the row.", "slug": "The endpoint's slug."}
+_TAG = 'such as `"5f0c7d5a2f6e4b0d9d3c1f7a8b2e6c41"`'
+_ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description=f"The state of the configuration, {_TAG}."
+)
+_IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="Change it only if this is still its `ETag`, else 412."
+)
+_IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="Answer 304 if this is still its `ETag`."
+)
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "minLength": 1, "maxLength": 257},
+    OpenApiParameter.HEADER,
+    description="Visible ASCII, quoted or not, such as a new UUID: the same request is done once within 24 hours.",
+)
+_IN_PATHS = {"name": "The group's name.", "id": "The hub's own id of the row.", "slug": "The endpoint's slug."}
 
 
 class HubSchema(AutoSchema):
@@ -35,8 +51,29 @@ class HubSchema(AutoSchema):
         return ""
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
-        found = {**answers_for(self.method, self.path), **super()._get_response_bodies(direction)}
+        tagged = self._tagged and self.method != "GET"
+        found = {**answers_for(self.method, self.path, tagged=tagged), **super()._get_response_bodies(direction)}
+        if self._tagged and self.method == "GET":
+            found["304"] = {"description": "Nothing has been configured anew since the `ETag` in `If-None-Match`."}
         return {status: found[status] for status in sorted(found)}
+
+    @property
+    def _tagged(self) -> bool:
+        """Whether the operation shows or changes one row that carries an ``ETag``."""
+        one_row = getattr(self.view, "action", None) in {"retrieve", "partial_update", "destroy"}
+        return one_row and getattr(self.view, "has_tags", False)
+
+    def get_override_parameters(self) -> list[Any]:
+        """Return the headers that every operation of its kind takes, and those of its answers."""
+        if self.method == "POST":
+            return [_IDEMPOTENCY_KEY, *([_ETAG] if self._makes_a_tagged_row else [])]
+        if not self._tagged:
+            return []
+        return {"GET": [_IF_NONE_MATCH, _ETAG], "PATCH": [_IF_MATCH, _ETAG], "DELETE": [_IF_MATCH]}[self.method]
+
+    @property
+    def _makes_a_tagged_row(self) -> bool:
+        return getattr(self.view, "has_tags", False) and getattr(self.view, "action", None) == "create"
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         shapes = getattr(getattr(field.parent, "Meta", None), "shapes", {})

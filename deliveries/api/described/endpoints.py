@@ -26,6 +26,7 @@ ENDPOINT: dict[str, Any] = {
     "slug": "orders",
     "name": "Orders",
     "provider": "generic_hmac",
+    "group": None,
     "settings": {"header": "X-Shop-Signature", "event_id": "body:id", "event_type": "body:type"},
     "state": "active",
     "secrets": [SECRET],

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from deliveries.models import Delivery, Rejection, Replay
+from deliveries import audit
+from deliveries.models import AuditEntry, Delivery, Rejection, Replay
 from deliveries.models.sealing import sealed_columns
 from integrations.handlers import handlers
-from integrations.models import AwaitedSecret, Endpoint
+from integrations.models import AwaitedSecret, Endpoint, EndpointGroup
 from integrations.providers import providers
 from tests.deliveries.receiving.cases import signature
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
@@ -39,7 +40,12 @@ def make_rows() -> dict[str, list[Any]]:
         Replay.objects.create(selection={"endpoint": orders.slug}, state=state, created_at=timezone.now())
         for state in ("running", "paused")
     ]
+    groups = [EndpointGroup.objects.create(name="payments", description="What is paid")]
+    audit.record(audit.Action.CHANGED, orders, by=None, message="changed name.")
     made = {
+        "endpoint-groups": [group.name for group in groups],
+        "group": [None, "payments"],
+        "audit": [row.pk for row in AuditEntry.objects.all()],
         "replays": [row.pk for row in replays],
         "endpoints": [orders.slug, asana.slug, paused.slug],
         "routes": [route.pk for route in (*routes, unserved)],

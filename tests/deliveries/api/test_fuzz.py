@@ -87,7 +87,7 @@ class Caller:
     def known_for(self, operation: Any, name: str) -> list[Any]:
         """Return what the parameter ``name`` in the path of ``operation`` can be."""
         resource = operation.path.removeprefix("/api/v1/").partition("/")[0]
-        return self.known[resource] if name in {"id", "slug"} else self.known[name]
+        return self.known[resource] if name in {"id", "slug", "name"} else self.known[name]
 
     def point(self, draw: Any, case: Any) -> None:
         """Let most of what ``case`` names be something that is there: a random id finds nothing."""

@@ -208,3 +208,29 @@ def addresses(page: str) -> Iterator[tuple[str, str]]:
                 continue
             for method in methods:
                 yield method.lower(), API + re.sub(r"{\w+}", "{}", path)
+
+
+class TestHeaders:
+    def named(self, operation: dict[str, Any]) -> set[str]:
+        return {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "header"}
+
+    def test_say_that_every_post_can_be_done_once(self, schema) -> None:
+        with_key = {path for _, path, operation in operations(schema) if "Idempotency-Key" in self.named(operation)}
+
+        assert with_key == {path for method, path, _ in operations(schema) if method == "post"}
+        assert all("422" in schema["paths"][path]["post"]["responses"] for path in with_key)
+
+    @pytest.mark.parametrize("path", ["endpoints/{slug}", "routes/{id}", "endpoint-groups/{name}"])
+    def test_say_how_two_changes_do_not_get_in_each_others_way(self, schema, path) -> None:
+        row = schema["paths"][f"{API}/{path}/"]
+
+        assert {method: self.named(operation) for method, operation in row.items()} == {
+            "get": {"If-None-Match"},
+            "patch": {"If-Match"},
+            "delete": {"If-Match"},
+        }
+        assert "304" in row["get"]["responses"]
+        assert "412" in row["patch"]["responses"]
+        assert "412" in row["delete"]["responses"]
+        assert "ETag" in row["get"]["responses"]["200"]["headers"]
+        assert "ETag" in row["patch"]["responses"]["200"]["headers"]
