@@ -6,11 +6,10 @@ import json
 from datetime import timedelta
 
 from cryptography.fernet import Fernet
-from django.contrib.admin.models import LogEntry
 from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 
-from deliveries.models import Delivery, Event
+from deliveries.models import AuditEntry, Delivery, Event
 from deliveries.reroute import NotRerouted, obstacle, reroute
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.api.cases import API, ApiTestCase, client_of
@@ -57,14 +56,14 @@ class RerouteTests(TestCase):
 
     def test_leaves_one_entry_that_says_how_many_and_none_for_nothing(self) -> None:
         reroute(self.event, by=self.user)
-        self.assertFalse(LogEntry.objects.exists())
+        self.assertFalse(AuditEntry.objects.changes().exists())
         make_route(self.endpoint), make_route(self.endpoint)
 
         reroute(self.event, by=self.user)
 
-        entry = LogEntry.objects.get()
+        entry = AuditEntry.objects.changes().get()
         self.assertEqual((entry.object_id, entry.user), (str(self.event.pk), self.user))
-        self.assertEqual(entry.change_message, "Rerouted; deliveries made: 2.")
+        self.assertEqual(entry.message, "Rerouted; deliveries made: 2.")
 
     def test_queues_behind_what_has_the_same_ordering_key(self) -> None:
         ordered = make_route(self.endpoint, ordering_key="total")
@@ -211,7 +210,7 @@ class TheAdminTests(TestCase):
         self.assertRedirects(answer, self.page)
         self.assertContains(answer, "1 delivery was made.")
         self.assertEqual(Delivery.objects.count(), 1)
-        self.assertEqual(LogEntry.objects.get().change_message, "Rerouted; deliveries made: 1.")
+        self.assertEqual(AuditEntry.objects.changes().get().message, "Rerouted; deliveries made: 1.")
 
     def test_says_that_no_route_is_left(self) -> None:
         client = logged_in("operator")
