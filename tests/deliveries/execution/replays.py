@@ -10,6 +10,8 @@ from django.utils import timezone
 from deliveries import bulk_replay
 from deliveries.execution import feeder
 from deliveries.models import Delivery, Replay, ReplayItem
+from deliveries.models.closing import AttemptResult
+from deliveries.models.states import DeliveryStatus, Outcome
 from integrations.models import Route
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -69,3 +71,19 @@ def counts(replay: Replay) -> dict[str, int]:
 def standing(row: Delivery) -> dict[str, Any]:
     """Return the columns of the delivery as they are stored."""
     return Delivery.objects.filter(pk=row.pk).values()[0]
+
+
+def claim(*, limit: int = 500, now: Any = None) -> list[Delivery]:
+    return Delivery.objects.claim(limit=limit, now=now or timezone.now(), lease=timedelta(seconds=15), worker="one:1")
+
+
+def close(row: Delivery, status: DeliveryStatus = DeliveryStatus.SUCCEEDED) -> None:
+    now = timezone.now()
+    outcome = Outcome.SUCCEEDED if status == DeliveryStatus.SUCCEEDED else Outcome.FAILED
+    due_at = now + timedelta(minutes=1) if status == DeliveryStatus.WAITING else None
+    result = AttemptResult(outcome=outcome)
+    assert Delivery.objects.close(row.pk, row.attempt_count, result, status=status, now=now, due_at=due_at)
+
+
+def without_due(row: Delivery) -> dict[str, Any]:
+    return {name: value for name, value in standing(row).items() if name != "due_at"}
