@@ -44,7 +44,7 @@ class DueDeliveries(Broker):  # type: ignore[misc]
         self._look_at = 0.0
         self._failures = 0
         self._hints = hints()
-        self._found = False
+        self._found, self._wait_seconds = False, POLL_SECONDS
 
     def dequeue(self) -> list[tuple[int, str]] | None:
         """Wait up to `POLL_SECONDS` for something that is due; return an order, or None.
@@ -52,17 +52,25 @@ class DueDeliveries(Broker):  # type: ignore[misc]
         A database that is away raises nothing: the caller, django-q2's pusher, would sleep ten seconds and die of an
         exception; and it looks only between two calls whether it has to stop.
         """
-        if wait(self._hints, AGAIN_SECONDS if self._found else POLL_SECONDS):
+        if wait(self._hints, self._wait_seconds):
+            self._wait_seconds = AGAIN_SECONDS
             doorbell.ring()
         if stop_ordered.is_set():
             return None
         idle = time.monotonic() >= self._idle_order_at
         if idle:
             close_old_connections()
-        self._found = self._there_is_work()
-        if self._found:
+        found = self._there_is_work()
+        if found and not self._found:
+            self._wait_seconds = AGAIN_SECONDS
+        elif found:  # it may be more than the workers can take
+            self._wait_seconds = min(POLL_SECONDS, 2 * self._wait_seconds)
+        else:
+            self._wait_seconds = POLL_SECONDS
+        self._found = found
+        if found:
             doorbell.ring()
-        return self._order() if self._found or idle else None
+        return self._order() if found or idle else None
 
     def enqueue(self, task: str) -> int:
         """Refuse: what runs here is the drain alone, so that nobody can queue a function of his choice."""

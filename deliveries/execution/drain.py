@@ -25,7 +25,8 @@ from deliveries.execution import report
 from deliveries.execution.closer import close_finished
 from deliveries.execution.doorbell import doorbell
 from deliveries.execution.housekeeping import Housekeeping
-from deliveries.execution.pulse import Pulse
+from deliveries.execution.patience import bound_waits
+from deliveries.execution.pulse import LEASE_PART, Pulse
 from deliveries.execution.routes import Routes
 from deliveries.execution.run import Run
 from deliveries.execution.stopping import StopFlag, stop_ordered
@@ -39,8 +40,6 @@ logger = structlog.get_logger(__name__)
 CLAIM_SECONDS = 20.0
 #: A handler that takes longer keeps the drain open anyway: then it claims on, for the sake of the idle threads.
 LONG_SECONDS = 5.0
-#: Of the time within which a dead worker's deliveries are taken over; the rest is for noticing it and starting anew.
-LEASE_PART = 0.8
 _POLL_SECONDS = 0.1
 #: How soon a bell is heard while handlers run.
 _LISTEN_SECONDS = 0.01
@@ -81,8 +80,8 @@ class Drain:
         self._claim_until = time.monotonic() + CLAIM_SECONDS
         self._renew_at = self._sweep_at = self._look_at = 0.0
         self._look_again_at, self._rung_at = 0.0, -1.0
-        self._due_routes: list[DueRoute] = []
-        self._due_until = 0.0
+        self._due: list[DueRoute] = []
+        self._due_until = self._full_until = 0.0
         self._routes = Routes()
         self._failures = 0
         self._spoiled = False
@@ -96,7 +95,7 @@ class Drain:
         except Exception:
             # Of a failed task django-q2 would keep a row of pickles; a log line is what helps.
             logger.exception("worker.drain_failed", worker=self._pulse.worker)
-            if self._runs:  # handlers that nobody would watch over
+            if self._runs or self._claimed:  # handlers that nobody would watch over
                 self._leave(1)
             time.sleep(_SWEEP_SECONDS)  # the next order comes at once
 
@@ -127,16 +126,19 @@ class Drain:
             return
         now = timezone.now()
         try:
+            bound_waits()
             self._pulse.beat(now, threads=self._threads.limit, running=len(self._runs), stopping=self._stop.is_set())
             self._renew(now)
             self._close_finished(now)
-            self._take_over(now)
-            self._claim(now)
-            self._housekeeping.tidy_up(now)
+            # Each with the time as it is: what came before may have waited for the database.
+            self._take_over(timezone.now())
+            self._claim(timezone.now())
+            self._housekeeping.tidy_up(timezone.now())
         except Error as exc:
             seconds = min(_LONGEST_REST_SECONDS, _POLL_SECONDS * 2**self._failures)
             self._failures = min(self._failures + 1, 10)
             self._look_at = time.monotonic() + seconds
+            self._pulse.take_over_from = self._look_at + _LONGEST_REST_SECONDS + _SWEEP_SECONDS
             connection.close()
             logger.warning("worker.database_unavailable", error=type(exc).__name__, again_in_seconds=seconds)
         else:
@@ -159,11 +161,13 @@ class Drain:
     def _close_finished(self, now: datetime) -> None:
         finished = [run for run in self._runs.values() if run.ending is not None]
         if finished:
+            # The end of one may be what others waited for: its key, its route's limit, what it has emitted.
+            self._look_again_at = self._full_until = 0.0
             for run in close_finished(finished, now=now):
                 del self._runs[run.token]
 
     def _take_over(self, now: datetime) -> None:
-        if time.monotonic() < self._sweep_at:
+        if time.monotonic() < max(self._sweep_at, self._pulse.take_over_from):
             return
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
         if Delivery.objects.abandoned(now).exists():
@@ -171,25 +175,33 @@ class Drain:
                 report.taken_over(delivery)
 
     def _claim(self, now: datetime) -> None:
-        free = self._threads.limit - len(self._runs) - len(self._claimed)
-        if free > 0 and self._may_claim() and self._may_be_due():
+        if len(self._runs) + len(self._claimed) < self._threads.limit and self._may_claim() and self._may_be_due():
             self._rung_at = doorbell.rung_at
-            due = self._due(now)
-            self._look_again_at = time.monotonic() + (0.0 if due else _POLL_SECONDS)
-            running = Counter((run.delivery.route_id, run.delivery.bulk) for run in self._runs.values())
-            wanted = shares(due, free=free, threads=self._threads.limit, running=running)
-            self._claimed += Delivery.objects.take(wanted, now=now, lease=self._lease, worker=self._pulse.worker)
-        if self._claimed:
+            is_fresh = time.monotonic() >= self._due_until
+            taken = self._take(now)
+            if not taken and not is_fresh:  # what was due a moment ago is gone: something else may be by now
+                self._due_until = 0.0
+                taken = self._take(now)
+            self._look_again_at = time.monotonic() + (0.0 if self._due else _POLL_SECONDS)
+            # Of what is due nothing is for this worker as long as its own handlers run: no use to look all the time.
+            self._full_until = time.monotonic() + (_POLL_SECONDS if self._due and not taken else 0.0)
+            self._claimed += taken
+        if timezone.now() - now > self._lease / 3:
+            self._renew_at = 0.0  # what was claimed has waited for long: its lease first
+        elif self._claimed:
             self._start_claimed()
 
-    def _due(self, now: datetime) -> list[DueRoute]:
-        """Return the routes that have something due; while one has more than enough, as they were a moment ago."""
+    def _take(self, now: datetime) -> list[Delivery]:
+        """Take this worker's share of what is due; in a rush the routes are those of a moment ago."""
+        threads = self._threads.limit
         if time.monotonic() >= self._due_until:
-            most = self._threads.limit
-            self._due_routes = Delivery.objects.due_routes(now, most=most)
-            is_rush = any(route.due >= most for route in self._due_routes)
+            self._due = Delivery.objects.due_routes(now, most=threads)
+            is_rush = any(route.due >= threads for route in self._due)
             self._due_until = time.monotonic() + (_RUSH_SECONDS if is_rush else 0.0)
-        return self._due_routes
+        running = Counter((run.delivery.route_id, run.delivery.bulk) for run in self._runs.values())
+        free = threads - len(self._runs) - len(self._claimed)
+        wanted = shares(self._due, free=free, threads=threads, running=running)
+        return Delivery.objects.take(wanted, now=now, lease=self._lease, worker=self._pulse.worker)
 
     def _start_claimed(self) -> None:
         self._routes.attach(self._claimed)
@@ -201,6 +213,8 @@ class Drain:
 
     def _may_be_due(self) -> bool:
         """Return whether a look is worth it: none was in vain lately, or the bell has rung since."""
+        if time.monotonic() < self._full_until:
+            return False
         return doorbell.rung_at != self._rung_at or time.monotonic() >= self._look_again_at
 
     def _may_claim(self) -> bool:
@@ -216,6 +230,9 @@ class Drain:
         return (self._spoiled and not self._runs) or (bool(self._runs) and time.monotonic() >= self._leave_by)
 
     def _leave(self, status: int) -> None:
+        self._take_in(0)
+        with suppress(Error):  # what is done need not be done again
+            self._close_finished(timezone.now())
         held = self._held()
         if held:
             with suppress(Error):  # then their leases run out
@@ -249,7 +266,7 @@ class Drain:
         return True
 
     def _has_room(self) -> bool:
-        return len(self._runs) < self._threads.limit and self._may_claim()
+        return len(self._runs) < self._threads.limit and self._may_claim() and time.monotonic() >= self._full_until
 
     def _held(self) -> dict[UUID, int]:
         running = {pk: number for (pk, number), run in self._runs.items() if not run.lost}

@@ -20,8 +20,20 @@ from deliveries.supervision.supervisor import BEAT_FILE
 
 logger = structlog.get_logger(__name__)
 
+#: Of the time within which a dead worker's deliveries are taken over; the rest is for noticing it and starting anew.
+LEASE_PART = 0.8
 _FILE_SECONDS = 1.0
 _ROW_SECONDS = 5.0
+
+
+def touch_beat_file() -> None:
+    """Show the supervisor, if there is one, that the workers work."""
+    file = os.environ.get(BEAT_FILE, "")
+    try:
+        if file:
+            os.utime(file)
+    except OSError as exc:
+        logger.warning("worker.beat_file_unusable", error=type(exc).__name__)
 
 
 class Pulse:
@@ -33,6 +45,8 @@ class Pulse:
         self._file = os.environ.get(BEAT_FILE, "")
         self._file_at = self._row_at = float("-inf")
         self._stopping = False
+        #: After the database was away, others have to come round first to renew what they hold.
+        self.take_over_from = 0.0
 
     @cached_property
     def board(self) -> Board:
@@ -53,10 +67,7 @@ class Pulse:
         self.board.show_alive(at_work=at_work)
         if self._file and time.monotonic() >= self._file_at + _FILE_SECONDS:
             self._file_at = time.monotonic()
-            try:
-                os.utime(self._file)
-            except OSError as exc:
-                logger.warning("worker.beat_file_unusable", worker=self.worker, error=type(exc).__name__)
+            touch_beat_file()
 
     def beat(self, now: datetime, *, threads: int, running: int, stopping: bool) -> None:
         """Write the worker's row, at most every five seconds, but at once when it begins to stop."""

@@ -40,14 +40,15 @@ class Run:
 
     def __call__(self, place: int) -> None:
         """Run the handler in the thread that calls, the worker's thread number ``place``."""
-        self._board.take(place, *self.token, seconds=self.limit.seconds)
         try:
+            self._board.take(place, *self.token, seconds=self.limit.seconds)
             self._returned = runner.run(self.delivery, self._journal, self.limit)
         except BaseException as exc:  # without an ending the delivery would stay `running` for ever
             logger.exception("worker.run_failed", delivery=str(self.delivery.pk))
             self._returned = endings.not_run(self.delivery, exc, now=timezone.now())
-        self._board.leave(place)
-        self._done.put(self)
+        finally:
+            self._board.leave(place)
+            self._done.put(self)
 
     @property
     def token(self) -> tuple[UUID, int]:

@@ -21,7 +21,8 @@ class HandlerThreads:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._tasks: SimpleQueue[Callable[[int], None] | None] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
+        self._lock = threading.Lock()
+        self._unfinished = 0
         self._threads: list[threading.Thread] = []
 
     def start(self, task: Callable[[int], None]) -> None:
@@ -29,12 +30,16 @@ class HandlerThreads:
 
         It is called with the number of its thread, from 0.
         """
-        self._tasks.put(task)
-        if not self._idle.acquire(blocking=False):
+        with self._lock:
+            self._unfinished += 1
             place = len(self._threads)
+            # Never more than the limit: a thread whose task has just been taken in may still be about to wait.
+            is_needed = self._unfinished > place and place < self.limit
+        if is_needed:
             thread = threading.Thread(target=self._work, args=(place,), name=f"handler-{place}", daemon=True)
             self._threads.append(thread)
             thread.start()
+        self._tasks.put(task)
 
     def close(self) -> None:
         """End the threads once they have finished what they do."""
@@ -47,9 +52,10 @@ class HandlerThreads:
         try:
             while (task := self._tasks.get()) is not None:
                 task(place)
+                with self._lock:
+                    self._unfinished -= 1
                 del task  # it holds an event, which may be large
                 if place >= KEPT_CONNECTIONS:
                     connections.close_all()
-                self._idle.release()
         finally:
             connections.close_all()

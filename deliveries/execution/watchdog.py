@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -24,8 +25,9 @@ from django.utils import timezone
 
 from deliveries.execution import report, runner
 from deliveries.execution.board import BOARDS, SUFFIX, TRACE_SUFFIX, Line, Reading, read
+from deliveries.execution.pulse import LEASE_PART, touch_beat_file
 from deliveries.execution.timeouts import GRACE_SECONDS
-from deliveries.models import Delivery
+from deliveries.models import Delivery, DeliveryStatus
 
 logger = structlog.get_logger(__name__)
 
@@ -61,6 +63,7 @@ class Watchdog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._look_at = 0.0
+        self._vouch_at: dict[int, float] = {}
 
     def look(self) -> None:
         """End what has to be ended. Raises nothing for a database that is away: then the leases run out."""
@@ -82,8 +85,31 @@ class Watchdog:
         if not reading.at_work or silent < SILENT_SECONDS:
             return
         overdue = [line for line in reading.lines if line.over_at + GRACE_SECONDS <= now]
-        if overdue or silent > GONE_SECONDS:
+        # Of a process that is within its time nothing is said, however long that is.
+        latest = max((line.over_at for line in reading.lines), default=reading.seen_at)
+        if overdue or now > latest + GONE_SECONDS:
             self._end(pid, overdue)
+        elif reading.lines:
+            self._vouch(pid)
+
+    def _vouch(self, pid: int) -> None:
+        """Renew the leases of a process that cannot, while all it runs is within its time.
+
+        Otherwise others would take over what runs, hang on it in their turn, and have the supervisor end everything.
+        """
+        lease = settings.HUB_LEASE_SECONDS * LEASE_PART
+        if time.monotonic() < self._vouch_at.get(pid, 0.0):
+            return
+        self._vouch_at[pid] = time.monotonic() + lease / 3
+        touch_beat_file()
+        try:
+            Delivery.objects.filter(worker=_name(pid), status=DeliveryStatus.RUNNING).update(
+                lease_until=timezone.now() + timedelta(seconds=lease)
+            )
+        except Error as exc:
+            logger.warning("worker.not_vouched_for", pid=pid, error=type(exc).__name__)
+        finally:
+            connections.close_all()
 
     def _end(self, pid: int, overdue: Sequence[Line]) -> None:
         hung = _at_fault(pid, overdue)
@@ -92,7 +118,7 @@ class Watchdog:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         try:
-            _record(f"{socket.gethostname()[:100]}:{pid}", hung, trace)
+            _record(_name(pid), hung, trace)
         except Error as exc:
             logger.warning("worker.not_recorded", pid=pid, error=type(exc).__name__)
         finally:
@@ -109,9 +135,13 @@ class Watchdog:
         return path.read_text(errors="replace")
 
 
+def _name(pid: int) -> str:
+    return f"{socket.gethostname()[:100]}:{pid}"
+
+
 def _record(worker: str, hung: Sequence[Line], trace: str) -> None:
     now = timezone.now()
-    running = Delivery.objects.filter(worker=worker, status="running").select_related("route", "endpoint")
+    running = Delivery.objects.filter(worker=worker, status=DeliveryStatus.RUNNING).select_related("route", "endpoint")
     lines = {line.delivery_id: line for line in hung}
     held = {}
     for delivery in running:

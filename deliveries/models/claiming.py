@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -202,6 +202,7 @@ def _within_limits(wanted: Sequence[Share], *, using: str) -> list[Share]:
     """Return ``wanted`` with what the limits allow by now; nobody else counts these routes in this transaction."""
     connection = connections[using]
     allowed = []
+    taken: Counter[UUID] = Counter()  # live and bulk deliveries of a route count together
     with connection.cursor() as cursor:
         for share in wanted:
             if share.concurrency is None:
@@ -214,8 +215,9 @@ def _within_limits(wanted: Sequence[Share], *, using: str) -> list[Share]:
                     continue  # another worker is about to fill it
             route = Route._meta.pk.get_db_prep_value(share.route_id, connection)
             cursor.execute(_running(connection.vendor, "%s"), [route])
-            left = min(share.limit, share.concurrency - cursor.fetchone()[0])
+            left = min(share.limit, share.concurrency - cursor.fetchone()[0] - taken[share.route_id])
             if left > 0:
+                taken[share.route_id] += left
                 allowed.append(replace(share, limit=left))
     return allowed
 

@@ -109,6 +109,7 @@ class Release(models.Model):
         has a release of its own.
         """
         parked = ParkedKey.objects.filter(route=OuterRef("route"), ordering_key=OuterRef("ordering_key"))
+        parked = parked.exclude(delivery=OuterRef("pk"))
         rows = Delivery.objects.filter(~Exists(parked), endpoint=self.endpoint_id, status=DeliveryStatus.HELD)
         rows = rows.filter(route__paused=False).exclude(endpoint__state=EndpointState.PAUSED)
         if self.route_id is not None:

@@ -151,24 +151,30 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
         """Return deliveries that a worker will not finish; they are due at once. Return how many.
 
         Their attempts become ``lost`` and do not count: neither a stop of the hub nor a handler beside them is their
-        failure. From the sixth time on they count: then it may be they that end the worker.
+        failure. From the sixth time on they count, for then it may be they that end the worker; and who has no attempt
+        left is a dead letter.
         """
+        given = 0
         with transaction.atomic(using=self.db):
             keys = self._lock_keys_of(held)
-            given = sum(
-                self._lose(
-                    pk,
-                    number,
+            for row in self._rows(held).select_related("route").order_by("pk"):
+                counts = row.give_backs >= MOST_GIVE_BACKS
+                spent = counts and row.has_no_retry_left(now)
+                status = DeliveryStatus.DEAD if spent else DeliveryStatus.PENDING
+                moved = self._lose(
+                    row.pk,
+                    held[row.pk],
                     "The worker was stopped before the handler had finished.",
-                    status=DeliveryStatus.PENDING,
+                    status=status,
                     due_at=now,
-                    budget_start=F("budget_start")
-                    + Case(When(give_backs__lt=MOST_GIVE_BACKS, then=Value(1)), default=Value(0)),
+                    finished_at=now if spent else None,
+                    budget_start=F("budget_start") + (0 if counts else 1),
                     give_backs=F("give_backs") + 1,
                     next_trigger=Trigger.TAKEOVER,
                 )
-                for pk, number in sorted(held.items())
-            )
+                if moved and spent:
+                    self._went({row.pk: keys[row.pk]}, status, now=now)
+                given += moved
             ordering.settle(_keys(keys), using=self.db, reorder=True)
         return given
 
@@ -225,7 +231,9 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
 
         Those of a parked key stay held until the key goes on.
         """
+        # The one that gave up, replayed and then held, is what the others of its key wait for.
         parked = ParkedKey.objects.filter(route=OuterRef("route"), ordering_key=OuterRef("ordering_key"))
+        parked = parked.exclude(delivery=OuterRef("pk"))
         return self.filter(~Exists(parked))._move(
             (DeliveryStatus.HELD,),
             status=Case(

@@ -46,10 +46,11 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
 
     To be called in the transaction that stores the events, or that looked whether the deliveries are there already.
     """
-    held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values())
     using = router.db_for_write(Delivery)
     keys = [item.key if item.route.ordering_key else None for item in wanted]
+    # The locks of keys before those of rows, as everywhere.
     queue = _Queue({key for key in keys if key}, using=using)
+    held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values())
     if wanted:
         hint_on_commit(using=using)
     return Delivery.objects.bulk_create(

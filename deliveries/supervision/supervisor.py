@@ -43,6 +43,7 @@ class Supervisor:
         self._on_ready = on_ready
         self._asked_to_end = 0
         self._started_ns = 0
+        self._heard = 0, 0.0
         # Nobody else's: the lock of the same name is held.
         self._beat = settings.HUB_DATA_DIR / f"hub-{settings.HUB_PORT}.beat"
         self._beat.touch(mode=0o600)
@@ -89,9 +90,11 @@ class Supervisor:
     def _keep_workers_working(self) -> None:
         before = self._workers.pid
         touched_ns = self._beat.stat().st_mtime_ns
-        silent = (time.time_ns() - touched_ns) / 1e9
+        if touched_ns != self._heard[0]:
+            self._heard = touched_ns, time.monotonic()  # the clock on the wall may be put forward
+        silent = time.monotonic() - self._heard[1]
         bound: float = settings.HUB_FROZEN_SECONDS
-        if touched_ns <= self._started_ns:  # nothing heard of it yet: on a busy machine the start alone takes longer
+        if touched_ns == self._started_ns:  # nothing heard of it yet: on a busy machine the start alone takes longer
             bound = max(bound, _START_SECONDS)
         if before is not None and silent > bound:
             log.error("workers.frozen", silent_seconds=round(silent))
@@ -100,6 +103,7 @@ class Supervisor:
         if self._workers.pid != before:
             self._started_ns = time.time_ns()
             os.utime(self._beat, ns=(self._started_ns, self._started_ns))
+            self._heard = self._started_ns, time.monotonic()
 
     def _answers(self) -> bool:
         """Return whether the web server answers; asked on the listening address itself."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from deliveries.execution import runner
+from deliveries.execution.drain import Drain
+from deliveries.execution.threads import HandlerThreads
 from deliveries.models import Attempt, Delivery, Worker, transitions
 from deliveries.models.closing import close_all
 from deliveries.models.transitions import DeliveryQuerySet
@@ -137,6 +140,22 @@ class StoppingTests(DrainTestCase):
         self.assertEqual((delivery.status, delivery.attempt_count), ("succeeded", 2))
 
 
+class ThreadTests(DrainTestCase):
+    def test_are_never_more_than_there_are_places_for(self) -> None:
+        threads, places, done = HandlerThreads(2), set(), threading.Semaphore(0)
+        self.addCleanup(threads.close)
+
+        def task(place: int) -> None:
+            places.add(place)
+            done.release()
+
+        for _ in range(2000):  # the next comes as soon as one has said that it is done, not when its thread is free
+            threads.start(task)
+            done.acquire()
+
+        self.assertLessEqual(places, {0, 1})
+
+
 class ClaimingOnTests(DrainTestCase):
     def test_runs_no_more_at_once_than_it_has_threads(self) -> None:
         for _ in range(5):
@@ -187,6 +206,21 @@ class DatabaseTroubleTests(DrainTestCase):
 
         delivery.refresh_from_db()
         self.assertEqual((delivery.status, self.attempt(delivery).error_type), ("dead", "NotStorable"))
+
+    def test_leaves_others_time_to_renew_before_anything_of_theirs_is_taken_over(self) -> None:
+        delivery = delivery_to("test.note")
+        Delivery.objects.claim(limit=1, now=timezone.now(), lease=timedelta(seconds=15), worker="busy:1")
+        background = self.background()
+        with mock.patch.object(DeliveryQuerySet, "renew", side_effect=OperationalError("away")):
+            background.drain.run()
+        lapse(delivery)
+
+        Drain(background.pulse, background.threads, stop=background.stop).run()
+        self.assertEqual(Delivery.objects.get().status, "running")
+
+        background.pulse.take_over_from = 0.0
+        Drain(background.pulse, background.threads, stop=background.stop).run()
+        self.assertEqual(Delivery.objects.get().status, "succeeded")
 
     def test_stores_the_others_of_one_that_cannot_be_stored(self) -> None:
         deliveries = [delivery_to("test.nothing") for _ in range(3)]

