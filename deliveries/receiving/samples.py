@@ -9,18 +9,20 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.utils import timezone
 
-from deliveries.models.sealing import masked_query
+from deliveries.models.sealing import MASK, masked_query
 from deliveries.receiving.view import ReceiveView
 from integrations.contracts import InboundRequest, Sample, case_insensitive
 from integrations.errors import HubError
 from integrations.models import Endpoint, Secret
 from integrations.verification import Scheme
+from integrations.verification.texts import header_text
 
 _FORM = "application/x-www-form-urlencoded"
 _NEW_ID = "$(od -An -N8 -tx1 /dev/urandom | tr -d ' ')"
@@ -49,10 +51,13 @@ def send_sample(endpoint: Endpoint, *, event_type: str = "", payload: Any = None
     """Put a signed test event through the receiving path, in this process; return the status and the answer.
 
     The answer is the JSON value, or the text where the provider's own form is no JSON. Of the checks only the source's
-    network is left out: the hub is not the provider. Raises `CannotSign`, and whatever the view raises.
+    network is left out: the hub is not the provider. A proof that is the secret itself is masked before anything is
+    stored: who may send a test event, and read it, need not have the secret. Raises `CannotSign`, and whatever the view
+    raises.
     """
     request = signed_sample(endpoint, event_type=event_type, payload=payload)
-    response = ReceiveView.as_view(from_the_hub_itself=True)(_as_http(request), slug=endpoint.slug)
+    conceal = partial(_concealed, _scheme(endpoint))
+    response = ReceiveView.as_view(from_the_hub_itself=True, conceal=conceal)(_as_http(request), slug=endpoint.slug)
     if hasattr(response, "render"):
         response.render()
     text = response.content.decode("utf-8", "replace")
@@ -79,7 +84,7 @@ def curl_line(endpoint: Endpoint) -> str:
     proof = _proof(scheme, request)
     # A proof in the body is none that another body could be compared with, and covers at least something of it.
     if scheme.needs_key and proof and proof == _proof(scheme, signed(body=b"{}")):
-        request = _without_proof(scheme, request)
+        request = _without_proof(scheme, request, header=_PLACEHOLDER, parameter=_PLACEHOLDER)
     if key:
         request = replace(
             request, body=request.body.replace(key.encode("utf-8", "surrogatepass"), _PLACEHOLDER.encode())
@@ -161,14 +166,24 @@ def _proof(scheme: Scheme, signed: InboundRequest) -> list[tuple[str, str]]:
     return headers + [(name, text) for name, text in signed.query.items() if name.lower() in scheme.proof_parameters]
 
 
-def _without_proof(scheme: Scheme, request: InboundRequest) -> InboundRequest:
-    """Return ``request`` with a placeholder where its proof was."""
-    headers = {
-        name: _PLACEHOLDER if name.lower() in scheme.proof_headers else text for name, text in request.headers.items()
-    }
-    query_string = masked_query(request.query_string, scheme.proof_parameters, _PLACEHOLDER)
+def _without_proof(scheme: Scheme, request: InboundRequest, *, header: str, parameter: str) -> InboundRequest:
+    """Return ``request`` with ``header`` or ``parameter`` where its proof was."""
+    headers = {name: header if name.lower() in scheme.proof_headers else text for name, text in request.headers.items()}
+    query_string = masked_query(request.query_string, scheme.proof_parameters, parameter)
     url = request.url.partition("?")[0] + ("?" if query_string else "") + query_string
-    return replace(request, headers=headers, url=url, query_string=query_string)
+    return replace(request, headers=case_insensitive(headers), url=url, query_string=query_string)
+
+
+def _concealed(scheme: Scheme, request: InboundRequest) -> InboundRequest:
+    """Return ``request``, signed by ``scheme``, with the mask where its proof was if that is the secret itself.
+
+    ``scheme`` is the one that signed it: another process may have changed the endpoint's since.
+    """
+    if not scheme.shows_key:
+        return request
+    if scheme.proof_headers or scheme.proof_parameters:
+        return _without_proof(scheme, request, header=header_text(MASK), parameter=quote(MASK))
+    return scheme.sign(request, MASK, now=request.received_at) if request.body else request
 
 
 def _with(headers: Mapping[str, str], name: str, text: str) -> Mapping[str, str]:

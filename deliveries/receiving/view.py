@@ -79,6 +79,8 @@ class ReceiveView(APIView):
 
     #: A test event that the hub sends itself: it comes from no network.
     from_the_hub_itself = False
+    #: What returns such a request without a secret that it shows, as it may be stored.
+    conceal: Callable[[InboundRequest], InboundRequest] | None = None
 
     endpoint: LiveEndpoint
     source: Address | None
@@ -106,6 +108,7 @@ class ReceiveView(APIView):
         self.handshake_answer = delivered_secrets.take(self.endpoint, self.inbound) or self.shake_hands_unproven()
         if self.handshake_answer is None:
             self.perform_authentication(request)
+            self.inbound = self.concealed()
             self.check_rate(request, endpoint_rate)
 
     def find_endpoint(self, method: str, slug: str) -> LiveEndpoint:
@@ -142,7 +145,7 @@ class ReceiveView(APIView):
         if encodings - {"", "identity"}:
             raise UnsupportedMediaType("content_encoding")
         if self.endpoint.row.content_types and self.inbound.content_type not in self.endpoint.row.content_types:
-            raise UnsupportedMediaType("content_type", {"content_type": self.inbound.content_type[:255]})
+            raise UnsupportedMediaType("content_type", {"content_type": self.concealed().content_type[:255]})
 
     def shake_hands_unproven(self) -> Answer | None:
         """Return the answer to a handshake that by its nature carries no proof; None if this is no such thing."""
@@ -153,6 +156,10 @@ class ReceiveView(APIView):
         if answer is None and self.inbound.method != "POST":
             raise MethodNotAllowed
         return answer
+
+    def concealed(self) -> InboundRequest:
+        """Return the request as it may be stored: of the hub's own, whoever reads it shall not have the secret."""
+        return self.inbound if self.conceal is None else self.conceal(self.inbound)
 
     def lacks_secret(self) -> bool:
         """Return whether the endpoint refuses everything, as it has no live secret to judge with."""
@@ -215,7 +222,9 @@ class ReceiveView(APIView):
         if isinstance(refusal, _NOT_RECORDED):
             return
         size = refusal.body_bytes if isinstance(refusal, PayloadTooLarge) else len(self.body or b"")
-        rejections.record(self.endpoint, self.inbound, refusal, body=self.body, body_bytes=size)
+        kept = self.concealed()
+        body = self.body if kept is self.inbound or self.body is None else kept.body
+        rejections.record(self.endpoint, kept, refusal, body=body, body_bytes=size)
 
     def headers_of(self, refusal: RequestRejected) -> dict[str, str]:
         """Return the headers that HTTP wants with a refusal."""

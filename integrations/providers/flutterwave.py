@@ -32,6 +32,11 @@ class SignatureOrToken(Hmac):
         return False
 
     @property
+    def shows_key(self) -> bool:
+        """True: the token is."""
+        return True
+
+    @property
     def proof_headers(self) -> frozenset[str]:
         """The headers of both."""
         return super().proof_headers | self.token.proof_headers

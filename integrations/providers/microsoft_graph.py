@@ -34,6 +34,11 @@ class ClientState(Scheme):
 
     kind = "token"
 
+    @property
+    def shows_key(self) -> bool:
+        """True."""
+        return True
+
     def check_key(self, key: str) -> None:
         """Refuse an empty secret, and one that is longer than Microsoft takes."""
         if not key.strip():

@@ -52,6 +52,11 @@ class Scheme(ABC):
         return False
 
     @property
+    def shows_key(self) -> bool:
+        """Whether the proof is the secret itself, so that whoever reads a request has it."""
+        return False
+
+    @property
     def covered_headers(self) -> frozenset[str]:
         """Headers whose text the proof covers, lower-case."""
         return frozenset()

@@ -34,6 +34,11 @@ class Token(Scheme):
             raise ValueError("A token stands in a header or in a query parameter.")
 
     @property
+    def shows_key(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def proof_headers(self) -> frozenset[str]:
         """The header, lower-case."""
         return frozenset([self.header.lower()] if self.header else [])
@@ -84,6 +89,11 @@ class Basic(Scheme):
     """
 
     kind = "basic"
+
+    @property
+    def shows_key(self) -> bool:
+        """True."""
+        return True
 
     @property
     def proof_headers(self) -> frozenset[str]:
