@@ -133,6 +133,12 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         return format_html('<a class="hub-link" href="{}?endpoint={}">{}</a>', url, row.pk, f"{row.refused:,}")
 
     # -- the form -----------------------------------------------------------------------------------------------------
+    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form, which knows who fills it in."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.user = request.user  # a class made for this request
+        return form
+
     def get_fieldsets(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
         """Return the form's parts; who may not change the settings reads them with the credentials masked."""
         if obj is None or self.has_change_permission(request, obj):

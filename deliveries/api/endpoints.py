@@ -86,7 +86,7 @@ class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
     def secrets(self, request: Request, slug: str) -> Response:
         """Add a secret; those that the endpoint has stay live."""
         endpoint = self.get_object()
-        serializer = SecretSerializer(data=request.data, context={"endpoint": endpoint})
+        serializer = SecretSerializer(data=request.data, context={"endpoint": endpoint, "request": request})
         serializer.is_valid(raise_exception=True)
         with transaction.atomic():
             log(request, serializer.save(endpoint=endpoint), ADDITION, f"added to {endpoint.slug}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
+from integrations.guards import guard_reference, guard_secrets, guard_settings, guard_shared_url
 from integrations.handlers import handler_choices, handlers
 from integrations.masking import MASK, entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
@@ -19,6 +21,8 @@ from integrations.retry import RetryPolicy
 from integrations.validation import default_retry, validate_provider, validate_provider_settings
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     _EndpointForm = forms.ModelForm[Endpoint]
     _SecretForm = forms.ModelForm[Secret]
     _RouteForm = forms.ModelForm[Route]
@@ -28,6 +32,9 @@ else:
 
 class EndpointForm(_EndpointForm):
     """An endpoint: JSON as indented text, lists as lines."""
+
+    #: Who fills it in; the page sets it.
+    user: User
 
     settings = JsonObjectField(
         rows=7,
@@ -58,17 +65,42 @@ class EndpointForm(_EndpointForm):
             )
 
     def clean(self) -> dict[str, Any]:
-        """Keep the credentials in the settings that came back masked."""
+        """Keep the credentials in the settings that came back masked; refuse what the user may not enter."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if "settings" in values:
             values["settings"] = entered_settings(
                 values.get("provider", ""), values["settings"], stored=self.instance.settings
             )
+        self._guard(values)
         return values
+
+    def _guard(self, values: dict[str, Any]) -> None:
+        before = self.instance  # Django fills it in later
+        provider = values.get("provider", before.provider)
+        settings = values.get("settings", before.settings)
+        checks = [
+            partial(guard_settings, self.user, provider=provider, settings=settings, stored=before.settings),
+            partial(
+                guard_shared_url,
+                self.user,
+                before=before.shared_url,
+                after=values.get("shared_url", before.shared_url),
+            ),
+        ]
+        if not before._state.adding:
+            checks.append(partial(guard_secrets, before, provider=provider, settings=settings, now=timezone.now()))
+        for check in checks:
+            try:
+                check()
+            except ValidationError as exc:
+                self.add_error(None, exc)
 
 
 class SecretForm(_SecretForm):
     """A secret: its value is written once and never shown; what can still be changed is its label and its end."""
+
+    #: Who fills it in; the page sets it.
+    user: User
 
     value = forms.CharField(
         widget=WriteOnlyTextarea(
@@ -99,7 +131,11 @@ class SecretForm(_SecretForm):
 
     def clean_value(self) -> str:
         """Return the new value, or the stored one where it is locked."""
-        value: str = self.cleaned_data["value"] if self.instance._state.adding else self.instance.value
+        if not self.instance._state.adding:
+            stored: str = self.instance.value
+            return stored
+        value: str = self.cleaned_data["value"]
+        guard_reference(self.user, value)
         return value
 
     def _post_clean(self) -> None:

@@ -46,6 +46,12 @@ class SecretInline(HubTabularInline):
     template_before = "admin/integrations/endpoint/secret_help.html"
     hide_title = True
 
+    def get_formset(self, request: HttpRequest, obj: Endpoint | None = None, **kwargs: Any) -> Any:
+        """Return the forms, which know who fills them in."""
+        formset: Any = super().get_formset(request, obj, **kwargs)
+        formset.form.user = request.user  # a class made for this request
+        return formset
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Secret]:
         """Return the secrets without their values: nothing on the page needs them."""
         return super().get_queryset(request).defer("value", "signing_key").order_by("-created_at", "-id")

@@ -13,6 +13,7 @@ from rest_framework import serializers
 
 from integrations.api.checked import CheckedSerializer, messages
 from integrations.errors import ReferenceMissing
+from integrations.guards import guard_reference, guard_secrets, guard_settings, guard_shared_url
 from integrations.handlers import route_defaults
 from integrations.masking import entered_settings, shown_settings
 from integrations.models import Endpoint, EndpointGroup, Route, Secret, groups_of
@@ -55,6 +56,16 @@ class SecretSerializer(CheckedSerializer[Secret]):
         """Return whether nothing is lost if it ends now; a secret by itself was made just now."""
         siblings = self.parent.live if isinstance(self.parent, LiveSecrets) else [secret]
         return secret.safe_to_retire(siblings, now=timezone.now())
+
+    def validate_value(self, value: str) -> str:
+        """Refuse a reference by who is restricted to groups."""
+        request = self.context.get("request")
+        if request is not None:
+            try:
+                guard_reference(request.user, value)
+            except DjangoValidationError as exc:
+                raise serializers.ValidationError(exc.messages) from exc
+        return value
 
     def validate_expires_at(self, value: datetime | None) -> datetime | None:
         """Refuse an end that has passed: the secret would never count."""
@@ -165,20 +176,31 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
         return shown
 
     def check(self, candidate: Endpoint, attrs: Mapping[str, Any]) -> None:
-        """Check the group against the user's; new secrets against the scheme, a changed scheme against the secrets."""
-        request = self.context.get("request")
-        groups = None if request is None else groups_of(request.user)
-        if groups is not None and candidate.group_id not in groups:
-            raise serializers.ValidationError({"group": ["You are restricted to groups; choose one of them."]})
+        """Check what the user may enter; new secrets against the scheme, a changed scheme against the secrets."""
+        self._check_person(candidate)
         problems = [_secret_problem(candidate, secret) for secret in attrs.get("secrets", [])]
         if any(problems):
             raise serializers.ValidationError({"secrets": problems})
         if isinstance(self.instance, Endpoint) and {"provider", "settings"} & attrs.keys():
-            live = self.instance.secrets.live(timezone.now())
+            now = timezone.now()
+            guard_secrets(self.instance, provider=candidate.provider, settings=candidate.settings, now=now)
+            live = self.instance.secrets.live(now)
             if any(_secret_problem(candidate, {"value": secret.value}) for secret in live):
                 raise serializers.ValidationError(
                     {"provider": ["A live secret does not fit this provider and settings; end it first."]}
                 )
+
+    def _check_person(self, candidate: Endpoint) -> None:
+        """Check what who is restricted to groups may not enter; without a request, nobody is."""
+        request = self.context.get("request")
+        if request is None:
+            return
+        groups = groups_of(request.user)
+        if groups is not None and candidate.group_id not in groups:
+            raise serializers.ValidationError({"group": ["You are restricted to groups; choose one of them."]})
+        before = self.instance if isinstance(self.instance, Endpoint) else Endpoint()
+        guard_settings(request.user, provider=candidate.provider, settings=candidate.settings, stored=before.settings)
+        guard_shared_url(request.user, before=before.shared_url, after=candidate.shared_url)
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Endpoint:
