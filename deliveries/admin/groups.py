@@ -41,7 +41,13 @@ class EndpointGroupAdmin(HubPages):
 
     def get_fields(self, request: HttpRequest, obj: EndpointGroup | None = None) -> Any:
         """Return the columns; a new group has nothing in it."""
-        return self.fields if obj else ("name", "description")
+        if obj is None:
+            return ("name", "description")
+        return self.fields if _may_see_people(request) else self.fields[:-1]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Return the columns of the list; who is restricted to which is for those who may see users."""
+        return self.list_display if _may_see_people(request) else self.list_display[:-1]
 
     @admin.display(description="Endpoints")
     def endpoints_shown(self, row: Any) -> int:
@@ -74,6 +80,10 @@ class EndpointGroupAdmin(HubPages):
         """Return whether the group may be deleted: not while an endpoint is in it."""
         may = super().has_delete_permission(request, obj) and groups_of(request.user) is None
         return may and (obj is None or not obj.is_in_use)
+
+
+def _may_see_people(request: HttpRequest) -> bool:
+    return request.user.has_perm("auth.view_user") and groups_of(request.user) is None
 
 
 class RestrictionInline(HubStackedInline):

@@ -83,13 +83,13 @@ class HubPages(HubAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the row's part of the audit log, the latest entry first."""
+        """Show the row's part of the audit log, the latest entry first; addresses only to who may read all of it."""
         row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        entries = AuditEntry.objects.about(audit.kind_of(row), row.pk).order_by("-at", "-pk")
+        entries = AuditEntry.objects.visible_to(request.user).about(audit.kind_of(row), row.pk)
         return TemplateResponse(
             request,
             "admin/deliveries/history.html",
@@ -99,7 +99,8 @@ class HubPages(HubAdmin):
                 "original": row,
                 "title": "Log",
                 "subtitle": str(row),
-                "page": Paginator(entries, _ENTRIES).get_page(request.GET.get("p")),
+                "page": Paginator(entries.order_by("-at", "-pk"), _ENTRIES).get_page(request.GET.get("p")),
+                "may_see_sources": request.user.has_perm("deliveries.view_auditentry"),
                 **(extra_context or {}),
             },
         )

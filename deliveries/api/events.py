@@ -26,6 +26,7 @@ from deliveries.models import Delivery, Event
 from deliveries.reroute import NotRerouted, reroute
 from integrations.api.scopes import may
 from integrations.api.views import UUID_REGEX, HubViewSet
+from integrations.models import groups_of
 
 
 class AnyAccept(DefaultContentNegotiation):
@@ -50,6 +51,8 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
     def get_queryset(self) -> QuerySet[Event]:
         """Return the events; for a list, without the bodies that it would not show."""
         events = super().get_queryset()
+        if groups_of(self.request.user) is not None:  # for `EventSerializer`
+            events = events.annotate(origin_group=F("derived_from__endpoint__group"))
         if self.action != "list":
             return events
         shown = When(body_bytes__lte=LISTED_BODY_BYTES, endpoint__sensitive=False, then=F("raw_body"))
@@ -67,8 +70,9 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
         received = event.as_received
         if received.raw_body is None:
             raise NotFound("The body has not been kept.")
-        if received.shown_payload != received.payload and not may(request, MAY_SEE_CREDENTIALS):
-            raise PermissionDenied("This body holds credentials; only who may change endpoints may read it.")
+        is_guarded = received.body_is_encrypted or received.shown_payload != received.payload
+        if is_guarded and not may(request, MAY_SEE_CREDENTIALS):
+            raise PermissionDenied("This body may hold credentials; only who may change endpoints may read it.")
         return HttpResponse(
             received.body,
             content_type="application/octet-stream",

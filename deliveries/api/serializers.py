@@ -12,6 +12,7 @@ from deliveries.forensics import diagnose
 from deliveries.models import Attempt, Delivery, Event, Rejection
 from deliveries.reverify import obstacle
 from deliveries.why import Reason, explain, reason_of
+from integrations.models import groups_of
 
 #: A list shows payloads of bodies up to this size; an event by itself shows any.
 LISTED_BODY_BYTES = 64 * 1024
@@ -144,6 +145,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     endpoint = serializers.CharField(source="endpoint.slug")
     payload = serializers.SerializerMethodField()
     payload_omitted = serializers.SerializerMethodField()
+    derived_from = serializers.SerializerMethodField()
     deliveries = EventDeliverySerializer(many=True)
 
     class Meta:
@@ -177,6 +179,12 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     def get_payload(self, event: Event) -> Any:
         """Return the decoded body, credentials masked; None where it is opaque."""
         return event.shown_payload
+
+    def get_derived_from(self, event: Event) -> UUID | None:
+        """Return the event that it came of; None too where the user may not see that one."""
+        groups = groups_of(self.context["request"].user)
+        is_shown = groups is None or vars(event)["origin_group"] in groups  # annotated by the view
+        return event.derived_from_id if is_shown else None
 
     def get_payload_omitted(self, event: Event) -> bool:
         """Return whether ``payload`` is null only because a list leaves it out."""

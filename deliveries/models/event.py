@@ -134,7 +134,8 @@ class Event(SealedRequest):
     def shown_payload(self) -> Any:
         """The payload with the provider's credentials in it masked: what views, lists and the API show.
 
-        None too for part of a batch in which they would have to be looked up, and which is not kept.
+        None too for part of a batch in which they would have to be looked up, and which is not kept; and where the
+        provider's preset is not installed any more.
         """
         payload = self.payload
         if not self.needs_batch_to_mask:
@@ -225,9 +226,14 @@ def _decoded(provider: str, content_type: str, body: bytes) -> Any:
 
 
 def _masked(provider: str, payload: Any, *documents: Any) -> Any:
-    """Return ``payload`` with what the preset's sensitive places hold in any of ``documents`` masked."""
+    """Return ``payload`` with what the preset's sensitive places hold in any of ``documents`` masked.
+
+    None where the preset is not installed any more: nobody knows what there is to mask.
+    """
     preset = providers.get(provider)
-    if payload is None or preset is None or not preset.sensitive_fields:
+    if payload is None or preset is None:
+        return None
+    if not preset.sensitive_fields:
         return payload
     found = [search(place, document) for place in preset.sensitive_fields for document in documents]
     return masked(payload, set(_scalars(found)))

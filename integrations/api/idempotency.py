@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -10,11 +9,13 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from integrations.models import groups_of
 from integrations.models.stored_answer import StoredAnswer
 
 #: The key as the draft has it, a quoted text, or without the quotes.
@@ -94,5 +95,11 @@ def _caller(request: Request) -> str:
 
 
 def _fingerprint(request: Request) -> str:
-    asked = f"{request.path.rstrip('/')}?{request.META.get('QUERY_STRING', '')}\n".encode()
-    return hashlib.sha256(asked + request._request.body).hexdigest()
+    """Return what tells the request from others; the caller's groups belong to it, as the answer depends on them.
+
+    It is keyed: a body may hold a secret, which a plain digest would let a reader of the database guess.
+    """
+    groups = groups_of(request.user)
+    restricted = "all" if groups is None else ",".join(sorted(map(str, groups)))
+    asked = f"{restricted}\n{request.path.rstrip('/')}?{request.META.get('QUERY_STRING', '')}\n".encode()
+    return salted_hmac("idempotency", asked + request._request.body, algorithm="sha256").hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from django.core.management import call_command
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
 from deliveries.execution.housekeeping import Housekeeping
@@ -18,6 +18,7 @@ from integrations.api import idempotency
 from integrations.models import Endpoint, Secret, StoredAnswer
 from tests.deliveries.api.at_once import at_once
 from tests.deliveries.api.cases import API, ApiTestCase, client_of, make_user
+from tests.deliveries.visibility.two_teams import restrict
 from tests.factories import make_delivery, make_endpoint, make_route
 
 URL = f"{API}/endpoints/"
@@ -55,6 +56,23 @@ class IdempotencyTests(ApiTestCase):
         self.post()
 
         self.assert_error(self.post(client=client_of(self.user)), 400, "validation_error", "slug")
+
+    def test_is_another_request_once_the_caller_is_restricted_to_groups(self) -> None:
+        self.post()
+        restrict(self.user)
+
+        self.assert_error(self.post(), 422, "idempotency_key_reused")
+
+    def test_keeps_no_plain_digest_of_a_body_that_may_hold_a_secret(self) -> None:
+        self.post()
+
+        fingerprint = StoredAnswer.objects.get().fingerprint
+        with override_settings(SECRET_KEY="another"):
+            StoredAnswer.objects.all().delete()
+            Endpoint.objects.all().delete()
+            self.post()
+
+        self.assertNotEqual(StoredAnswer.objects.get().fingerprint, fingerprint)
 
     def test_refuses_a_key_that_is_none(self) -> None:
         for key in ("", " ", "a b", "é", "x" * 256, '"', '""', 'a"b'):

@@ -7,12 +7,16 @@ from itertools import product
 from typing import Any
 
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from deliveries import bulk_replay
 from deliveries.api.urls import router, urlpatterns
+from deliveries.models import Event
 from tests.deliveries.api.cases import API, ApiTestCase, client_of
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, restrict
+from tests.factories import make_event
 
 #: Addresses outside the router: what an endpoint or a route can be made of, the same for all.
 OF_NONE = {"provider-list", "handler-list"}
@@ -87,6 +91,25 @@ class WalkTests(RestrictedApiTestCase):
         ):  # fmt: skip
             with self.subTest(query=query):
                 self.assertEqual(self.client.get(f"{API}/{query}").json()["results"], [])
+
+    def test_names_no_event_of_the_other_group_that_led_to_an_own_one(self) -> None:
+        own = Event.objects.filter(pk=self.ours.pending.event_id)
+        for origin, shown in ((self.theirs.event, None), (self.ours.event, str(self.ours.event.pk))):
+            own.update(derived_from=origin)
+            listed = {event["id"]: event for event in self.client.get(f"{API}/events/").json()["results"]}
+            detail = self.client.get(f"{API}/events/{own.get().pk}/").json()
+            self.assertEqual([detail["derived_from"], listed[detail["id"]]["derived_from"]], [shown, shown])
+
+    def test_lists_events_in_the_same_number_of_queries_for_any_number(self) -> None:
+        def queries() -> int:
+            with CaptureQueriesContext(connection) as found:
+                self.client.get(f"{API}/events/")
+            return len(found)
+
+        few = queries()
+        for _ in range(3):
+            make_event(self.ours.endpoint, derived_from=self.ours.event)
+        self.assertEqual(queries(), few)
 
 
 class WayOutTests(RestrictedApiTestCase):
