@@ -163,9 +163,14 @@ def web_server(hub: RunningHub, *, answers: Callable[[], bool]) -> Iterator[None
 @contextmanager
 def running_hub(folder: Path, *, database_url: str = "", **settings: str) -> Iterator[RunningHub]:
     """Yield a hub with a migrated database, ``database_url`` or one of its own; it is not started yet."""
-    with nullcontext(database_url) if database_url else fresh_database(folder) as url:
+
+    def migrate(url: str) -> None:
+        RunningHub(url, folder, **settings).manage("migrate", "--verbosity", "0")
+
+    with nullcontext(database_url) if database_url else fresh_database(folder, migrate=migrate) as url:
+        if database_url:
+            migrate(url)
         hub = RunningHub(url, folder, **settings)
-        hub.manage("migrate", "--verbosity", "0")
         try:
             yield hub
         finally:

@@ -126,11 +126,11 @@ def workers(folder: Path, **settings: str) -> Iterator[Workers]:
 
 def test_a_killed_worker_loses_no_delivery(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
-        running.make("test.sleep", 50, seconds=0.4)
+        running.make("test.sleep", 30, seconds=2)
 
         os.kill(running.busy_worker(), signal.SIGKILL)
 
-        wait_until(lambda: running.statuses() == {"succeeded": 50}, seconds=60, what="the end of all deliveries")
+        wait_until(lambda: running.statuses() == {"succeeded": 30}, seconds=60, what="the end of all deliveries")
         attempts = sorted(int(count) for _, count, _ in running.standing())
         assert attempts[-1] == 2, "the kill hit no delivery"
 
