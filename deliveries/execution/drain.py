@@ -42,7 +42,7 @@ CLAIM_SECONDS = 20.0
 LONG_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 #: How soon a bell is heard while handlers run.
-_LISTEN_SECONDS = 0.01
+_LISTEN_SECONDS = 0.002
 #: In a rush the look for routes is not repeated for so long: a newcomer waits no longer than that for a free thread.
 _RUSH_SECONDS = 0.02
 #: So long after the first the others of a claim are waited for.
