@@ -42,9 +42,11 @@ _TRACE_SECONDS = 0.3
 @contextmanager
 def boards() -> Iterator[Path]:
     """Yield a new folder for the boards of the worker processes that are started within; it is gone afterwards."""
-    prefix = "worker-boards-"
+    # Of this host alone: another's process ids, as those of a container on the same volume, mean nothing here.
+    prefix = f"worker-boards-{socket.gethostname()[:100]}-"
     for left in settings.HUB_DATA_DIR.glob(f"{prefix}*"):  # by a main process that was killed
-        if not _exists(int(left.name.removeprefix(prefix))):
+        pid = left.name.removeprefix(prefix)
+        if pid.isdecimal() and not _exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
     folder: Path = settings.HUB_DATA_DIR / f"{prefix}{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
