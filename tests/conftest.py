@@ -1,8 +1,27 @@
 """Fixtures that every test may use."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from django.test import SimpleTestCase, TransactionTestCase
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of the run on PostgreSQL what the run on SQLite has proved for both: it asks no database."""
+    if not os.environ.get("TEST_DATABASE_URL"):
+        return
+    left_out = [item for item in items if _is_proved_by_one_run(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_proved_by_one_run(item: pytest.Item) -> bool:
+    if item.get_closest_marker("any_database"):
+        return True
+    owner = getattr(item, "cls", None)
+    return owner is not None and issubclass(owner, SimpleTestCase) and not issubclass(owner, TransactionTestCase)
 
 
 @pytest.fixture(autouse=True)

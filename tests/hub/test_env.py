@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from hub import env
 
 KEY = Fernet.generate_key().decode()
+pytestmark = pytest.mark.any_database
 POSTGRES = "django.db.backends.postgresql"
 
 # The reader with a default, a text it takes, what it makes of it, and texts that it refuses.

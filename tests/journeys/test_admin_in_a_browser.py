@@ -24,7 +24,7 @@ from selenium.webdriver.support.select import Select
 from tests.journeys.browser import console, open_browser
 from tests.running_hub import RunningHub, running_hub, wait_until
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.any_database]
 
 PASSWORD = "correct horse battery"
 SECRET = "the shop and the hub know this"

@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from tests.journeys.browser import console, open_browser
 from tests.running_hub import RunningHub, running_hub, wait_until, web_server
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.any_database]
 
 MAKE_USER = """
 from django.contrib.auth.models import Group, User

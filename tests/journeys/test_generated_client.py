@@ -16,7 +16,7 @@ import pytest
 from tests.running_hub import ROOT, RunningHub, running_hub, wait_until
 from tests.test_docs import DOCS, PYTHON
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.any_database]
 
 PACKAGE = "automation_hub_client"
 SECRET = "the shop and the hub know this"

@@ -104,6 +104,7 @@ class TestTheHub:
         assert "password" not in hub.output.read_text()
         assert state(hub) == {"events": 1, "statuses": ["succeeded"]}
 
+    @pytest.mark.any_database
     def test_takes_the_administrator_from_the_environment_without_printing_the_password(self, hub: RunningHub) -> None:
         hub.environment = {**hub.environment, "HUB_ADMIN_USERNAME": "olga", "HUB_ADMIN_PASSWORD": "given-pass-77"}
         hub.start("--quickstart")
@@ -140,6 +141,7 @@ class TestAKilledHub:
 
         assert none_left(children)
 
+    @pytest.mark.any_database
     def test_comes_up_after_its_whole_group_was_killed(self, hub: RunningHub) -> None:
         hub.start()
         assert hub.process is not None
@@ -162,6 +164,7 @@ class TestAKilledHub:
 
         wait_until(lambda: state(hub)["statuses"] == ["succeeded"], seconds=40, what="the handling of the event")
 
+    @pytest.mark.any_database
     def test_replaces_a_web_server_that_was_killed(self, hub: RunningHub) -> None:
         hub.start("--quickstart")
         line = printed_curl_line(hub)
@@ -172,6 +175,7 @@ class TestAKilledHub:
         assert paste(line)["status"] == "accepted"
 
 
+@pytest.mark.any_database
 class TestAStart:
     def test_names_a_port_that_another_program_has(self, hub: RunningHub) -> None:
         with socket.socket() as other:

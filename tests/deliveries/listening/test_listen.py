@@ -18,7 +18,7 @@ from tests.deliveries.listening.laptops import Laptop, Remote, remote_hub, signa
 from tests.integrations.connectors.servers import Seen, Server, serving
 from tests.running_hub import ROOT, free_port, wait_until
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.any_database]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from tests.deliveries.receiving.cases import SECRET, signature
 from tests.running_hub import RunningHub, running_hub, web_server
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.any_database]
 
 LIMIT = 100_000
 THREADS = 16
