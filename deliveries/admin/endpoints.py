@@ -26,9 +26,10 @@ from unfold.contrib.filters.admin import DropdownFilter
 from deliveries import display, hold, waiting
 from deliveries.admin import orders
 from deliveries.admin.filters import GroupFilter
+from deliveries.admin.first_steps import FirstStepsAdmin
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
-from deliveries.admin.trying import CurlLine, curl_line, send_test
+from deliveries.admin.trying import CurlLine, back_to, curl_line, send_test
 from deliveries.admin.waiting import AwaitedSecretAdmin
 from deliveries.models import Event, RejectionCount, Release
 from integrations.admin.forms import EndpointForm
@@ -57,7 +58,7 @@ class ServiceFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
+class EndpointAdmin(FirstStepsAdmin, AwaitedSecretAdmin, RetiringAdmin):
     """Endpoints by slug."""
 
     form = EndpointForm
@@ -238,6 +239,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_endpoint_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_endpoint_resume"),
             *self.wait_urls(),
+            *self.first_steps_urls(),
             *super().get_urls(),
         ]
 
@@ -252,7 +254,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         if level == messages.SUCCESS:
             self.log_order(request, row, "sent a test event.")
         messages.add_message(request, level, text)
-        return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
+        return back_to(request, pk)
 
     def pause(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hold the endpoint's deliveries."""
@@ -275,7 +277,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             messages.success(request, f"Paused: events are stored, deliveries wait ({moved} held).")
         else:
             orders.resume(request, partial(hold.resume_endpoint, row))
-        return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
+        return back_to(request, pk)
 
 
 class EndpointChangeList(SafeChangeList):
