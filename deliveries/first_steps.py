@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Beginnings that are offered to be taken up, the newest ones.
 _OFFERED = 5
+#: Deliveries are found by their events, of which there is an index.
+_LATEST = 5
 
 
 class Step(StrEnum):
@@ -43,7 +45,7 @@ class Progress:
 
 def progress(endpoint: Endpoint, *, now: datetime) -> Progress:
     """Return how far ``endpoint`` is."""
-    newest = Delivery.objects.filter(endpoint=endpoint).order_by("-created_at").first()
+    newest = newest_delivery(endpoint)
     facts = {
         Step.SENDER: True,
         Step.CONNECT: not endpoint.needs_secret or endpoint.secrets.live(now).exists(),
@@ -52,6 +54,13 @@ def progress(endpoint: Endpoint, *, now: datetime) -> Progress:
         Step.DONE: newest is not None and newest.status == DeliveryStatus.SUCCEEDED,
     }
     return Progress(frozenset(step for step, is_done in facts.items() if is_done))
+
+
+def newest_delivery(endpoint: Endpoint) -> Delivery | None:
+    """Return the newest delivery of the latest events of ``endpoint``; None if none of them has one."""
+    events = Event.objects.filter(endpoint=endpoint).order_by("-received_at").values_list("pk", flat=True)
+    rows = Delivery.objects.filter(event__in=list(events[:_LATEST])).select_related("route")
+    return rows.order_by("-created_at", "-pk").first()
 
 
 def begun(user: User | AnonymousUser) -> list[Endpoint]:

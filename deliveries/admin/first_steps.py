@@ -18,7 +18,7 @@ from deliveries.admin import orders
 from deliveries.admin.pages import HubPages
 from deliveries.admin.trying import CurlLine, curl_line
 from deliveries.first_steps import Step
-from deliveries.models import Delivery, Event, Rejection
+from deliveries.models import Event, Rejection
 from deliveries.route_preview import preview
 from integrations.admin.guided import GuidedEndpointForm, GuidedRouteForm, GuidedSecretForm, PreviewForm
 from integrations.admin.inlines import may_write_secrets
@@ -210,8 +210,7 @@ class FirstStepsAdmin(HubPages):
         return TemplateResponse(request, "admin/deliveries/first_steps/handled.html", context)
 
     def _newest_delivery(self, row: Endpoint) -> dict[str, Any]:
-        rows = Delivery.objects.filter(endpoint=row).select_related("route").order_by("-created_at")
-        newest = rows.first()
+        newest = first_steps.newest_delivery(row)
         # What came before there was a route was delivered to nobody, and can be now.
         event = None if newest else Event.objects.filter(endpoint=row).order_by("-received_at").only("pk").first()
         return {"delivery": newest, "unrouted": event, "goes_on": newest is None or newest.finished_at is None}

@@ -50,10 +50,13 @@ def _would_make_keys(endpoint: Endpoint, now: datetime) -> bool:
     return not any(secret.signing_key for secret in endpoint.secrets.live(now))
 
 
-def send_test(endpoint: Endpoint) -> tuple[int, str | SafeString]:
-    """Send a signed sample to ``endpoint``; return a message level and what the endpoint answered."""
+def send_test(endpoint: Endpoint, *, event_type: str = "", payload: Any = None) -> tuple[int, str | SafeString]:
+    """Send a signed sample to ``endpoint``; return a message level and what the endpoint answered.
+
+    ``event_type`` and ``payload`` take the place of the sample's own.
+    """
     try:
-        status, answer = samples.send_sample(endpoint)
+        status, answer = samples.send_sample(endpoint, event_type=event_type, payload=payload)
     except samples.CannotSign as exc:
         return messages.ERROR, f"No test event was sent: {exc}"
     if status // 100 != 2:

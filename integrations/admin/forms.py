@@ -126,6 +126,10 @@ class SecretForm(_SecretForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.pop("value", None)
+        if "label" in self.fields:  # in a table's cell nothing else names it
+            self.fields["label"].widget.attrs["aria-label"] = "Label"
+        if "value" in self.fields:
+            self.fields["value"].widget.attrs["aria-label"] = "Secret"
         if not self.instance._state.adding:
             self._lock("value")
             self.fields["value"].widget.attrs["placeholder"] = "saved, not shown"
