@@ -24,7 +24,7 @@ class GuidedEndpointForm(EndpointForm):
     content_types = None  # type: ignore[assignment]
 
     class Meta(EndpointForm.Meta):
-        fields = ("slug", "name", "group", "settings")
+        fields = ("slug", "name", "group", "settings")  # type: ignore[assignment]
         widgets = {
             "slug": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false"}),
             "name": UnfoldAdminTextInputWidget,
@@ -53,7 +53,7 @@ class GuidedSecretForm(SecretForm):
     """A new secret: what the provider shows, and a label to tell it from the next."""
 
     class Meta(SecretForm.Meta):
-        fields = ("value", "label")
+        fields = ("value", "label")  # type: ignore[assignment]
         widgets = {"label": UnfoldAdminTextInputWidget}
 
 
@@ -64,7 +64,7 @@ class GuidedRouteForm(RouteForm):
     retry = None  # type: ignore[assignment]
 
     class Meta(RouteForm.Meta):
-        fields = ("name", "events", "filter", "config")
+        fields = ("name", "events", "filter", "config")  # type: ignore[assignment]
         widgets = {"name": UnfoldAdminTextInputWidget}
 
     def __init__(self, *args: Any, endpoint: Endpoint, handler: str, **kwargs: Any) -> None:

@@ -92,8 +92,8 @@ class SchemaWidget(forms.Widget):
             }
             for each, part in self.parts.items()
         ]
-        needed = [row for row in rows if row["part"].required]  # type: ignore[attr-defined]
-        others = [row for row in rows if not row["part"].required]  # type: ignore[attr-defined]
+        needed = [row for row in rows if row["part"].required]
+        others = [row for row in rows if not row["part"].required]
         entered = any(found.get(row["name"]) for row in others)
         return render_to_string(
             "admin/integrations/schema_fields.html",
