@@ -25,6 +25,8 @@ from integrations.models import EndpointState
 SHOWN_CHARACTERS = 50_000
 #: Larger bodies are not decoded for a page.
 DECODED_BYTES = 512 * 1024
+#: Stands where a body would, until it is revealed.
+HIDDEN = "Hidden: what this endpoint receives is marked as sensitive."
 
 KINDS: dict[str, str] = {
     DeliveryStatus.PENDING: "info",
@@ -149,11 +151,14 @@ class ShownBody:
     note: str = ""
 
 
-def body(row: Event | Rejection | EventVariant, payload: Any = None) -> ShownBody:
+def body(row: Event | Rejection | EventVariant, payload: Any = None, *, revealed: bool = False) -> ShownBody:
     """Return the body of ``row``: its decoded ``payload`` if there is one, else text, else the first bytes in hex.
 
-    What is stored encrypted is shown as ``payload`` only, in which credentials are masked.
+    What is stored encrypted is shown as ``payload`` only, in which credentials are masked; what a sensitive endpoint
+    received is shown if it is ``revealed``.
     """
+    if row.hides_body and not revealed and row.body_bytes:
+        return ShownBody(_plain(""), HIDDEN)
     if not row.body_bytes:
         return ShownBody(_plain(""), "The body is empty.")
     if row.raw_body is None:
@@ -166,9 +171,9 @@ def body(row: Event | Rejection | EventVariant, payload: Any = None) -> ShownBod
     return _opaque(row.body)
 
 
-def refused_body(row: Rejection, *, may_read: bool) -> ShownBody:
+def refused_body(row: Rejection, *, may_read: bool, revealed: bool = False) -> ShownBody:
     """Return the body of a refused request as text or hex, unmasked, or why it is not shown."""
-    if not row.body_bytes or row.raw_body is None:
+    if not row.body_bytes or row.raw_body is None or (row.hides_body and not revealed):
         return body(row)
     if not may_read:
         return ShownBody(

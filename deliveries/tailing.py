@@ -54,22 +54,18 @@ class Stream:
         return sorted(lines, key=lambda line: line.at)
 
     def _received(self) -> Iterator[Line]:
-        columns = ("received_at", "endpoint__slug", "event_type", "event_id", "verdict")
-        for pk, at, slug, event_type, event_id, verdict in self._events.new(self._of(Event.objects.all()), *columns):
-            yield Line(at, RECEIVED, slug, event_type, "", f"{verdict} {event_id}".rstrip(), str(pk))
+        for values in self._events.new(self._of(Event.objects.all()), *EVENT_COLUMNS):
+            yield reception(*values)
 
     def _refused(self) -> Iterator[Line]:
-        columns = ("received_at", "endpoint__slug", "reason", "source")
-        for pk, at, slug, reason, source in self._rejections.new(self._of(Rejection.objects.all()), *columns):
-            yield Line(at, REFUSED, slug, "", "", f"{reason} from {source or 'an unknown address'}", str(pk))
+        for values in self._rejections.new(self._of(Rejection.objects.all()), *REJECTION_COLUMNS):
+            yield refusal(*values)
 
     def _finished(self) -> Iterator[Line]:
-        rows = Attempt.objects.select_related("delivery__endpoint", "delivery__route", "delivery__event")
+        rows = attempts()
         rows = rows.filter(delivery__endpoint__slug=self._endpoint) if self._endpoint else rows
-        event, endpoint = "delivery__event", "delivery__endpoint"
-        heavy = (f"{event}__raw_body", f"{event}__sealed", f"{event}__headers", f"{endpoint}__settings")
-        for attempt in self._attempts.new(rows.defer("traceback", "log", "response", *heavy)):
-            yield _outcome(attempt)
+        for attempt in self._attempts.new(rows):
+            yield outcome(attempt)
 
     def _of(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows.filter(endpoint__slug=self._endpoint) if self._endpoint else rows
@@ -129,7 +125,30 @@ def _unseen(rows: QuerySet[Any], seen: set[Any]) -> QuerySet[Any]:
     return rows.filter(pk__in=new[:_AT_ONCE]).order_by("pk")
 
 
-def _outcome(attempt: Attempt) -> Line:
+EVENT_COLUMNS = ("received_at", "endpoint__slug", "event_type", "event_id", "verdict")
+REJECTION_COLUMNS = ("received_at", "endpoint__slug", "reason", "source")
+
+
+def reception(pk: UUID, at: datetime, slug: str, event_type: str, event_id: str, verdict: str) -> Line:
+    """Return the line of an event, from its id and `EVENT_COLUMNS`."""
+    return Line(at, RECEIVED, slug, event_type, "", f"{verdict} {event_id}".rstrip(), str(pk))
+
+
+def refusal(pk: UUID, at: datetime, slug: str, reason: str, source: str) -> Line:
+    """Return the line of a rejection, from its id and `REJECTION_COLUMNS`."""
+    return Line(at, REFUSED, slug, "", "", f"{reason} from {source or 'an unknown address'}", str(pk))
+
+
+def attempts() -> QuerySet[Attempt]:
+    """Return the attempts with what their lines say, and without what is large."""
+    rows = Attempt.objects.select_related("delivery__endpoint", "delivery__route", "delivery__event")
+    event, endpoint = "delivery__event", "delivery__endpoint"
+    heavy = (f"{event}__raw_body", f"{event}__sealed", f"{event}__headers", f"{endpoint}__settings")
+    return rows.defer("traceback", "log", "response", *heavy)
+
+
+def outcome(attempt: Attempt) -> Line:
+    """Return the line of an attempt that has come to an end."""
     delivery: Delivery = attempt.delivery
     took = f"{attempt.duration.total_seconds() * 1000:.0f} ms" if attempt.duration is not None else ""
     if attempt.outcome == Outcome.SUCCEEDED:

@@ -15,6 +15,10 @@ from integrations.references import is_reference
 if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
 
+#: To see what sensitive endpoints received. The name of a permission of the other app, as users and roles have it.
+MAY_REVEAL = "deliveries.reveal_event"
+
+_STAYS_SENSITIVE = "What was received would be open to all: only who may reveal it can take the mark away."
 _END_FIRST = "End the live secrets first: they belong to the present provider."
 _NO_REFERENCES = "You are restricted to groups, and a reference could lead to another group's secret: enter the secret."
 _NO_SHARED_URL = (
@@ -57,6 +61,12 @@ def guard_shared_url(user: Person, *, before: bool, after: bool) -> None:
     """Raise `ValidationError` if ``user``, restricted to groups, switches the shared URL on."""
     if after and not before and groups_of(user) is not None:
         raise ValidationError({"shared_url": _NO_SHARED_URL})
+
+
+def guard_sensitive(user: Person, *, before: bool, after: bool) -> None:
+    """Raise `ValidationError` if ``user``, who may not reveal what is sensitive, makes it no longer so."""
+    if before and not after and not user.has_perm(MAY_REVEAL):
+        raise ValidationError({"sensitive": _STAYS_SENSITIVE})
 
 
 def _shows_key(provider: str, settings: Any) -> bool:

@@ -23,16 +23,18 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 
-from deliveries import display, hold, waiting
-from deliveries.admin import orders
+from deliveries import audit, display, hold, waiting
+from deliveries.admin import endpoint_panel, orders
 from deliveries.admin.filters import GroupFilter
+from deliveries.admin.first_steps import FirstStepsAdmin
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
-from deliveries.admin.trying import CurlLine, curl_line, send_test
+from deliveries.admin.test_events import TestEventsAdmin
+from deliveries.admin.trying import CurlLine, back_to, curl_line, send_test
 from deliveries.admin.waiting import AwaitedSecretAdmin
 from deliveries.models import Event, RejectionCount, Release
 from integrations.admin.forms import EndpointForm
-from integrations.admin.inlines import RouteInline, SecretInline
+from integrations.admin.inlines import RouteInline, SecretInline, may_write_secrets
 from integrations.masking import shown_settings
 from integrations.models import Endpoint, EndpointGroup, EndpointState, Route, Secret, groups_of
 from integrations.providers import providers
@@ -57,7 +59,7 @@ class ServiceFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
+class EndpointAdmin(FirstStepsAdmin, TestEventsAdmin, AwaitedSecretAdmin, RetiringAdmin):
     """Endpoints by slug."""
 
     form = EndpointForm
@@ -195,6 +197,8 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         refused = RejectionCount.objects.filter(endpoint=row, hour__gt=_day_ago(now))
         line = curl_line(row, now=now) if may_change else CurlLine()
         return {
+            **endpoint_panel.panel(request, row, now=now),
+            "handshake": _handshake(row, has_live_secret=has_live_secret),
             "public_url": row.url,
             "curl": line,
             "may_test": may_operate,
@@ -238,6 +242,9 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_endpoint_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_endpoint_resume"),
             *self.wait_urls(),
+            *self.first_steps_urls(),
+            *self.test_event_urls(),
+            path("<uuid:pk>/order/end/<uuid:secret>/", view(self.end_secret), name="integrations_endpoint_end_secret"),
             *super().get_urls(),
         ]
 
@@ -252,7 +259,26 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
         if level == messages.SUCCESS:
             self.log_order(request, row, "sent a test event.")
         messages.add_message(request, level, text)
-        return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
+        return back_to(request, pk)
+
+    def end_secret(self, request: HttpRequest, pk: UUID, secret: UUID) -> HttpResponse:
+        """End a secret that is safe to retire, judged once more now."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
+        if not may_write_secrets(request, row):
+            raise PermissionDenied
+        now = timezone.now()
+        live = list(row.secrets.live(now))
+        found = next((each for each in live if each.pk == secret), None)
+        if found is None or not found.safe_to_retire(live, now=now):
+            messages.error(request, "That secret is not safe to retire now; it stays.")
+        else:
+            found.expires_at = now
+            found.save(update_fields=["expires_at"])
+            audit.record(audit.Action.REMOVED, found, by=request.user, message="Ended.")
+            messages.success(request, f"The secret “{found}” is ended.")
+        return back_to(request, pk)
 
     def pause(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hold the endpoint's deliveries."""
@@ -275,7 +301,7 @@ class EndpointAdmin(AwaitedSecretAdmin, RetiringAdmin):
             messages.success(request, f"Paused: events are stored, deliveries wait ({moved} held).")
         else:
             orders.resume(request, partial(hold.resume_endpoint, row))
-        return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
+        return back_to(request, pk)
 
 
 class EndpointChangeList(SafeChangeList):
@@ -314,6 +340,18 @@ def proof_warning(row: Endpoint, *, has_live_secret: bool) -> str:
         mend = "Wait for the provider to deliver it" if waiting.delivers_secret(row) else "Add a secret below"
         return f"This endpoint has no live secret, so it refuses every request. {mend}."
     return ""
+
+
+def _handshake(row: Endpoint, *, has_live_secret: bool) -> str:
+    """Return what becomes of the provider's check of the URL; "" where it makes none."""
+    preset = providers.get(row.provider)
+    if preset is None or preset.handshake is None or row.retired_at is not None:
+        return ""
+    if row.state == EndpointState.DISABLED:
+        return f"{preset.name} checks the URL when it is registered; while the endpoint is disabled, the check fails."
+    if row.needs_secret and not has_live_secret:
+        return f"{preset.name} checks the URL when it is registered; add the secret first, or the check fails."
+    return f"{preset.name} checks the URL when it is registered; the hub answers by itself."
 
 
 def _day_ago(now: datetime) -> datetime:

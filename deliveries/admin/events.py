@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 from deliveries import display
 from deliveries.admin import orders, rerouting
 from deliveries.admin.filters import EndpointFilter, EventTypeFilter, MomentFilter, ProviderFilter, VerdictFilter
-from deliveries.admin.history import HistoryAdmin, search
+from deliveries.admin.history import search
+from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
 from deliveries.models import Event, EventVariant
 from deliveries.models.sealing import SealedRequest
 from deliveries.reroute import obstacle
@@ -40,7 +41,7 @@ _DOWNLOAD_HEADERS = {
 
 
 @admin.register(Event)
-class EventAdmin(HistoryAdmin):
+class EventAdmin(RevealingAdmin):
     """Events, the newest first."""
 
     page_template = "admin/deliveries/event/page.html"
@@ -68,6 +69,7 @@ class EventAdmin(HistoryAdmin):
             path(
                 "<uuid:pk>/variants/<int:variant>/body/", view(self.variant_body), name="deliveries_eventvariant_body"
             ),
+            *self.reveal_urls(),
             path("<uuid:pk>/reroute/", view(self.reroute_one), name="deliveries_event_reroute"),
             *super().get_urls(),
         ]
@@ -84,26 +86,28 @@ class EventAdmin(HistoryAdmin):
     def event_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hand out the raw body, for part of a batch the whole."""
         row = Event.objects.visible_to(request.user).filter(pk=pk).first()
-        return self._download(request, row.as_received if row else None, f"event-{pk}")
+        return self._download(request, row, f"event-{pk}")
 
     def variant_body(self, request: HttpRequest, pk: UUID, variant: int) -> HttpResponse:
         """Hand out the raw body of another request under the same id."""
         row = EventVariant.objects.visible_to(request.user).filter(event=pk, pk=variant).first()
         return self._download(request, row, f"event-{pk}-variant-{variant}")
 
-    def _download(self, request: HttpRequest, row: SealedRequest | None, name: str) -> HttpResponse:
-        if not self.has_view_permission(request) or (row and not may_download(request, row)):
+    def _download(self, request: HttpRequest, row: Event | EventVariant | None, name: str) -> HttpResponse:
+        received = row.as_received if isinstance(row, Event) else row
+        if not self.has_view_permission(request) or (received and not may_download(request, received)):
             raise PermissionDenied
-        if row is None or row.raw_body is None:
+        if row is None or received is None or received.raw_body is None:
             raise Http404
-        return attachment(row.body, f"{name}.bin")
+        return refuse_unasked(request, row) or attachment(received.body, f"{name}.bin")
 
     def page_context(self, request: HttpRequest, row: Event) -> dict[str, Any]:
         """Return the decoded body, what the flags mean, the other bodies and the deliveries."""
         received = row.as_received
         url = reverse("admin:deliveries_event_body", args=[row.pk])
         return {
-            "body": display.body(row, _shown_payload(row)),
+            "body": display.body(row, self._shown_payload(request, row), revealed=self.is_revealed(request)),
+            **self.hiding(request, row),
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
             "made_from": _made_from(request, row),
@@ -111,12 +115,25 @@ class EventAdmin(HistoryAdmin):
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
             "variants": [
-                {"row": variant, "body": display.body(variant), "may_download": may_download(request, variant)}
+                {
+                    "row": variant,
+                    "body": display.body(variant, revealed=self.is_revealed(request)),
+                    "may_download": may_download(request, variant),
+                }
                 for variant in row.variants.defer("sealed").order_by("received_at")
             ],
             "may_reroute": not obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "deliveries": row.deliveries.select_related("route").order_by("created_at", "pk"),
         }
+
+    def _shown_payload(self, request: HttpRequest, row: Event) -> Any:
+        """Return the payload with its credentials masked; None for a large body and for one whose key is lost."""
+        if row.body_bytes > display.DECODED_BYTES:
+            return None
+        try:
+            return row.revealed_payload if self.is_revealed(request) else row.shown_payload
+        except ImproperlyConfigured:
+            return None
 
     @admin.display(description="Event type")
     def type_shown(self, row: Event) -> str:
@@ -156,16 +173,6 @@ def _made_from(request: HttpRequest, row: Event) -> Event | None:
     if row.derived_from_id is None:
         return None
     return Event.objects.visible_to(request.user).filter(pk=row.derived_from_id).only("pk").first()
-
-
-def _shown_payload(row: Event) -> Any:
-    """Return the payload with its credentials masked; None for a large body and for one whose key is lost."""
-    if row.body_bytes > display.DECODED_BYTES:
-        return None
-    try:
-        return row.shown_payload
-    except ImproperlyConfigured:
-        return None
 
 
 def may_download(request: HttpRequest, row: SealedRequest) -> bool:

@@ -92,6 +92,10 @@ class HistoryAdmin(HubPages):
         if row is None:
             messages.warning(request, f"There is no such {self.opts.verbose_name} any more.")
             return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+        return self.row_page(request, row, extra_context)
+
+    def row_page(self, request: HttpRequest, row: Any, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Return the page of one row; who may see it has been checked."""
         return TemplateResponse(
             request,
             self.page_template,

@@ -20,11 +20,13 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Blocked keys", "lock_clock", "deliveries_parkedkey_changelist", "deliveries.view_parkedkey"),
             ("Replays", "replay", "deliveries_replay_changelist", "deliveries.view_replay"),
             ("Rejections", "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
+            ("Live tail", "sensors", "live-tail", "deliveries.view_event"),
         ],
     ),
     (
         "Set-up",
         [
+            ("First steps", "rocket_launch", "first_steps", "integrations.add_endpoint"),
             ("Endpoints", "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
             ("Routes", "alt_route", "integrations_route_changelist", "integrations.view_route"),
             ("Groups", "folder", "integrations_endpointgroup_changelist", "integrations.view_endpointgroup"),
@@ -54,13 +56,17 @@ _SHUT = frozenset(
 )
 
 
+#: Pages that are no model's, at addresses of their own.
+_OUTSIDE = frozenset({"live-tail"})
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups and links for this user; Unfold calls this."""
     groups = []
     shut = _SHUT if groups_of(request.user) is not None else frozenset()
     for title, entries in _GROUPS:
         items = [
-            {"title": name, "icon": icon, "link": reverse(f"admin:{page}")}
+            {"title": name, "icon": icon, "link": reverse(page if page in _OUTSIDE else f"admin:{page}")}
             for name, icon, page, permission in entries
             if page not in shut and (not permission or request.user.has_perm(permission))
         ]

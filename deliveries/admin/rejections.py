@@ -19,7 +19,8 @@ from deliveries import display
 from deliveries.admin import orders
 from deliveries.admin.events import attachment
 from deliveries.admin.filters import EndpointFilter, MomentFilter, ReasonFilter
-from deliveries.admin.history import HistoryAdmin, search
+from deliveries.admin.history import search
+from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
 from deliveries.forensics import diagnose
 from deliveries.models import Rejection
 from deliveries.reverify import EVENT, Outcome, obstacle, reverify_all
@@ -29,7 +30,7 @@ _NAMED_REASONS = 3
 
 
 @admin.register(Rejection)
-class RejectionAdmin(HistoryAdmin):
+class RejectionAdmin(RevealingAdmin):
     """Refused requests, the newest first; a bounded number of them for a bounded time."""
 
     page_template = "admin/deliveries/rejection/page.html"
@@ -55,6 +56,7 @@ class RejectionAdmin(HistoryAdmin):
         view = self.admin_site.admin_view
         return [
             path("<uuid:pk>/body/", view(self.rejection_body), name="deliveries_rejection_body"),
+            *self.reveal_urls(),
             path("<uuid:pk>/reverify/", view(self.reverify_one), name="deliveries_rejection_reverify"),
             *super().get_urls(),
         ]
@@ -109,7 +111,7 @@ class RejectionAdmin(HistoryAdmin):
         row = Rejection.objects.visible_to(request.user).filter(pk=pk).first()
         if row is None or row.raw_body is None:
             raise Http404
-        return attachment(row.body, f"rejection-{pk}.bin")
+        return refuse_unasked(request, row) or attachment(row.body, f"rejection-{pk}.bin")
 
     def page_context(self, request: HttpRequest, row: Rejection) -> dict[str, Any]:
         """Return the reason in words, what would match, the headers and the body."""
@@ -117,7 +119,8 @@ class RejectionAdmin(HistoryAdmin):
         may_read = may_read_bodies(request)
         downloadable = row.raw_body is not None and may_read
         return {
-            "body": display.refused_body(row, may_read=may_read),
+            "body": display.refused_body(row, may_read=may_read, revealed=self.is_revealed(request)),
+            **(self.hiding(request, row) if may_read else {}),
             "body_url": reverse("admin:deliveries_rejection_body", args=[row.pk]) if downloadable else "",
             "headers": sorted(row.headers.items()),
             "diagnosis": diagnose(row, viewer=request.user),

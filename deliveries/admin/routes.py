@@ -14,12 +14,13 @@ from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
-from deliveries import display, hold
+from deliveries import audit, display, hold
 from deliveries.admin import orders
 from deliveries.admin.endpoints import ServiceFilter
 from deliveries.admin.filters import EndpointFilter
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
+from deliveries.admin.trying import back_to
 from deliveries.models import Release
 from integrations.admin.forms import RouteForm
 from integrations.admin.inlines import ROUTE_FIELDSETS
@@ -77,8 +78,34 @@ class RouteAdmin(RetiringAdmin):
         return [
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_route_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_route_resume"),
+            path("<uuid:pk>/order/on/", view(self.switch_on), name="integrations_route_on"),
+            path("<uuid:pk>/order/off/", view(self.switch_off), name="integrations_route_off"),
             *super().get_urls(),
         ]
+
+    def switch_on(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Let the route make deliveries."""
+        return self._switch(request, pk, enabled=True)
+
+    def switch_off(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Let the route make none; those that it has made stay as they are."""
+        return self._switch(request, pk, enabled=False)
+
+    def _switch(self, request: HttpRequest, pk: UUID, *, enabled: bool) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm("integrations.change_route"):
+            raise PermissionDenied
+        row = get_object_or_404(Route.objects.live().visible_to(request.user), pk=pk)
+        if row.enabled != enabled:
+            before = audit.snapshot(row)
+            row.enabled = enabled
+            row.save(update_fields=["enabled", "updated_at"])
+            change = audit.difference(row, before, audit.snapshot(row))
+            words = f"Switched {'on' if enabled else 'off'}."
+            audit.record(audit.Action.CHANGED, row, by=request.user, message=words, change=change)
+            messages.success(request, f"The route “{row}” is {'on' if enabled else 'off'}.")
+        return back_to(request, row.endpoint_id)
 
     def pause(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hold the route's deliveries."""

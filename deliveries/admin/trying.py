@@ -8,7 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 
 from deliveries import display
@@ -47,10 +50,13 @@ def _would_make_keys(endpoint: Endpoint, now: datetime) -> bool:
     return not any(secret.signing_key for secret in endpoint.secrets.live(now))
 
 
-def send_test(endpoint: Endpoint) -> tuple[int, str | SafeString]:
-    """Send a signed sample to ``endpoint``; return a message level and what the endpoint answered."""
+def send_test(endpoint: Endpoint, *, event_type: str = "", payload: Any = None) -> tuple[int, str | SafeString]:
+    """Send a signed sample to ``endpoint``; return a message level and what the endpoint answered.
+
+    ``event_type`` and ``payload`` take the place of the sample's own.
+    """
     try:
-        status, answer = samples.send_sample(endpoint)
+        status, answer = samples.send_sample(endpoint, event_type=event_type, payload=payload)
     except samples.CannotSign as exc:
         return messages.ERROR, f"No test event was sent: {exc}"
     if status // 100 != 2:
@@ -60,6 +66,14 @@ def send_test(endpoint: Endpoint) -> tuple[int, str | SafeString]:
         return messages.SUCCESS, f"The endpoint answered {status}."
     link = display.link("deliveries_event_change", event, "see the event")
     return messages.SUCCESS, format_html("The endpoint answered {} ({}): {}.", status, answer["status"], link)
+
+
+def back_to(request: HttpRequest, pk: UUID) -> HttpResponseRedirect:
+    """Go back to the page of the admin that the order names as ``back``; else to the endpoint's own."""
+    back = request.POST.get("back", "")
+    if back.startswith(reverse("admin:index")) and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return HttpResponseRedirect(back)
+    return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
 
 
 def _event_of(answer: Any) -> UUID | None:

@@ -8,13 +8,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 
 from deliveries import audit, waiting
 from deliveries.admin.pages import HubPages
+from deliveries.admin.trying import back_to
 from deliveries.audit import Action
 from integrations.models import Endpoint
 
@@ -54,7 +55,7 @@ class AwaitedSecretAdmin(HubPages):
         else:
             self.log_order(request, row, "waits for a delivered secret.")
             messages.success(request, "The endpoint waits 15 minutes for the provider's secret.")
-        return _back_to(pk)
+        return back_to(request, pk)
 
     def confirm_secret(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Make the delivered secret live."""
@@ -70,7 +71,7 @@ class AwaitedSecretAdmin(HubPages):
             message = f"confirmed as delivered to {row.slug}."
             audit.record(Action.MADE, secret, by=request.user, message=message, change=change)
             messages.success(request, "The delivered secret is live.")
-        return _back_to(pk)
+        return back_to(request, pk)
 
     def drop_secret(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """End the wait, and forget what came."""
@@ -80,7 +81,7 @@ class AwaitedSecretAdmin(HubPages):
         waiting.drop(row)
         self.log_order(request, row, "ended the wait for a delivered secret.")
         messages.success(request, "The endpoint no longer waits.")
-        return _back_to(pk)
+        return back_to(request, pk)
 
     def _endpoint(self, request: HttpRequest, pk: UUID) -> Endpoint | None:
         """Return the endpoint, or None for another method than POST; raises for who may not add secrets."""
@@ -89,7 +90,3 @@ class AwaitedSecretAdmin(HubPages):
         if not cast(User, request.user).has_perm(PERMISSION):
             raise PermissionDenied
         return get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
-
-
-def _back_to(pk: UUID) -> HttpResponseRedirect:
-    return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))

@@ -88,6 +88,16 @@ class OriginalRequestSerializer(serializers.Serializer[Any]):
     body = serializers.CharField(help_text="The bytes in base64.")
 
 
+class RevealedSerializer(serializers.Serializer[Any]):
+    """The payload of an event whose endpoint is sensitive."""
+
+    event = serializers.UUIDField(read_only=True)
+    payload = serializers.JSONField(allow_null=True, help_text="Null where it is opaque or not kept.")
+
+    class Meta:
+        shapes: dict[str, dict[str, object]] = {"payload": {}}
+
+
 class ReroutedSerializer(serializers.Serializer[Any]):
     """What an order to reroute has made."""
 

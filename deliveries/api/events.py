@@ -13,17 +13,18 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deliveries.api.answers import ReroutedSerializer
+from deliveries.api.answers import ReroutedSerializer, RevealedSerializer
 from deliveries.api.audit import caller
 from deliveries.api.described import describe_events
 from deliveries.api.errors import Conflict
 from deliveries.api.filters import EventFilter
-from deliveries.api.orders import EmptyOrder
+from deliveries.api.orders import EmptyOrder, RevealOrder
 from deliveries.api.original_request import OriginalRequestActions
-from deliveries.api.roles import MAY_OPERATE, MAY_SEE_CREDENTIALS
+from deliveries.api.roles import MAY_OPERATE, MAY_REVEAL, MAY_SEE_CREDENTIALS
 from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
 from deliveries.models import Delivery, Event
 from deliveries.reroute import NotRerouted, reroute
+from deliveries.revealing import reveal
 from integrations.api.scopes import may
 from integrations.api.views import UUID_REGEX, HubViewSet
 from integrations.models import groups_of
@@ -46,7 +47,7 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
     )
     filterset_class = EventFilter
     lookup_value_regex = UUID_REGEX
-    action_permissions: ClassVar[dict[str, str]] = {"reroute": MAY_OPERATE}
+    action_permissions: ClassVar[dict[str, str]] = {"reroute": MAY_OPERATE, "reveal": MAY_REVEAL}
 
     def get_queryset(self) -> QuerySet[Event]:
         """Return the events; for a list, without the bodies that it would not show."""
@@ -73,6 +74,7 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
         is_guarded = received.body_is_encrypted or received.shown_payload != received.payload
         if is_guarded and not may(request, MAY_SEE_CREDENTIALS):
             raise PermissionDenied("This body may hold credentials; only who may change endpoints may read it.")
+        reveal(event, by=caller(request), what="the raw body")
         return HttpResponse(
             received.body,
             content_type="application/octet-stream",
@@ -83,6 +85,16 @@ class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.Retriev
                 "Cache-Control": "no-store",
             },
         )
+
+    @action(detail=True, methods=["post"])
+    def reveal(self, request: Request, pk: str) -> Response:
+        """Show the payload of an event of a sensitive endpoint, credentials masked; noted in the log."""
+        order = RevealOrder(data=request.data)
+        order.is_valid(raise_exception=True)
+        event = self.get_object()
+        reveal(event, by=caller(request), what="the payload", reason=order.validated_data["reason"])
+        shown = {"event": event.pk, "payload": event.revealed_payload}
+        return Response(RevealedSerializer(shown).data, headers={"Cache-Control": "no-store"})
 
     @action(detail=True, methods=["post"])
     def reroute(self, request: Request, pk: str) -> Response:

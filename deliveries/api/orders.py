@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from deliveries.revealing import REASON_CHARACTERS
 from integrations.api.checked import OrderSerializer
 
 
@@ -15,6 +16,12 @@ class ReplayOrder(OrderSerializer):
     """The body of a replay."""
 
     from_start = serializers.BooleanField(default=False, help_text="Forget the kept results of its steps.")
+
+
+class RevealOrder(OrderSerializer):
+    """The body of an order to show what is hidden."""
+
+    reason = serializers.CharField(default="", allow_blank=True, max_length=REASON_CHARACTERS)
 
 
 class DiscardOrder(OrderSerializer):

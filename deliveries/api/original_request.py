@@ -11,9 +11,10 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from deliveries.api.audit import ORDER, log
+from deliveries.api.audit import ORDER, caller, log
 from deliveries.api.roles import MAY_SEE_CREDENTIALS
 from deliveries.models import Event
+from deliveries.revealing import reveal
 from integrations.api.permissions import ModelPermissions
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class OriginalRequestActions(_View):
         received = event.as_received
         if received.raw_body is None:
             raise NotFound("The body has not been kept.")
+        reveal(event, by=caller(request), what="the original request")
         log(request, event, ORDER, "read the original request, credentials included.")
         query_string = received.original_query_string
         shown = {

@@ -177,7 +177,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         shapes = {"flags": {"type": "array", "items": _TEXT}, "headers": _HEADERS, "payload": {}}
 
     def get_payload(self, event: Event) -> Any:
-        """Return the decoded body, credentials masked; None where it is opaque."""
+        """Return the decoded body, credentials masked; None where it is opaque, or hidden."""
         return event.shown_payload
 
     def get_derived_from(self, event: Event) -> UUID | None:
@@ -187,8 +187,8 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         return event.derived_from_id if is_shown else None
 
     def get_payload_omitted(self, event: Event) -> bool:
-        """Return whether ``payload`` is null only because a list leaves it out."""
-        return False
+        """Return whether ``payload`` is null only because it is not shown without being asked for."""
+        return event.hides_body
 
 
 class ListedEventSerializer(EventSerializer):
@@ -203,7 +203,7 @@ class ListedEventSerializer(EventSerializer):
 
     def get_payload_omitted(self, event: Event) -> bool:
         """Return whether the payload is left out: `EventViewSet` has not loaded those bodies."""
-        return event.endpoint.sensitive or event.needs_batch_to_mask or event.body_bytes > LISTED_BODY_BYTES
+        return event.hides_body or event.needs_batch_to_mask or event.body_bytes > LISTED_BODY_BYTES
 
 
 class RejectionSerializer(serializers.ModelSerializer[Rejection]):

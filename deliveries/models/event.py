@@ -108,6 +108,7 @@ class Event(SealedRequest):
     objects = EventQuerySet.as_manager()
 
     class Meta:
+        permissions = [("reveal_event", "Can reveal what sensitive endpoints received")]
         constraints = [
             models.UniqueConstraint(fields=["endpoint", "dedupe_key"], name="event_once_per_dedupe_key"),
             models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="event_verdict_known"),
@@ -132,7 +133,12 @@ class Event(SealedRequest):
 
     @property
     def shown_payload(self) -> Any:
-        """The payload with the provider's credentials in it masked: what views, lists and the API show.
+        """The payload as views, lists and the API show it; None where it `hides_body`."""
+        return None if self.hides_body else self.revealed_payload
+
+    @property
+    def revealed_payload(self) -> Any:
+        """The payload with the provider's credentials in it masked, for who may see what is sensitive.
 
         None too for part of a batch in which they would have to be looked up, and which is not kept; and where the
         provider's preset is not installed any more.
@@ -191,6 +197,11 @@ class EventVariant(SealedRequest):
 
     def __str__(self) -> str:
         return f"another body of {self.event_id}"
+
+    @property
+    def hides_body(self) -> bool:
+        """Whether the body is shown to those only who reveal it."""
+        return self.event.hides_body
 
 
 class _ReadLate(Mapping[str, str]):

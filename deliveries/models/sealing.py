@@ -44,6 +44,12 @@ class SealedRequest(models.Model):
         abstract = True
 
     @property
+    def hides_body(self) -> bool:
+        """Whether the body is shown to those only who reveal it: what its endpoint receives is sensitive."""
+        sensitive: bool = self.endpoint.sensitive  # type: ignore[attr-defined]
+        return sensitive
+
+    @property
     def body(self) -> bytes:
         """The raw body as received; b"" if it was not kept."""
         raw = bytes(self.raw_body or b"")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
-from integrations.guards import guard_reference, guard_secrets, guard_settings, guard_shared_url
+from integrations.guards import guard_reference, guard_secrets, guard_sensitive, guard_settings, guard_shared_url
 from integrations.handlers import handler_choices, handlers
 from integrations.masking import MASK, entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
@@ -49,7 +49,11 @@ class EndpointForm(_EndpointForm):
         model = Endpoint
         fields = "__all__"
         # Help texts are HTML there: the <slug> in the model's would vanish.
-        help_texts = {"slug": "The last part of the public URL."}
+        help_texts = {
+            "slug": "The last part of the public URL.",
+            "sensitive": "Payloads are stored encrypted, and hidden on every page until somebody who may reveals one; "
+            "each time is in the audit log.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -86,6 +90,12 @@ class EndpointForm(_EndpointForm):
                 before=before.shared_url,
                 after=values.get("shared_url", before.shared_url),
             ),
+            partial(
+                guard_sensitive,
+                self.user,
+                before=before.sensitive,
+                after=values.get("sensitive", before.sensitive),
+            ),
         ]
         if not before._state.adding:
             checks.append(partial(guard_secrets, before, provider=provider, settings=settings, now=timezone.now()))
@@ -116,6 +126,10 @@ class SecretForm(_SecretForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.pop("value", None)
+        if "label" in self.fields:  # in a table's cell nothing else names it
+            self.fields["label"].widget.attrs["aria-label"] = "Label"
+        if "value" in self.fields:
+            self.fields["value"].widget.attrs["aria-label"] = "Secret"
         if not self.instance._state.adding:
             self._lock("value")
             self.fields["value"].widget.attrs["placeholder"] = "saved, not shown"

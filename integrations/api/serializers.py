@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from integrations.api.checked import CheckedSerializer, messages
 from integrations.errors import ReferenceMissing
-from integrations.guards import guard_reference, guard_secrets, guard_settings, guard_shared_url
+from integrations.guards import guard_reference, guard_secrets, guard_sensitive, guard_settings, guard_shared_url
 from integrations.handlers import route_defaults
 from integrations.masking import entered_settings, shown_settings
 from integrations.models import Endpoint, EndpointGroup, Route, Secret, groups_of
@@ -201,6 +201,7 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
         before = self.instance if isinstance(self.instance, Endpoint) else Endpoint()
         guard_settings(request.user, provider=candidate.provider, settings=candidate.settings, stored=before.settings)
         guard_shared_url(request.user, before=before.shared_url, after=candidate.shared_url)
+        guard_sensitive(request.user, before=before.sensitive, after=candidate.sensitive)
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Endpoint:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, TestCase, override_settings
 
 PROXIES = [ip_network("192.0.2.0/24")]
 
@@ -43,10 +43,15 @@ class ForwardedSchemeTests(SimpleTestCase):
         self.assertFalse(self.get("127.0.0.1", "https"))
 
 
-class PagesTests(SimpleTestCase):
+class PagesTests(TestCase):
     def test_run_no_script_of_another_place_and_none_that_is_written_into_them(self) -> None:
-        policy = self.client.get("/health/live")["Content-Security-Policy"]
+        policy = self.client.get("/admin/login/")["Content-Security-Policy"]
 
-        self.assertIn("default-src 'self'", policy)
+        self.assertIn("default-src 'none'", policy)
         script = next(part for part in policy.split("; ") if part.startswith("script-src"))
         self.assertEqual(script, "script-src 'self' 'unsafe-eval'")
+
+    def test_outside_the_admin_may_do_nothing(self) -> None:
+        policy = self.client.get("/health/live")["Content-Security-Policy"]
+
+        self.assertEqual(policy, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")

@@ -6,6 +6,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
@@ -48,11 +51,46 @@ def open_browser(*, width: int = 1440, height: int = 1000, dark: bool = False) -
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         if dark:
-            features = [{"name": "prefers-color-scheme", "value": "dark"}]
-            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            set_theme(browser, "dark")
         yield browser
     finally:
         browser.quit()
+
+
+def set_theme(browser: Chrome, theme: str) -> None:
+    """Show pages ``light`` or ``dark`` from the next one on."""
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def barriers(browser: Chrome) -> list[str]:
+    """Return what axe finds on the page that is serious or critical for somebody: rule, element, and why."""
+    browser.execute_script(_axe())
+    found: list[dict[str, Any]] = browser.execute_async_script(_ASK_AXE)
+    return [
+        f"{rule['id']} ({rule['impact']}) {node['target']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+_ASK_AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ["violations"]}).then(
+    (result) => done(result.violations.filter((rule) => ["serious", "critical"].includes(rule.impact))),
+    (error) => done([{id: String(error), impact: "none", nodes: [{target: [], html: "", failureSummary: ""}]}]));
+"""
+
+
+@cache
+def _axe() -> str:
+    """Return axe's source; skip the test where it is not installed (`make sdks`), but never in CI."""
+    file = Path(__file__).parents[1] / "sdks" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+    if file.exists():
+        return file.read_text(encoding="utf-8")
+    if os.environ.get("CI"):
+        pytest.fail("axe-core has to be installed in CI.")
+    pytest.skip("axe-core is not installed.")
 
 
 def console(browser: Chrome) -> list[str]:

@@ -7,8 +7,8 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 
-from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer
-from deliveries.api.orders import EmptyOrder
+from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer, RevealedSerializer
+from deliveries.api.orders import EmptyOrder, RevealOrder
 from deliveries.api.serializers import EventSerializer
 from integrations.api.schema import operation
 
@@ -66,20 +66,22 @@ describe_events = extend_schema_view(
         "list_events",
         "List events",
         description="A payload over 64 KiB, or of a `sensitive` endpoint, is left out: `payload` is null and "
-        "`payload_omitted` is true. The event by itself has it.",
+        "`payload_omitted` is true. The event by itself has it, or `reveal/`.",
         answers={200: ("A page of events, the newest first.", EventSerializer(many=True), EVENT)},
     ),
     retrieve=operation(
         "get_event",
         "Show an event",
-        description="Credentials in headers, query string and payload are masked.",
+        description="Credentials in headers, query string and payload are masked. Of a `sensitive` endpoint the "
+        "payload is left out: `payload` is null and `payload_omitted` is true; `reveal/` shows it.",
         answers={200: ("The event.", EventSerializer, EVENT)},
     ),
     body=extend_schema(
         operation_id="get_event_body",
         summary="Download the raw body of an event",
         description="Byte for byte as received, whatever `Accept` says; of an item of a split batch the whole "
-        "request's. A body that holds credentials is given to those only who may change endpoints.",
+        "request's. A body that holds credentials is given to those only who may change endpoints, that of a "
+        "`sensitive` endpoint to those of them only who may reveal it, and each reading is noted in the log.",
         request=None,
         responses={(200, "application/octet-stream"): _BODY},
         filters=False,
@@ -91,6 +93,16 @@ describe_events = extend_schema_view(
         "in the log.",
         answers={200: ("The request.", OriginalRequestSerializer, ORIGINAL)},
         filters=False,
+    ),
+    reveal=operation(
+        "reveal_event",
+        "Show the payload of a sensitive endpoint's event",
+        description="Credentials in it are masked. Needs the permission `reveal_event`; who asked, when, and the "
+        "`reason` are noted in the log. For an event that hides nothing it answers the payload and notes nothing.",
+        request=(RevealOrder, {"A reason": {"reason": "ticket 4711"}, "Nothing": {}}),
+        answers={
+            200: ("The payload.", RevealedSerializer, {"event": EVENT["id"], "payload": {"iban": "DE02…"}}),
+        },
     ),
     reroute=operation(
         "reroute_event",

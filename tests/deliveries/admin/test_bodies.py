@@ -112,7 +112,7 @@ class EncryptedBodyTests(TestCase):
             secret_parameters=(),
             encrypt_body=True,
         )
-        self.event = make_event(make_endpoint(sensitive=True), **columns)
+        self.event = make_event(make_endpoint(), **columns)
         self.variant = EventVariant.objects.create(
             event=self.event, body_sha256=b"x" * 32, received_at=timezone.now(), **columns
         )

@@ -86,4 +86,4 @@ class DocsPageTests(ApiTestCase):
 
     def test_leaves_the_policy_of_other_pages_as_it_is(self) -> None:
         self.assertIn("'unsafe-eval'", logged_in("viewer").get("/admin/")["Content-Security-Policy"])
-        self.assertIn("default-src 'self'", self.client.get(SCHEMA)["Content-Security-Policy"])
+        self.assertIn("default-src 'none'", self.client.get(SCHEMA)["Content-Security-Policy"])

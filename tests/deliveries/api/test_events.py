@@ -106,7 +106,8 @@ class EventTests(ApiTestCase):
         (listed,) = self.client.get(URL).json()["results"]
 
         self.assertEqual((listed["payload"], listed["payload_omitted"]), (None, True))
-        self.assertEqual(self.client.get(f"{URL}{event.pk}/").json()["payload"], {"iban": "DE02"})
+        detail = self.client.get(f"{URL}{event.pk}/").json()
+        self.assertEqual((detail["payload"], detail["payload_omitted"]), (None, True))
 
     def test_take_the_same_number_of_queries_for_any_number(self) -> None:
         for route in [make_route(self.endpoint), make_route(make_endpoint())]:
