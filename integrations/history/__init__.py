@@ -85,6 +85,8 @@ class History:
     """How to ask one provider what it sent."""
 
     documentation_url: str
+    #: Where the provider's own API is; an installation of its own (GitHub Enterprise Server) has another.
+    base_url: str
     #: JSON Schema of what has to be known to ask (which repository, which hook).
     settings_schema: Mapping[str, Any]
     #: How far back the provider knows.

@@ -95,6 +95,7 @@ def _next_cursor(response: httpx.Response) -> str:
 histories.register("github")(
     History(
         documentation_url="https://docs.github.com/en/rest/repos/webhooks#list-deliveries-for-a-repository-webhook",
+        base_url="https://api.github.com",
         settings_schema=_SCHEMA,
         kept=timedelta(days=3),
         ask=_ask,

@@ -57,6 +57,7 @@ def _original(entry: Mapping[str, Any]) -> Original:
 histories.register("stripe")(
     History(
         documentation_url="https://docs.stripe.com/api/events/list",
+        base_url="https://api.stripe.com",
         settings_schema=_SCHEMA,
         kept=timedelta(days=30),
         ask=_ask,
