@@ -102,7 +102,12 @@ def _first(event: Event) -> First | None:
 
 
 def _count(first: First, event: Event, endpoint: LiveEndpoint, request: InboundRequest) -> bool:
-    """Count ``event`` on the first of its key, and keep its body if it is another; False if the first is gone."""
+    """Count ``event`` on the first of its key, and keep its body if it is another; False if the first is gone.
+
+    What the hub asked for did not come once more: it is known, and that is all.
+    """
+    if event.verdict == Verdict.BACKFILLED:
+        return Event.objects.filter(pk=first.id).exists()
     with transaction.atomic():
         counted = Event.objects.filter(pk=first.id).update(duplicates=F("duplicates") + 1)
         if counted and event.body_sha256 != first.body_sha256:
@@ -111,9 +116,13 @@ def _count(first: First, event: Event, endpoint: LiveEndpoint, request: InboundR
 
 
 def _keep_variant(first: First, event: Event, endpoint: LiveEndpoint, request: InboundRequest) -> None:
-    """Flag the first event and keep the other body; the caller's update holds the lock on the first."""
-    flags: list[str] = Event.objects.values_list("flags", flat=True).get(pk=first.id)
-    if CONFLICTING_BODY not in flags:
+    """Flag the first event and keep the other body; the caller's update holds the lock on the first.
+
+    A backfilled one is not flagged: its provider wrote the body anew when it was asked.
+    """
+    flags: list[str]
+    flags, verdict = Event.objects.values_list("flags", "verdict").get(pk=first.id)
+    if CONFLICTING_BODY not in flags and verdict != Verdict.BACKFILLED:
         Event.objects.filter(pk=first.id).update(flags=[*flags, CONFLICTING_BODY])
     known = {
         bytes(digest) for digest in EventVariant.objects.filter(event=first.id).values_list("body_sha256", flat=True)

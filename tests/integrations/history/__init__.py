@@ -1,0 +1,137 @@
+"""Small servers that speak the providers' documented APIs, on loopback."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+#: (path, parameters) -> (status, headers, JSON)
+Answer = Callable[[str, dict[str, str]], tuple[int, dict[str, str], Any]]
+TOKEN = "a-token-for-tests"
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[httpx.Client]:
+    """Yield a client, with the credentials, of a server that answers as ``answer`` says, and 401 without them."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            params = {name: values[-1] for name, values in parse_qs(url.query).items()}
+            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                status, headers, value = 401, {}, {"message": "Bad credentials"}
+            else:
+                status, headers, value = answer(url.path, params)
+            body = json.dumps(value).encode()
+            self.send_response(status)
+            for name, text in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, text)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    try:
+        with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as client:
+            yield client
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class GitHub:
+    """https://github.com/github/rest-api-description: ``hook-delivery-item`` and ``hook-delivery``; two on a page."""
+
+    def __init__(self, guids: list[tuple[str, str]], *, page: int = 2) -> None:
+        """Take (guid, delivered_at), the newest first."""
+        self.page = page
+        self.asked: list[str] = []
+        self.failing: dict[str, int] = {}
+        self.items = [
+            {
+                "id": 1000 - number,
+                "guid": guid,
+                "delivered_at": at,
+                "redelivery": False,
+                "duration": 0.27,
+                "status": "Service Unavailable",
+                "status_code": 503,
+                "event": "issues",
+                "action": "opened",
+                "installation_id": None,
+                "repository_id": 123,
+                "throttled_at": None,
+            }
+            for number, (guid, at) in enumerate(guids)
+        ]
+
+    def __call__(self, path: str, params: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        self.asked.append(path)
+        root = "/repos/octo-org/hello/hooks/42/deliveries"
+        key = params.get("cursor", "") if path == root else path.rpartition("/")[2]
+        if key in self.failing:
+            return self.failing[key], {}, {"message": "no"}
+        if path == root:
+            start = int(params.get("cursor", "v0")[1:])
+            end = start + self.page
+            more = {"Link": f'<http://elsewhere.invalid{root}?per_page=100&cursor=v{end}>; rel="next"'}
+            return 200, more if end < len(self.items) else {}, self.items[start:end]
+        found = [item for item in self.items if path == f"{root}/{item['id']}"]
+        return (200, {}, self._whole(found[0])) if found else (404, {}, {"message": "Not Found"})
+
+    def _whole(self, item: dict[str, Any]) -> dict[str, Any]:
+        headers = {
+            "X-GitHub-Delivery": item["guid"],
+            "X-GitHub-Event": "issues",
+            "X-Hub-Signature-256": "sha256=6dcb09b5b57875f334f61aebed695e2e4193db5e",
+            "content-type": "application/x-www-form-urlencoded",
+        }
+        payload = {"action": "opened", "issue": {"number": item["id"], "title": "Größe"}}
+        return {**item, "url": "https://hub.example", "request": {"headers": headers, "payload": payload}}
+
+
+class Stripe:
+    """https://github.com/stripe/openapi: ``GET /v1/events``; two on a page."""
+
+    def __init__(self, events: list[tuple[str, int]]) -> None:
+        """Take (id, created), the newest first."""
+        self.asked: list[dict[str, str]] = []
+        self.events = [
+            {
+                "id": name,
+                "object": "event",
+                "api_version": "2025-09-30.clover",
+                "created": created,
+                "data": {"object": {"id": "pi_1", "object": "payment_intent"}},
+                "livemode": False,
+                "pending_webhooks": 0,
+                "request": {"id": None, "idempotency_key": None},
+                "type": "payment_intent.succeeded",
+            }
+            for name, created in events
+        ]
+
+    def __call__(self, path: str, params: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        self.asked.append(params)
+        if path != "/v1/events":
+            return 404, {}, {"error": {"type": "invalid_request_error"}}
+        low, high = int(params["created[gte]"]), int(params["created[lte]"])
+        found = [event for event in self.events if low <= event["created"] <= high]
+        if "starting_after" in params:
+            names = [event["id"] for event in found]
+            found = found[names.index(params["starting_after"]) + 1 :]
+        page = {"object": "list", "url": "/v1/events", "has_more": len(found) > 2, "data": found[:2]}
+        return 200, {}, page
