@@ -104,8 +104,9 @@ def answered(api: Api, path: str, params: Mapping[str, str] | None = None) -> ht
     status = response.status_code
     if status // 100 == 2:
         return response
-    # GitHub answers 403, too, where the rate limit is used up.
-    if status == httpx.codes.TOO_MANY_REQUESTS or response.headers.get("x-ratelimit-remaining") == "0":
+    # GitHub answers 403, too, where a rate limit is used up: the primary one says so, the secondary says when to come.
+    is_pause = response.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in response.headers
+    if status == httpx.codes.TOO_MANY_REQUESTS or (status == httpx.codes.FORBIDDEN and is_pause):
         raise TooManyRequests(f"the provider asks for a pause (status {status})")
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         raise AccessRefused(f"the provider refuses the credentials (status {status})")

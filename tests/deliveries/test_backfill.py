@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.test import TestCase
+from django.test import TestCase, TransactionTestCase
 
 from deliveries.backfill import NotBackfilled, Progress, backfill
 from deliveries.models import Delivery, Event, Verdict
@@ -14,6 +14,7 @@ from deliveries.receiving import endpoints, ingest
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.history import AccessRefused, NotAnswered, TooManyRequests, histories
 from integrations.models import EndpointState
+from tests.deliveries.api.at_once import at_once
 from tests.factories import make_endpoint, make_event, make_route
 from tests.integrations.history import TOKEN, GitHub, Stripe, serving
 
@@ -144,6 +145,30 @@ class GitHubTests(BackfillCase):
         with serving(server) as api, self.assertRaises(TooManyRequests):
             self.pages(api)
 
+    def test_tells_a_rate_limit_from_refused_credentials(self) -> None:
+        server = GitHub(GUIDS)
+        server.failing[""] = 403
+        for headers in ({"X-RateLimit-Remaining": "0"}, {"Retry-After": "60"}):
+            server.failing_headers = headers
+            with self.subTest(headers), serving(server) as api, self.assertRaises(TooManyRequests):
+                self.pages(api)
+
+    def test_begins_anew_when_it_was_killed_within_a_page(self) -> None:
+        class Killed:
+            def get(self, url: str, *, params: Any) -> Any:
+                if url.endswith("/1000"):  # the newest, which is stored last
+                    raise SystemExit
+                return client.get(url, params=params)
+
+        with serving(GitHub(GUIDS, page=10)) as client:
+            with self.assertRaises(SystemExit):
+                self.pages(Killed())
+            self.assertEqual(Event.objects.count(), 3)
+            progress = self.pages(client)[-1]
+
+        self.assertEqual((progress.known, progress.stored), (3, 1))
+        self.assertEqual((Event.objects.count(), Delivery.objects.count()), (4, 4))
+
     def test_holds_the_deliveries_of_a_paused_endpoint(self) -> None:
         self.endpoint.state = EndpointState.PAUSED
         self.endpoint.save()
@@ -193,6 +218,33 @@ def arrive(endpoint: Any, guid: str) -> None:
     headers = {"X-GitHub-Delivery": guid, "X-GitHub-Event": "issues", "Content-Type": "application/json"}
     request = InboundRequest("POST", "", "", case_insensitive(headers), body, NOON)
     ingest.accept(endpoints.live(endpoint), request, json.loads(body), verdict=Verdict.VERIFIED)
+
+
+class BackfillsAtTheSameMoment(TransactionTestCase):
+    def test_store_each_event_once_beside_the_webhooks_themselves(self) -> None:
+        endpoint = make_endpoint(provider="github", secret="s3cret")
+        make_route(endpoint)
+        guids = [f"guid-{number}" for number in range(1, 5)]
+
+        def act(number: int) -> Progress | None:
+            if number % 2:
+                for guid in guids:
+                    arrive(endpoint, guid)
+                return None
+            window = {"since": NOON - timedelta(hours=2), "until": NOON}
+            return list(backfill(endpoint, histories["github"], api, HOOK, **window))[-1]
+
+        with serving(GitHub(GUIDS)) as api:
+            ends = [end for end in at_once(6, act) if end]
+
+        self.assertEqual(sorted(Event.objects.values_list("event_id", flat=True)), guids)
+        self.assertEqual(Delivery.objects.count(), 4)
+        # The webhooks that came as duplicates are counted, the backfills' own finds are not.
+        arrived = Event.objects.filter(verdict="verified").count()
+        counted = sum(Event.objects.values_list("duplicates", flat=True))
+        self.assertEqual(counted + arrived, 3 * 4)
+        self.assertEqual(sum(end.stored for end in ends), 4 - arrived)
+        self.assertEqual([(end.known + end.stored, end.failed) for end in ends], [(4, 0)] * 3)
 
 
 class StripeTests(BackfillCase):

@@ -60,6 +60,7 @@ class GitHub:
         self.page = page
         self.asked: list[str] = []
         self.failing: dict[str, int] = {}
+        self.failing_headers: dict[str, str] = {}
         self.items = [
             {
                 "id": 1000 - number,
@@ -83,7 +84,7 @@ class GitHub:
         root = "/repos/octo-org/hello/hooks/42/deliveries"
         key = params.get("cursor", "") if path == root else path.rpartition("/")[2]
         if key in self.failing:
-            return self.failing[key], {}, {"message": "no"}
+            return self.failing[key], self.failing_headers, {"message": "no"}
         if path == root:
             start = int(params.get("cursor", "v0")[1:])
             end = start + self.page
