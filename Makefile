@@ -11,7 +11,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks openapi client fuzz chaos bench bench-engine bench-rejections lint types checks dockerfile screenshots format clean
+.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-rejections lint types checks dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -28,6 +28,13 @@ sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to si
 
 openapi: $(VENV)/.development  ## write docs/reference/openapi.yaml anew, after a change of the API
 	$(CHECKED) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+
+reference: openapi  ## write the pages of the reference that come from the code anew: API, commands, providers
+	$(CHECKED) $(BIN)/python manage.py describe_reference docs
+	$(CHECKED) $(BIN)/python manage.py describe_providers docs
+
+docs: $(VENV)/.development  ## the documentation as a site in docs/_build; a broken link or an orphan fails
+	$(BIN)/sphinx-build --quiet --nitpicky --fail-on-warning --keep-going -b html docs docs/_build
 
 client: $(VENV)/.development  ## a typed Python client of the API, in the folder client (TO=folder for another)
 	PATH="$(CURDIR)/$(BIN):$$PATH" openapi-python-client generate --path docs/reference/openapi.yaml --config docs/reference/openapi-client.yaml \
