@@ -206,7 +206,8 @@ class FirstStepsAdmin(HubPages):
     def done_state(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Return the part of that page that changes."""
         row = self._set_up(request, pk)
-        context = {"original": row, **self._newest_delivery(row)}
+        may_test = request.user.has_perm(orders.PERMISSION)
+        context = {"original": row, **self._newest_delivery(row), "may_test": may_test}
         return TemplateResponse(request, "admin/deliveries/first_steps/handled.html", context)
 
     def _newest_delivery(self, row: Endpoint) -> dict[str, Any]:

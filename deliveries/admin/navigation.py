@@ -66,10 +66,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     shut = _SHUT if groups_of(request.user) is not None else frozenset()
     for title, entries in _GROUPS:
         items = [
-            {"title": name, "icon": icon, "link": reverse(page if page in _OUTSIDE else f"admin:{page}")}
+            _item(request, name, icon, page)
             for name, icon, page, permission in entries
             if page not in shut and (not permission or request.user.has_perm(permission))
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})
     return groups
+
+
+def _item(request: HttpRequest, name: str, icon: str, page: str) -> dict[str, Any]:
+    item = {"title": name, "icon": icon, "link": reverse(page if page in _OUTSIDE else f"admin:{page}")}
+    # The first steps are below the endpoints, and a link of their own.
+    if page == "integrations_endpoint_changelist" and request.path.startswith(reverse("admin:first_steps")):
+        return {**item, "active": False}
+    return item

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from deliveries.admin import orders
+from deliveries.admin.trying import named_back
 from deliveries.models import Event
 from deliveries.reroute import NotRerouted, reroute, unserved
 from integrations.admin.base import HubAdmin
@@ -24,7 +25,7 @@ def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
     """
     if not request.user.has_perm(orders.PERMISSION):
         raise PermissionDenied
-    back = reverse("admin:deliveries_event_change", args=[event.pk])
+    back = named_back(request) or reverse("admin:deliveries_event_change", args=[event.pk])
     try:
         if request.POST.get("confirmed") == "yes":
             _report(request, len(reroute(event, by=cast(User, request.user))))

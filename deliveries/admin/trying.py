@@ -70,10 +70,14 @@ def send_test(endpoint: Endpoint, *, event_type: str = "", payload: Any = None) 
 
 def back_to(request: HttpRequest, pk: UUID) -> HttpResponseRedirect:
     """Go back to the page of the admin that the order names as ``back``; else to the endpoint's own."""
+    return HttpResponseRedirect(named_back(request) or reverse("admin:integrations_endpoint_change", args=[pk]))
+
+
+def named_back(request: HttpRequest) -> str:
+    """Return the page of the admin that an order names as ``back``; "" if it names none, or a place elsewhere."""
     back = request.POST.get("back", "")
-    if back.startswith(reverse("admin:index")) and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        return HttpResponseRedirect(back)
-    return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[pk]))
+    is_ours = back.startswith(reverse("admin:index")) and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return back if is_ours else ""
 
 
 def _event_of(answer: Any) -> UUID | None:

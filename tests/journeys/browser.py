@@ -63,10 +63,13 @@ def set_theme(browser: Chrome, theme: str) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
-def barriers(browser: Chrome) -> list[str]:
-    """Return what axe finds on the page that is serious or critical for somebody: rule, element, and why."""
+def barriers(browser: Chrome, *rules: str) -> list[str]:
+    """Return what axe finds on the page that is serious or critical for somebody: rule, element, and why.
+
+    Looks for all that axe knows, or for ``rules`` alone.
+    """
     browser.execute_script(_axe())
-    found: list[dict[str, Any]] = browser.execute_async_script(_ASK_AXE)
+    found: list[dict[str, Any]] = browser.execute_async_script(_ASK_AXE, rules)
     return [
         f"{rule['id']} ({rule['impact']}) {node['target']}: {node['html'][:160]} {node['failureSummary'][:300]}"
         for rule in found
@@ -76,7 +79,8 @@ def barriers(browser: Chrome) -> list[str]:
 
 _ASK_AXE = """
 const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ["violations"]}).then(
+const chosen = arguments[0].length ? {runOnly: arguments[0]} : {};
+axe.run(document, {resultTypes: ["violations"], ...chosen}).then(
     (result) => done(result.violations.filter((rule) => ["serious", "critical"].includes(rule.impact))),
     (error) => done([{id: String(error), impact: "none", nodes: [{target: [], html: "", failureSummary: ""}]}]));
 """

@@ -229,7 +229,7 @@ class RoutingTests(TestCase):
     def test_shows_in_the_end_what_became_of_the_event(self) -> None:
         route = make_route(self.endpoint)
         event = make_event(self.endpoint)
-        self.assertContains(logged_in("viewer").get(step(self.endpoint, "done/")), "had no route yet")
+        self.assertContains(logged_in("operator").get(step(self.endpoint, "done/")), "had no route yet")
         make_delivery(route, event=event, status="succeeded", finished_at=timezone.now())
 
         page = logged_in("viewer").get(step(self.endpoint, "done/state/"))
