@@ -27,7 +27,8 @@ def prune_rejections(*, now: datetime, dry_run: bool = False, report: Report = u
     """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be).
 
     Their counts by the hour go too, when they are older than `COUNT_AGE`, and the lists of what bulk replays ran, after
-    `REPLAY_ITEM_AGE`, and old statistics; these are not in the number. ``report`` is told how many of how many rejections are done.
+    `REPLAY_ITEM_AGE`, and old statistics; these are not in the number. ``report`` is told how many of how many
+    rejections are done.
     """
     if dry_run:
         return _old_rejections(now).count()
