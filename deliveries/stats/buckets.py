@@ -25,7 +25,8 @@ def bucket_of(seconds: float) -> int:
 
 def upper(bucket: int) -> float:
     """Return the longest duration of ``bucket``, in seconds."""
-    return _SMALLEST_SECONDS * 10.0 ** (bucket / _PER_DECADE)
+    longest: float = _SMALLEST_SECONDS * 10.0 ** (bucket / _PER_DECADE)
+    return longest
 
 
 def percentile(counts: Mapping[int, int], percent: float) -> float | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from drf_spectacular.utils import OpenApiParameter
 
 from deliveries.stats.windows import PATTERN
 from integrations.api.schema import operation
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _COUNTS = {
     "accepted": 1200,
@@ -38,7 +41,7 @@ STATS: dict[str, Any] = {
 }
 
 
-def describe_stats(serializer: Any) -> Any:
+def describe_stats(serializer: Any) -> Callable[[F], F]:
     """Return the decorator of the view whose answer ``serializer`` shows."""
     return operation(
         "get_stats",
