@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deliveries', '0013_token_terms'),
+        ('deliveries', '0014_reveal_permission'),
         ('integrations', '0007_stored_answers'),
     ]
 
