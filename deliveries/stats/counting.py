@@ -78,6 +78,8 @@ class Counting:
 
     def _add(self, key: _Key, count: int) -> None:
         with self._lock:
+            if not self._counts:
+                self._due_at = max(self._due_at, self._clock() + _EVERY_SECONDS)
             self._counts[key] += count
 
     def _give_back(self, counts: Counter[_Key]) -> None:

@@ -113,7 +113,7 @@ class CountingTests(Sender, TestCase):
         self.assertEqual(counts(), {"accepted": 1})
 
     def test_takes_no_more_than_a_hundredth_of_the_time(self) -> None:
-        moments = iter([0.0, 0.5, 0.5])
+        moments = iter([0.0, 0.0, 0.5, 0.5])
         slow = Counting(clock=lambda: next(moments))
         slow.add(Measure.ACCEPTED, make_endpoint().pk, at=NOW)
 
