@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.ordering import lock_keys_of
 from deliveries.models.states import DISCARDABLE, FINISHED
 from deliveries.models.transitions import DeliveryQuerySet
+from deliveries.stats import outcomes
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -53,7 +55,10 @@ def discard(
     stated = f"{reason} (by {by.get_username()})" if reason else f"by {by.get_username()}"
 
     def move(rows: DeliveryQuerySet) -> int:
-        return rows.discard(now=at, reason=stated)
+        ended = list(rows.only("endpoint_id", "route_id"))
+        moved = rows.discard(now=at, reason=stated)
+        transaction.on_commit(partial(outcomes.discarded, ended, now=at), using=rows.db)
+        return moved
 
     return _moved(deliveries, DISCARDABLE, move, by=by, entry="Discarded.", via=via)
 

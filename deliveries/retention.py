@@ -8,8 +8,9 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from deliveries.long_work import Report, unheard
-from deliveries.models import AuditEntry, Rejection, RejectionCount, ReplayItem
+from deliveries.models import AuditEntry, Rejection, RejectionCount, ReplayItem, Rollup
 from deliveries.models.replay import UNDER_WAY
+from deliveries.models.rollup import Grain
 from integrations.models import StoredAnswer
 from integrations.models.stored_answer import KEPT
 
@@ -18,17 +19,20 @@ BATCH = 1000
 COUNT_AGE = timedelta(days=90)
 #: What a bulk replay ran is listed for so long after its end; the order itself and its counts stay.
 REPLAY_ITEM_AGE = timedelta(days=30)
+#: Statistics by the minute and by the hour serve short windows; those by the day are kept for ``HUB_STATS_DAYS``.
+MINUTES_AGE, HOURS_AGE = timedelta(days=1), timedelta(days=35)
 
 
 def prune_rejections(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:
     """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be).
 
     Their counts by the hour go too, when they are older than `COUNT_AGE`, and the lists of what bulk replays ran, after
-    `REPLAY_ITEM_AGE`; these are not in the number. ``report`` is told how many of how many rejections are done.
+    `REPLAY_ITEM_AGE`, and old statistics; these are not in the number. ``report`` is told how many of how many
+    rejections are done.
     """
     if dry_run:
         return _old_rejections(now).count()
-    while prune_some_counts(now=now) or prune_some_replay_items(now=now):
+    while prune_some_counts(now=now) or prune_some_replay_items(now=now) or prune_some_rollups(now=now):
         pass
     total, old = 0, _old_rejections(now).count()
     while removed := prune_some_rejections(now=now):
@@ -58,6 +62,13 @@ def prune_some_replay_items(*, now: datetime) -> int:
     ended = ReplayItem.objects.filter(replay__finished_at__lt=now - REPLAY_ITEM_AGE).exclude(state__in=UNDER_WAY)
     ids = list(ended.values_list("pk", flat=True)[:BATCH])
     return ReplayItem.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def prune_some_rollups(*, now: datetime) -> int:
+    """Remove up to `BATCH` rows of statistics whose time is over, of each grain; return how many of most."""
+    longest = timedelta(days=settings.HUB_STATS_DAYS)
+    ages = {Grain.MINUTE: min(MINUTES_AGE, longest), Grain.HOUR: min(HOURS_AGE, longest), Grain.DAY: longest}
+    return max(Rollup.objects.prune(grain=grain, before=now - age, limit=BATCH) for grain, age in ages.items())
 
 
 def prune_audit_log(*, now: datetime, dry_run: bool = False) -> int:

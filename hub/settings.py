@@ -83,6 +83,7 @@ HUB_API_REQUESTS_PER_MINUTE = env.env_int("HUB_API_REQUESTS_PER_MINUTE", 1200, m
 HUB_FAILED_LOGINS_PER_MINUTE = env.env_int("HUB_FAILED_LOGINS_PER_MINUTE", 10, minimum=1)
 HUB_REFUSED_TOKENS_PER_MINUTE = env.env_int("HUB_REFUSED_TOKENS_PER_MINUTE", 60, minimum=1)
 HUB_AUDIT_DAYS = env.env_int("HUB_AUDIT_DAYS", 730, minimum=1)
+HUB_STATS_DAYS = env.env_int("HUB_STATS_DAYS", 400, minimum=1)
 
 # -- django -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -198,6 +199,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "replays", "description": "Orders to run many deliveries again, and how far they are."},
         {"name": "rejections", "description": "What was refused, and why."},
         {"name": "endpoint-groups", "description": "Endpoints that belong together, for permissions by group."},
+        {"name": "stats", "description": "What happened, in numbers: counts, latencies, the queue."},
         {"name": "audit", "description": "Who did what, when, and from where."},
         {"name": "providers", "description": "What an endpoint can receive from."},
         {"name": "handlers", "description": "What a route can run."},

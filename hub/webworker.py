@@ -8,6 +8,7 @@ from django.conf import settings
 from gunicorn.workers.gthread import ThreadWorker
 
 from deliveries.receiving.deadlines import reading_deadlines
+from deliveries.stats import writing
 
 _LONGEST_HEAD_SECONDS = 10
 #: On top of what the hub itself waits for a body, so that its answer comes first where it has one.
@@ -19,6 +20,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     gunicorn itself waits without end once the first byte has come, and Django as long for the body of a login.
     """
+
+    def init_process(self) -> None:
+        """Serve, with a thread beside that writes the statistics; returns when the worker ends."""
+        writing.start()
+        super().init_process()
 
     def handle(self, conn: Any) -> Any:
         """Read and answer one request; the head has to come first, and soon."""

@@ -31,9 +31,11 @@ def no_endpoints_of_an_earlier_test() -> Iterator[None]:
     from deliveries.api import throttling
     from deliveries.receiving import endpoints
     from deliveries.receiving.tally import tally
+    from deliveries.stats.counting import counting
 
     endpoints.forget()
     logins.forget()
     throttling.forget()
     yield
     tally.take()
+    counting.take()

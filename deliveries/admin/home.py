@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from deliveries import display
+from deliveries.admin.activity import activity
 from deliveries.blocked_keys import count_needing_order
 from deliveries.models import Delivery, DeliveryStatus, ParkedKey, RejectionCount, Worker
 from deliveries.models.transitions import DeliveryQuerySet
+from deliveries.stats import queue
 from integrations.models import Endpoint, Route, groups_of
 
 #: Deliveries that are due for longer than this mean that nobody is taking them.
@@ -39,7 +41,7 @@ def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     deliveries = Delivery.objects.visible_to(request.user)
     cards: list[Card] = []
     if may("deliveries.view_delivery"):
-        cards += [_dead_letters(deliveries), _oldest_due(deliveries, now)]
+        cards += [_dead_letters(deliveries), _oldest_due(request.user, now)]
     # The keys are counted over all routes, whoever asks.
     sees_all = groups_of(request.user) is None
     if sees_all and may("deliveries.view_parkedkey") and (blocked := _blocked_keys()):
@@ -51,6 +53,7 @@ def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["title"] = "Overview"
     context["cards"] = cards
     if may("deliveries.view_delivery"):
+        context["activity"] = activity(request, now=now)
         dead = deliveries.filter(status=DeliveryStatus.DEAD).select_related("event", "route", "endpoint")
         context["dead_letters"] = dead.defer("event__raw_body", "event__sealed", "event__headers").order_by(
             "-created_at"
@@ -67,16 +70,17 @@ def _dead_letters(deliveries: DeliveryQuerySet) -> Card:
     return Card("Dead letters", f"{count:,}", note, url, "danger" if count else "success")
 
 
-def _oldest_due(deliveries: DeliveryQuerySet, now: datetime) -> Card:
-    oldest = deliveries.due(now).order_by().aggregate(due=Min("due_at"))["due"]
+def _oldest_due(user: Any, now: datetime) -> Card:
+    waiting = queue.look(user, now=now)
     url = reverse("admin:deliveries_delivery_changelist") + f"?status={DeliveryStatus.PENDING}"
-    if oldest is None:
+    if waiting.oldest_due_at is None:
         return Card("Oldest due", "none", "No delivery waits for a worker.", url, "success")
-    age = now - oldest
+    age = now - waiting.oldest_due_at
+    depth = f"{waiting.depth:,}{' or more' if waiting.is_at_least else ''}"
     return Card(
         "Oldest due",
         display.length(age),
-        "How long it has been waiting for a worker.",
+        f"How long it has been waiting for a worker; {depth} in the queue.",
         url,
         "danger" if age > LATE else "success",
     )

@@ -19,6 +19,7 @@ from deliveries.api.events import EventViewSet
 from deliveries.api.rejections import RejectionViewSet
 from deliveries.api.replays import ReplayViewSet
 from deliveries.api.routes import RouteViewSet
+from deliveries.api.stats import StatsView
 from integrations.api.catalog import HandlerList, ProviderList
 
 
@@ -49,5 +50,6 @@ router.register("rejections", RejectionViewSet, "rejection")
 urlpatterns = [
     re_path(r"^providers/?$", ProviderList.as_view(), name="provider-list"),
     re_path(r"^handlers/?$", HandlerList.as_view(), name="handler-list"),
+    re_path(r"^stats/?$", StatsView.as_view(), name="stats"),
     *router.urls,
 ]

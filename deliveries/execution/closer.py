@@ -13,6 +13,7 @@ from deliveries.execution.endings import Ending
 from deliveries.execution.run import Run
 from deliveries.models import Delivery
 from deliveries.models.closing import Closing
+from deliveries.stats import outcomes
 
 logger = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ def _close_together(runs: Sequence[Run], now: datetime) -> list[Run]:
         logger.warning("attempts.not_storable_together", attempts=len(runs), error=type(exc).__name__)
         return []
     for run in runs:
-        _report(run, closed=run.delivery.pk in closed)
+        _report(run, closed=run.delivery.pk in closed, now=now)
     return list(runs)
 
 
@@ -55,7 +56,7 @@ def _close(run: Run, now: datetime) -> None:
         logger.exception("attempt.not_storable", **report.fields(run.delivery))
         run.ending = endings.not_storable(run.delivery, run.outcome, now=now)
         closed = _store(run, now)
-    _report(run, closed=closed)
+    _report(run, closed=closed, now=now)
 
 
 def _store(run: Run, now: datetime) -> bool:
@@ -77,8 +78,10 @@ def _closing(run: Run) -> Closing:
     return Closing(*run.token, ending.result, ending.status, ending.due_at)
 
 
-def _report(run: Run, *, closed: bool) -> None:
+def _report(run: Run, *, closed: bool, now: datetime) -> None:
     if closed:
+        ending = run.outcome
+        outcomes.ended(run.delivery, ending.result.outcome, ending.status, now=now, seconds=run.seconds)
         report.closed(run.delivery, run.outcome)
     elif not run.lost:
         report.lease_lost(run.delivery)

@@ -31,8 +31,10 @@ from deliveries.execution.routes import Routes
 from deliveries.execution.run import Run
 from deliveries.execution.stopping import StopFlag, stop_ordered
 from deliveries.execution.threads import HandlerThreads
-from deliveries.models import Delivery
+from deliveries.models import Delivery, DeliveryStatus, Outcome
 from deliveries.models.claiming import DueRoute, shares
+from deliveries.stats import outcomes
+from deliveries.stats.counting import counting
 
 logger = structlog.get_logger(__name__)
 
@@ -92,6 +94,7 @@ class Drain:
         try:
             self._work()
             self._pulse.touch(at_work=False)
+            counting.flush()
         except Exception:
             # Of a failed task django-q2 would keep a row of pickles; a log line is what helps.
             logger.exception("worker.drain_failed", worker=self._pulse.worker)
@@ -134,6 +137,7 @@ class Drain:
             self._take_over(timezone.now())
             self._claim(timezone.now())
             self._housekeeping.tidy_up(timezone.now())
+            counting.flush_if_due()
         except Error as exc:
             seconds = min(_LONGEST_REST_SECONDS, _POLL_SECONDS * 2**self._failures)
             self._failures = min(self._failures + 1, 10)
@@ -173,6 +177,7 @@ class Drain:
         if Delivery.objects.abandoned(now).exists():
             for delivery in Delivery.objects.take_over(now=now):
                 report.taken_over(delivery)
+                outcomes.ended(delivery, Outcome.LOST, DeliveryStatus(delivery.status), now=now)
 
     def _claim(self, now: datetime) -> None:
         if len(self._runs) + len(self._claimed) < self._threads.limit and self._may_claim() and self._may_be_due():
@@ -238,6 +243,7 @@ class Drain:
             with suppress(Error):  # then their leases run out
                 given = Delivery.objects.give_back(held, now=timezone.now())
                 logger.warning("worker.gave_back", worker=self._pulse.worker, deliveries=given)
+        counting.flush()
         logger.warning("worker.ends", worker=self._pulse.worker, handler_stuck=self._spoiled)
         self._end_process(status)
 

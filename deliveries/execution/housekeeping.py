@@ -18,6 +18,7 @@ from deliveries.retention import (
     prune_some_of_the_audit_log,
     prune_some_rejections,
     prune_some_replay_items,
+    prune_some_rollups,
 )
 
 logger = structlog.get_logger(__name__)
@@ -55,7 +56,8 @@ class Housekeeping:
         items = prune_some_replay_items(now=now)
         entries = prune_some_of_the_audit_log(now=now)
         answers = prune_some_answers(now=now)
-        has_more = max(removed, counts, items, entries, answers) >= BATCH
+        rollups = prune_some_rollups(now=now)
+        has_more = max(removed, counts, items, entries, answers, rollups) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

@@ -22,7 +22,7 @@ logger = structlog.get_logger(__name__)
 class Run:
     """A task for `HandlerThreads`: calling it runs the handler and puts itself into ``done``.
 
-    The thread writes only ``_returned``; all else belongs to the drain.
+    The thread writes only ``_returned`` and ``seconds``; all else belongs to the drain.
     """
 
     def __init__(self, delivery: Delivery, done: SimpleQueue[Run], board: Board) -> None:
@@ -37,12 +37,16 @@ class Run:
         self._board = board
         self._returned: Ending | None = None
         self._started_at = time.monotonic()
+        #: How long the handler ran, once it has ended; of one that goes on, until it was given up. None: it never ran.
+        self.seconds: float | None = None
 
     def __call__(self, place: int) -> None:
         """Run the handler in the thread that calls, the worker's thread number ``place``."""
         try:
             self._board.take(place, *self.token, seconds=self.limit.seconds)
+            began = time.monotonic()
             self._returned = runner.run(self.delivery, self._journal, self.limit)
+            self.seconds = time.monotonic() - began
         except BaseException as exc:  # without an ending the delivery would stay `running` for ever
             logger.exception("worker.run_failed", delivery=str(self.delivery.pk))
             self._returned = endings.not_run(self.delivery, exc, now=timezone.now())
@@ -73,3 +77,4 @@ class Run:
     def close_as_stuck(self) -> None:
         """Take the attempt as timed out although its thread goes on."""
         self.ending = runner.stuck(self.delivery, self._journal, self.limit)
+        self.seconds = self.age

@@ -28,6 +28,8 @@ from deliveries.execution.board import BOARDS, SUFFIX, TRACE_SUFFIX, Line, Readi
 from deliveries.execution.pulse import LEASE_PART, touch_beat_file
 from deliveries.execution.timeouts import GRACE_SECONDS
 from deliveries.models import Delivery, DeliveryStatus
+from deliveries.stats import outcomes
+from deliveries.stats.counting import counting
 
 logger = structlog.get_logger(__name__)
 
@@ -157,8 +159,10 @@ def _record(worker: str, hung: Sequence[Line], trace: str) -> None:
         )
         if closed:
             report.closed(delivery, ending)
+            outcomes.ended(delivery, ending.result.outcome, ending.status, now=now)
     given = Delivery.objects.give_back(held, now=now)
     logger.warning("worker.gave_back", worker=worker, deliveries=given)
+    counting.flush()
 
 
 def _at_fault(pid: int, overdue: Sequence[Line]) -> list[Line]:

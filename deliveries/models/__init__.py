@@ -8,6 +8,7 @@ from deliveries.models.ordering import ParkedKey
 from deliveries.models.rejection import Rejection, RejectionCount
 from deliveries.models.release import Release
 from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
+from deliveries.models.rollup import Rollup
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
 from deliveries.models.token import TokenTerms
 from deliveries.models.turn import Turn
@@ -31,6 +32,7 @@ __all__ = [
     "Replay",
     "ReplayItem",
     "ReplayState",
+    "Rollup",
     "StepResult",
     "TokenTerms",
     "Trigger",

@@ -12,15 +12,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
+from django.db import transaction
+
 from deliveries.models import Delivery, Event, Verdict
 from deliveries.models.ordering import Key
+from deliveries.models.rollup import Measure
 from deliveries.receiving import endpoints, ingest
 from deliveries.receiving.drafts import drafted, sealed
 from deliveries.receiving.endpoints import LiveEndpoint
 from deliveries.receiving.queueing import Wanted
+from deliveries.stats.counting import counting
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.errors import GiveUp, HubError
 from integrations.models import Endpoint, EndpointState
@@ -77,8 +82,11 @@ class FollowUps:
     def store(self, *, now: datetime) -> None:
         """Store them with their deliveries, due at ``now``; those of an earlier success are counted as duplicates."""
         for item in self.items:
-            if ingest.store(item.event, item.wanted, item.endpoint, item.request, now=now) is None:
+            stored = ingest.store(item.event, item.wanted, item.endpoint, item.request, now=now)
+            if stored is None:
                 raise FollowUpsNotStored(f"The event {item.event.event_type!r} could not be stored.")
+            measure = Measure.DUPLICATE if stored.is_duplicate else Measure.ACCEPTED
+            transaction.on_commit(partial(counting.add, measure, item.endpoint.row.pk, at=now))
 
 
 def prepared(emissions: Sequence[Emission], *, cause: Event, delivery: Delivery, now: datetime) -> FollowUps | None:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from deliveries.models import Event, EventVariant, Verdict
+from deliveries.models.rollup import Measure
 from deliveries.receiving import batches, endpoints
 from deliveries.receiving.drafts import (
     CONFLICTING_BODY,
@@ -26,6 +27,7 @@ from deliveries.receiving.drafts import (
 from deliveries.receiving.endpoints import LiveEndpoint
 from deliveries.receiving.queueing import Wanted, make_deliveries
 from deliveries.receiving.refusals import Unavailable
+from deliveries.stats.counting import counting
 from integrations.contracts import InboundRequest
 
 log = structlog.get_logger(__name__)
@@ -50,6 +52,8 @@ def accept(
     else:
         accepted = batches.accept(endpoint, request, payload, items, verdict=verdict, now=due_at)
     if accepted is not None:
+        measure = Measure.DUPLICATE if accepted.is_duplicate else Measure.ACCEPTED
+        counting.add(measure, endpoint.row.pk, at=due_at, count=accepted.events or 1)
         return accepted
     endpoints.forget()
     log.warning("event.not_stored", endpoint=endpoint.row.slug)

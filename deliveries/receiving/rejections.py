@@ -15,10 +15,12 @@ from django.db.models import BigIntegerField, Count, ExpressionWrapper, F, Min, 
 from django.db.models.expressions import Combinable
 
 from deliveries.models import Rejection
+from deliveries.models.rollup import Measure
 from deliveries.models.sealing import sealed_columns, storable, storable_json
 from deliveries.receiving.endpoints import LiveEndpoint
 from deliveries.receiving.sampling import Sampler
 from deliveries.receiving.tally import lock_endpoints, tally, write
+from deliveries.stats.counting import counting
 from integrations.contracts import InboundRequest
 from integrations.errors import RequestRejected
 
@@ -45,6 +47,7 @@ def record(
     """
     reason = storable(refusal.reason, 60)
     tally.add(endpoint.row.pk, reason, request.received_at)
+    counting.add(Measure.REFUSED, endpoint.row.pk, at=request.received_at)
     group = (endpoint.row.pk, neighbourhood(request.source), reason)
     if not (_of_group.admits(group) and _of_endpoint.admits(endpoint.row.pk)):
         return

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from deliveries.models.rollup import Measure
 from deliveries.receiving import delivered_secrets, endpoints, ingest, last_use, rejections
 from deliveries.receiving.authentication import Proof, SignatureAuthentication
 from deliveries.receiving.drafts import Acceptance
@@ -38,6 +39,7 @@ from deliveries.receiving.refusals import (
 )
 from deliveries.receiving.source import Address, client_address, inbound_request
 from deliveries.receiving.throttling import EndpointRate, Rate, SourceRate
+from deliveries.stats.counting import counting
 from integrations.contracts import InboundRequest
 from integrations.errors import KeysUnavailable, RequestRejected, VerificationFailed
 from integrations.providers import Answer
@@ -180,6 +182,8 @@ class ReceiveView(APIView):
                 return _as_response(answer)
         accepted = ingest.accept(endpoint, self.inbound, payload, verdict=proof.verdict)
         last_use.note(proof.secret_id, at=self.received_at)
+        taken = (timezone.now() - self.received_at).total_seconds()
+        counting.time(Measure.ACK, endpoint.row.pk, at=self.received_at, seconds=taken)
         log.info(
             "event.duplicate" if accepted.is_duplicate else "event.accepted",
             endpoint=endpoint.row.slug,

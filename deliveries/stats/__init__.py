@@ -1,0 +1,1 @@
+"""What has happened, in numbers: counted where it happens, read from rollup rows."""

@@ -1,0 +1,106 @@
+"""Counting what happens: in this process at once, in the database within a second or so."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db import connection
+
+from deliveries.models import Rollup
+from deliveries.models.rollup import NO_ROUTE, Cell, Grain, Measure
+from deliveries.stats.buckets import bucket_of
+
+logger = structlog.get_logger(__name__)
+
+_EVERY_SECONDS = 1.0
+#: Writing takes no larger part of the time, however many endpoints and routes there are.
+_LARGEST_PART = 0.01
+#: What is kept of a database that is away: then counts are dropped, as nothing is accepted either.
+_MOST_KEPT = 50_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Endpoint, route, measure, bucket, and minutes since the epoch.
+_Key = tuple[UUID, UUID, Measure, int, int]
+
+
+class Counting:
+    """What this process has counted and not yet written; safe between threads.
+
+    What a killed process had not written is lost: a second of statistics, no event and no delivery.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: Counter[_Key] = Counter()
+        self._due_at = 0.0
+
+    def add(self, measure: Measure, endpoint: UUID, *, at: datetime, route: UUID | None = None, count: int = 1) -> None:
+        """Count ``count`` of ``measure``."""
+        self._add((endpoint, route or NO_ROUTE, measure, 0, _minute(at)), count)
+
+    def time(
+        self, measure: Measure, endpoint: UUID, *, at: datetime, seconds: float, route: UUID | None = None
+    ) -> None:
+        """Count one duration."""
+        self._add((endpoint, route or NO_ROUTE, measure, bucket_of(seconds), _minute(at)), 1)
+
+    def take(self) -> Counter[_Key]:
+        """Return what has been counted, and forget it here."""
+        with self._lock:
+            taken, self._counts = self._counts, Counter()
+        return taken
+
+    def flush(self) -> None:
+        """Write everything; what goes wrong is logged, and tried again later."""
+        counts = self.take()
+        if not counts:
+            return
+        began = self._clock()
+        try:
+            Rollup.objects.add(_cells(counts))
+        except Exception as exc:
+            self._give_back(counts)
+            logger.warning("stats.not_written", error_type=type(exc).__name__, cells=len(counts))
+        self._due_at = self._clock() + max(_EVERY_SECONDS, (self._clock() - began) / _LARGEST_PART)
+
+    def flush_if_due(self) -> None:
+        """Write what has waited for long enough."""
+        if self._counts and self._clock() >= self._due_at and not connection.in_atomic_block:
+            self.flush()
+
+    def _add(self, key: _Key, count: int) -> None:
+        with self._lock:
+            if not self._counts:
+                self._due_at = max(self._due_at, self._clock() + _EVERY_SECONDS)
+            self._counts[key] += count
+
+    def _give_back(self, counts: Counter[_Key]) -> None:
+        with self._lock:
+            if len(self._counts) + len(counts) <= _MOST_KEPT:
+                self._counts.update(counts)
+
+
+def _minute(at: datetime) -> int:
+    return int(at.timestamp()) // 60
+
+
+def _cells(counts: Counter[_Key]) -> Counter[Cell]:
+    """Return ``counts`` by row: each is in one of every grain."""
+    cells: Counter[Cell] = Counter()
+    for (endpoint, route, measure, bucket, minute), count in counts.items():
+        for grain in Grain:
+            starts_at = _EPOCH + timedelta(minutes=minute - minute % grain)
+            cells[Cell(int(grain), str(measure), starts_at, endpoint, route, bucket)] += count
+    return cells
+
+
+counting = Counting()
+atexit.register(counting.flush)

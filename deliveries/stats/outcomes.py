@@ -1,0 +1,37 @@
+"""Counting how attempts and deliveries end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from deliveries.models import Delivery, DeliveryStatus, Outcome
+from deliveries.models.rollup import Measure
+from deliveries.stats.counting import counting
+
+
+def ended(
+    delivery: Delivery, outcome: Outcome, status: DeliveryStatus, *, now: datetime, seconds: float | None = None
+) -> None:
+    """Count that an attempt of ``delivery`` ended; its handler ran for ``seconds``, None where nobody knows.
+
+    A bulk replay is counted and not timed: it waits on purpose.
+    """
+    endpoint, route = delivery.endpoint_id, delivery.route_id
+    if seconds is not None:
+        counting.time(Measure.HANDLER, endpoint, at=now, seconds=seconds, route=route)
+    if outcome != Outcome.SUCCEEDED:
+        counting.add(Measure.FAILED, endpoint, at=now, route=route)
+    if status == DeliveryStatus.DEAD:
+        counting.add(Measure.DEAD, endpoint, at=now, route=route)
+    if status == DeliveryStatus.SUCCEEDED:
+        counting.add(Measure.SUCCEEDED, endpoint, at=now, route=route)
+        if not delivery.bulk:
+            took = (now - delivery.budget_from).total_seconds()
+            counting.time(Measure.DONE, endpoint, at=now, seconds=took, route=route)
+
+
+def discarded(deliveries: Iterable[Delivery], *, now: datetime) -> None:
+    """Count that somebody has ended ``deliveries``."""
+    for delivery in deliveries:
+        counting.add(Measure.DISCARDED, delivery.endpoint_id, at=now, route=delivery.route_id)

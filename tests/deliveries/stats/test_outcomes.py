@@ -1,0 +1,31 @@
+"""Workers count how attempts and deliveries end."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from deliveries.models import Delivery, Rollup
+from tests.deliveries.execution.drains import AT_ONCE, DrainTestCase, delivery_to
+
+
+class OutcomeTests(DrainTestCase):
+    def test_are_written_when_a_drain_ends(self) -> None:
+        good = delivery_to("test.note")
+        delivery_to("test.fail", retry={**AT_ONCE, "max_attempts": 1})
+
+        self.work()
+
+        hours = Rollup.objects.filter(grain_minutes=60)
+        found = {row.measure: row.count for row in hours if row.measure != "handler"}
+        self.assertEqual(found, {"succeeded": 1, "failed": 1, "dead": 1, "done": 1})
+        self.assertEqual(sum(row.count for row in hours if row.measure == "handler"), 2)
+        self.assertEqual(hours.get(measure="succeeded").route, good.route_id)
+
+    def test_of_bulk_replays_are_counted_and_not_timed_to_the_end(self) -> None:
+        delivery = delivery_to("test.note")
+        Delivery.objects.filter(pk=delivery.pk).update(bulk=True, due_at=timezone.now())
+
+        self.work()
+
+        measures = set(Rollup.objects.values_list("measure", flat=True))
+        self.assertEqual(measures, {"succeeded", "handler"})
