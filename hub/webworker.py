@@ -8,7 +8,6 @@ from django.conf import settings
 from gunicorn.workers.gthread import ThreadWorker
 
 from deliveries.receiving.deadlines import reading_deadlines
-from deliveries.stats import writing
 
 _LONGEST_HEAD_SECONDS = 10
 #: On top of what the hub itself waits for a body, so that its answer comes first where it has one.
@@ -23,6 +22,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_process(self) -> None:
         """Serve, with a thread beside that writes the statistics; returns when the worker ends."""
+        from deliveries.stats import writing  # gunicorn loads this module before Django is set up
+
         writing.start()
         super().init_process()
 
