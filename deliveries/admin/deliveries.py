@@ -7,24 +7,28 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 
 from deliveries import display
-from deliveries.admin import orders, replay_orders
+from deliveries.admin import failures, orders, replay_orders
 from deliveries.admin.filters import (
+    CreatedWhenFilter,
     DeliveredTypeFilter,
     EndpointFilter,
+    ErrorFilter,
     EventProviderFilter,
     FailedInReplayFilter,
+    FingerprintFilter,
     MomentFilter,
     RouteFilter,
     StatusFilter,
 )
-from deliveries.admin.history import HistoryAdmin, search
+from deliveries.admin.history import HistoryAdmin, same
 from deliveries.admin.orders import ORDERS, Order
+from deliveries.admin.searching import event_ids
 from deliveries.models import Delivery, Worker
 from deliveries.models.transitions import DeliveryQuerySet
 from deliveries.why import reason_of
@@ -50,12 +54,15 @@ class DeliveryAdmin(HistoryAdmin):
     )
     list_display_links = ("type_shown",)
     list_filter = (
+        CreatedWhenFilter,
         StatusFilter,
         EndpointFilter,
         RouteFilter,
         EventProviderFilter,
         DeliveredTypeFilter,
         ("created_at", MomentFilter),
+        ErrorFilter,
+        FingerprintFilter,
         FailedInReplayFilter,
     )
     list_select_related = ("event", "route", "endpoint")
@@ -63,6 +70,8 @@ class DeliveryAdmin(HistoryAdmin):
         f"event__{name}" for name in ("raw_body", "headers", "sealed", "query_string", "body_sha256", "flags")
     )
     ordering = ("-created_at",)
+    keyset = "created_at"
+    without_index = ("provider", "event_type", "error")
     search_fields = ("id",)
     search_help_text = "The delivery's id, the event's id (the provider's or the hub's), or a request id; whole."
     actions = ("replay", "replay_from_start", "discard")
@@ -71,14 +80,17 @@ class DeliveryAdmin(HistoryAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find by id; no part of one, as only whole ones are indexed."""
-        texts = ("event__event_id", "event__request_id")
-        return search(queryset, search_term, uuids=("pk", "event"), texts=texts), False
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        return queryset.filter(Q(event__in=event_ids(term)) | same(term, uuids=("pk",), texts=())), False
 
     def get_urls(self) -> list[Any]:
         """Add the addresses that take orders about one delivery, and about all that match."""
         view = self.admin_site.admin_view
         return [
             path("replay/", view(self.replay_matching), name="deliveries_delivery_replay"),
+            path("failures/", view(self.failures), name="deliveries_delivery_failures"),
             path("<uuid:pk>/order/<str:order>/", view(self.order_one), name="deliveries_delivery_order"),
             *super().get_urls(),
         ]
@@ -112,6 +124,10 @@ class DeliveryAdmin(HistoryAdmin):
         back = reverse("admin:deliveries_delivery_change", args=[pk])
         rows = Delivery.objects.visible_to(request.user).filter(pk=pk)
         return orders.give(self, request, rows, ORDERS[order], back=back, hidden=[])
+
+    def failures(self, request: HttpRequest) -> HttpResponse:
+        """Show what failed, grouped by what is the same about it."""
+        return failures.failures_page(self, request)
 
     def replay_matching(self, request: HttpRequest) -> HttpResponse:
         """Order a bulk replay of all that the list's filters match."""

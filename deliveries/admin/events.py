@@ -15,9 +15,16 @@ from django.utils.safestring import SafeString
 
 from deliveries import display
 from deliveries.admin import orders, rerouting
-from deliveries.admin.filters import EndpointFilter, EventTypeFilter, MomentFilter, ProviderFilter, VerdictFilter
-from deliveries.admin.history import search
+from deliveries.admin.filters import (
+    EndpointFilter,
+    EventTypeFilter,
+    MomentFilter,
+    ProviderFilter,
+    ReceivedWhenFilter,
+    VerdictFilter,
+)
 from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
+from deliveries.admin.searching import event_ids
 from deliveries.models import Event, EventVariant
 from deliveries.models.sealing import SealedRequest
 from deliveries.reroute import obstacle
@@ -47,11 +54,20 @@ class EventAdmin(RevealingAdmin):
     page_template = "admin/deliveries/event/page.html"
     list_display = ("type_shown", "endpoint_shown", "verdict_shown", "id_shown", "size_shown", "received_shown")
     list_display_links = ("type_shown",)
-    list_filter = (EndpointFilter, ProviderFilter, VerdictFilter, EventTypeFilter, ("received_at", MomentFilter))
+    list_filter = (
+        ReceivedWhenFilter,
+        EndpointFilter,
+        ProviderFilter,
+        VerdictFilter,
+        EventTypeFilter,
+        ("received_at", MomentFilter),
+    )
     list_select_related = ("endpoint",)
     never_loaded = ("sealed",)
     list_defer = ("raw_body", "headers", "query_string", "body_sha256")
     ordering = ("-received_at",)
+    keyset = "received_at"
+    without_index = ("provider", "verdict", "event_type")
     search_fields = ("event_id",)
     search_help_text = "The provider's event id, the hub's own id, or a request id; whole."
 
@@ -59,7 +75,8 @@ class EventAdmin(RevealingAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Find by id; no part of one, as only whole ones are indexed."""
-        return search(queryset, search_term, uuids=("pk",), texts=("event_id", "request_id")), False
+        term = search_term.strip()
+        return (queryset.filter(pk__in=event_ids(term)) if term else queryset), False
 
     def get_urls(self) -> list[Any]:
         """Add the downloads of raw bodies, and the address that takes the order to reroute."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_time
 from unfold.contrib.filters.admin import RangeDateTimeFilter, TextFilter
 
 from deliveries.models import DeliveryStatus, ItemState, ReplayItem, Verdict
+from deliveries.models.states import FAILED
 from integrations.models import Endpoint, EndpointGroup, Route
 from integrations.providers import provider_choices
 
@@ -28,6 +29,16 @@ else:
     WordFilter = TextFilter
 
 Choices = Iterable[tuple[str, str]]
+
+#: Spans of time that are offered, see `span_of`.
+WHEN = (
+    ("hour", "Last hour"),
+    ("last_night", "Last night (18:00 to 8:00)"),
+    ("today", "Today"),
+    ("day", "Last 24 hours"),
+    ("week", "Last 7 days"),
+)
+_NIGHT_FROM, _NIGHT_UNTIL = 18, 8
 
 
 class EndpointFilter(ChoiceFilter):
@@ -221,6 +232,97 @@ def moment_in(values: Mapping[str, Any], name: str, default: time) -> datetime |
         return timezone.make_aware(datetime.combine(day, hour or default)) if day else None
     except (ValueError, OverflowError):  # 31 February, the year 1 in a zone east of Greenwich
         return None
+
+
+def span_of(when: str, now: datetime) -> tuple[datetime, datetime | None]:
+    """Return the beginning and the end of a span by its name in `WHEN`, in the viewer's time zone; None is not ended.
+
+    Raises `ValueError` for a name that is none.
+    """
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    match when:
+        case "hour":
+            return now - timedelta(hours=1), None
+        case "last_night":
+            yesterday = midnight - timedelta(days=1)
+            return yesterday.replace(hour=_NIGHT_FROM), midnight.replace(hour=_NIGHT_UNTIL)
+        case "today":
+            return midnight, None
+        case "day":
+            return now - timedelta(hours=24), None
+        case "week":
+            return now - timedelta(days=7), None
+        case _:
+            raise ValueError(f"not a span of time: {when!r}")
+
+
+class WhenFilter(ChoiceFilter):
+    """By a span of time that goes with the clock."""
+
+    title = "when"
+    parameter_name = "when"
+    column: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return every span."""
+        return WHEN
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows within the span."""
+        value = self.value()
+        if not value:
+            return queryset
+        try:
+            since, until = span_of(value, timezone.now())
+        except ValueError:
+            return queryset.none()
+        rows = queryset.filter(**{f"{self.column}__gte": since})
+        return rows if until is None else rows.filter(**{f"{self.column}__lt": until})
+
+
+class CreatedWhenFilter(WhenFilter):
+    """By when a delivery was made."""
+
+    column = "created_at"
+
+
+class ReceivedWhenFilter(WhenFilter):
+    """By when an event came."""
+
+    column = "received_at"
+
+
+class ErrorFilter(WordFilter):
+    """By the class of the last error."""
+
+    title = "error class (ConnectTimeout)"
+    parameter_name = "error"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return nothing: the text is free."""
+        return ()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the deliveries whose last attempt ended with that error."""
+        value = (self.value() or "").strip()
+        return queryset.filter(Q(last_error=value) | Q(last_error__startswith=f"{value}:")) if value else queryset
+
+
+class FingerprintFilter(ChoiceFilter):
+    """What failed with the same error; the way here is the page of failures."""
+
+    title = "the same error"
+    parameter_name = "fingerprint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return the fingerprint that is chosen, if one is: else the filter is not there."""
+        chosen = request.GET.get(self.parameter_name, "")
+        return [(chosen, f"Fingerprint {chosen}")] if chosen else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the dead letters and what waits for a retry after such an error."""
+        value = self.value()
+        return queryset.filter(fingerprint=value, status__in=FAILED) if value else queryset
 
 
 class FailedInReplayFilter(ChoiceFilter):

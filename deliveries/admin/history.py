@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -18,21 +17,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.paginator import InfinitePaginator
 
+from deliveries.admin.keyset import KeysetChangeList, SafeChangeList
 from deliveries.admin.pages import HubPages
 
-
-class SafeChangeList(ChangeList):
-    """A list that takes any query string: what no column can hold is a bad lookup, not an error of the database."""
-
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        if any("\x00" in value for values in request.GET.lists() for value in (values[0], *values[1])):
-            raise IncorrectLookupParameters("A NUL character is in no column.")
-        super().__init__(request, *args, **kwargs)
-
-    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
-        """Return the rows without the columns that only a page of its own shows."""
-        rows = super().get_queryset(request, *args, **kwargs)
-        return rows.defer(*getattr(self.model_admin, "list_defer", ()))
+__all__ = ["HistoryAdmin", "SafeChangeList", "same", "search"]
 
 
 class HistoryAdmin(HubPages):
@@ -46,6 +34,10 @@ class HistoryAdmin(HubPages):
     never_loaded: ClassVar[tuple[str, ...]] = ()
     #: Large columns that a list does without.
     list_defer: ClassVar[tuple[str, ...]] = ()
+    #: The moment that a list of a large table is ordered by, the newest first; "" is for a small one.
+    keyset: ClassVar[str] = ""
+    #: Parameters of filters that no index serves.
+    without_index: ClassVar[tuple[str, ...]] = ()
     show_facets = ShowFacets.NEVER  # each would count the whole table
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -64,7 +56,7 @@ class HistoryAdmin(HubPages):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the class of the list."""
-        return SafeChangeList
+        return KeysetChangeList if self.keyset else SafeChangeList
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """Return False: facts come from outside."""

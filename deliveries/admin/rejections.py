@@ -41,6 +41,8 @@ class RejectionAdmin(RevealingAdmin):
     never_loaded = ("sealed",)
     list_defer = ("raw_body", "headers", "query_string")
     ordering = ("-received_at",)
+    keyset = "received_at"
+    without_index = ("reason",)
     search_fields = ("request_id",)
     search_help_text = "A request id or the rejection's own id, whole."
     actions = ("reverify",)

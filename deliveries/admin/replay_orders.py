@@ -14,10 +14,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from deliveries import bulk_replay
 from deliveries.admin import orders
-from deliveries.admin.filters import moment_in
+from deliveries.admin.filters import moment_in, span_of
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.selection import described
 from deliveries.models.states import FINISHED
@@ -81,6 +82,8 @@ def selection_of(params: QueryDict) -> dict[str, Any]:
         raise NotAFilter("A search names single deliveries: clear it, or tick them in the list.")
     if params.get("failed_in"):
         raise NotAFilter("What failed again in a replay can be ticked in the list; a filter for it cannot be kept.")
+    if params.get("error", "").strip():
+        raise NotAFilter("An error's class is no filter of an order: choose the error on the page of failures.")
     selection: dict[str, Any] = {}
     for name, (key, read) in _FILTERS.items():
         if text := params.get(name, "").strip():
@@ -111,17 +114,26 @@ _FILTERS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "endpoint": ("endpoint_id", _uuid),
     "route": ("route", _uuid),
     "provider": ("provider", str),
+    "fingerprint": ("fingerprint", str),
 }
 
 
 def _span(params: QueryDict) -> dict[str, str]:
-    span = {}
-    if since := moment_in(params, "created_at_from", time.min):
-        span["created_after"] = since.isoformat()
-    if until := moment_in(params, "created_at_to", time.max):
-        # The list includes its end, a selection does not.
-        span["created_before"] = (until + timedelta(microseconds=1)).isoformat()
-    return span
+    since = [moment for moment in [moment_in(params, "created_at_from", time.min)] if moment]
+    # The list includes its end, a selection does not.
+    ends = [moment_in(params, "created_at_to", time.max)]
+    until = [moment + timedelta(microseconds=1) for moment in ends if moment]
+    if when := params.get("when", ""):
+        try:
+            begin, end = span_of(when, timezone.now())
+        except ValueError:
+            raise NotAFilter("The filter when of the list is not valid.") from None
+        since.append(begin)
+        until += [end] if end else []
+    return {
+        **({"created_after": max(since).isoformat()} if since else {}),
+        **({"created_before": min(until).isoformat()} if until else {}),
+    }
 
 
 def _context(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
+from deliveries.models.fingerprints import fingerprint
 from deliveries.models.ordering import Key
 from deliveries.models.raw import raw_cursor
 from deliveries.models.states import FINISHED, DeliveryStatus, Outcome
@@ -32,6 +33,11 @@ class AttemptResult:
         """The error in one line, for lists."""
         first_line = self.error_message.partition("\n")[0]
         return ": ".join(part for part in (self.error_type, first_line) if part)[:300]
+
+    @property
+    def fingerprint(self) -> str:
+        """What failures of one kind have in common; "" where nothing failed."""
+        return fingerprint(self.headline)
 
 
 class FollowUps(Protocol):
@@ -85,6 +91,7 @@ def _as_json(closing: Closing) -> dict[str, Any]:
         "due_at": closing.due_at and closing.due_at.isoformat(),
         "finished": closing.status in FINISHED,
         "headline": result.headline,
+        "fingerprint": result.fingerprint,
         "outcome": str(result.outcome),
         "type": result.error_type,
         "message": result.error_message,
@@ -102,12 +109,13 @@ def _close_one(closing: Closing, now: datetime, using: str) -> bool:
         cursor.execute(
             "UPDATE deliveries_delivery SET status = %s, lease_until = NULL, worker = '', "
             "due_at = COALESCE(%s, due_at), finished_at = %s, next_trigger = 'retry', requested_by = '', "
-            "last_error = %s WHERE id = %s AND attempt_count = %s AND status = 'running'",
+            "last_error = %s, fingerprint = %s WHERE id = %s AND attempt_count = %s AND status = 'running'",
             [
                 str(closing.status),
                 stored(closing.due_at),
                 stored(now) if closing.status in FINISHED else None,
                 result.headline,
+                result.fingerprint,
                 closing.delivery_id.hex,
                 closing.number,
             ],
@@ -139,13 +147,13 @@ def _json(value: Any) -> str | None:
 _CLOSE = """
     WITH ended AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(ended)s::jsonb) AS e(
-            id uuid, number int, status text, due_at timestamptz, finished bool, headline text, outcome text, type text,
-            message text, traceback text, log jsonb, response jsonb)
+            id uuid, number int, status text, due_at timestamptz, finished bool, headline text, fingerprint text,
+            outcome text, type text, message text, traceback text, log jsonb, response jsonb)
     ), moved AS (
         UPDATE deliveries_delivery d
         SET status = e.status, lease_until = NULL, worker = '', due_at = COALESCE(e.due_at, d.due_at),
             finished_at = CASE WHEN e.finished THEN %(now)s::timestamptz END, next_trigger = 'retry', requested_by = '',
-            last_error = e.headline
+            last_error = e.headline, fingerprint = e.fingerprint
         FROM ended e WHERE d.id = e.id AND d.attempt_count = e.number AND d.status = 'running'
         RETURNING d.id
     )

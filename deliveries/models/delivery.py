@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from deliveries.models.event import Event
-from deliveries.models.states import CLAIMABLE, FINISHED, IN_THE_WAY, DeliveryStatus, Trigger
+from deliveries.models.states import CLAIMABLE, FAILED, FINISHED, IN_THE_WAY, DeliveryStatus, Trigger
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.identifiers import uuid7
 from integrations.models import Endpoint, Route
@@ -28,7 +28,8 @@ class Delivery(models.Model):
     ``bulk`` ones run in the lane of bulk replays, behind live traffic; with ``forget_steps`` their next attempt begins
     without the kept results of steps. Those of one route with one ``ordering_key`` ("" is none) run one after the other
     by ``ordinal``, which only they have; ``blocked`` keeps those out of the queue that have an earlier one before them
-    (`deliveries.models.ordering`).
+    (`deliveries.models.ordering`). ``fingerprint`` is what failures of one kind have in common, see
+    `deliveries.models.fingerprints`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -53,6 +54,7 @@ class Delivery(models.Model):
     ordinal = models.BigIntegerField(null=True, blank=True)
     blocked = models.BooleanField(default=False, db_default=False)
     last_error = models.CharField(max_length=300, blank=True)
+    fingerprint = models.CharField(max_length=16, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -101,6 +103,10 @@ class Delivery(models.Model):
             models.Index(fields=["created_at"], name="delivery_by_creation"),
             models.Index(fields=["endpoint", "-created_at"], name="delivery_by_endpoint"),
             models.Index(fields=["route", "-created_at"], name="delivery_by_route"),
+            # Only what failed is in it: neither receiving nor succeeding writes to it.
+            models.Index(
+                fields=["status", "-created_at", "-id"], name="delivery_failed", condition=Q(status__in=FAILED)
+            ),
             models.Index(fields=["endpoint", "id"], name="delivery_held", condition=Q(status=DeliveryStatus.HELD)),
         ]
 

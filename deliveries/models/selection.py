@@ -28,6 +28,7 @@ _CONDITIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "endpoint_id": ("endpoint", UUID),
     "provider": ("event__provider", str),
     "event_type_prefix": ("event__event_type__startswith", str),
+    "fingerprint": ("fingerprint", str),
     "endpoint_ids": ("endpoint__in", lambda ids: [UUID(text) for text in ids]),
 }
 
@@ -59,6 +60,8 @@ def _words(name: str, value: Any) -> str:
             return f"status {' or '.join(value)}"
         case "event_type_prefix":
             return f"event type {value}*"
+        case "fingerprint":
+            return f"the same error ({value})"
         case "endpoint_id":
             slug = Endpoint.objects.filter(pk=value).values_list("slug", flat=True).first()
             return f"endpoint {slug or value}"

@@ -19,6 +19,8 @@ class DeliveryStatus(models.TextChoices):
 
 #: A worker may claim these once they are due.
 CLAIMABLE = (DeliveryStatus.PENDING, DeliveryStatus.WAITING)
+#: The last attempt of these failed, and nobody has said yet that it does not matter.
+FAILED = (DeliveryStatus.DEAD, DeliveryStatus.WAITING)
 #: Nothing happens to these any more unless an operator replays them.
 FINISHED = (DeliveryStatus.SUCCEEDED, DeliveryStatus.DEAD, DeliveryStatus.DISCARDED)
 #: An operator may discard these: what waits to run, and what nobody is going to replay.

@@ -24,6 +24,7 @@ from deliveries.models import claiming, ordering
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.claiming import DueRoute, Share
 from deliveries.models.closing import AttemptResult, Closing, FollowUps, close_all
+from deliveries.models.fingerprints import fingerprint
 from deliveries.models.ordering import Key, ParkedKey
 from deliveries.models.states import CLAIMABLE, DISCARDABLE, FINISHED, DeliveryStatus, Outcome, Trigger
 from integrations.models import EndpointState, OfEndpointsQuerySet
@@ -216,7 +217,11 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
                 keys = self._lock_keys_of(ids)
                 locked = self._lock(ids, DISCARDABLE)
                 moved += self._rows(locked).update(
-                    status=DeliveryStatus.DISCARDED, finished_at=now, last_error=reason[:300], blocked=False
+                    status=DeliveryStatus.DISCARDED,
+                    finished_at=now,
+                    last_error=reason[:300],
+                    fingerprint="",
+                    blocked=False,
                 )
                 gone = {pk: keys[pk] for pk in locked}
                 self._went(gone, DeliveryStatus.DISCARDED, now=now)
@@ -275,8 +280,14 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
         return list(self._locked(rows).values_list("pk", flat=True))
 
     def _lose(self, pk: UUID, number: int, message: str, **values: Any) -> int:
+        error = f"Lost: {message}"
         moved = self._held(pk, number).update(
-            lease_until=None, worker="", requested_by="", last_error=f"Lost: {message}", **values
+            lease_until=None,
+            worker="",
+            requested_by="",
+            last_error=error,
+            fingerprint=fingerprint(error),
+            **values,
         )
         if moved:
             Attempt.objects.using(self.db).filter(delivery_id=pk, number=number, outcome=Outcome.RUNNING).update(

@@ -198,8 +198,10 @@ class ListTests(TestCase):
             make_event(endpoint)
         client = logged_in("viewer")
 
-        self.assertEqual(len(client.get("/admin/deliveries/event/").context["cl"].result_list), 50)
-        self.assertEqual(len(client.get("/admin/deliveries/event/?p=2").context["cl"].result_list), 1)
+        first = client.get("/admin/deliveries/event/").context["cl"]
+        second = client.get(f"/admin/deliveries/event/{first.paginator.next}").context["cl"]
+
+        self.assertEqual((len(first.result_list), len(second.result_list)), (50, 1))
 
     def test_answers_any_query_string(self) -> None:
         fill()

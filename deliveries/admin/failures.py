@@ -1,0 +1,121 @@
+"""The page of failures: what failed lately, grouped by what is the same about it, with one button to replay it all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, F, Max, Min
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from deliveries.admin import orders
+from deliveries.admin.filters import WHEN, span_of
+from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models.states import FAILED
+from deliveries.models.transitions import DeliveryQuerySet
+from integrations.admin.base import HubAdmin
+from integrations.models import groups_of
+
+#: Failed deliveries of each status that are looked at, the newest.
+MOST_FAILED = 20_000
+#: Groups on the page, the largest.
+MOST_GROUPS = 100
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Deliveries of one route that failed with the same error and stand in ``status``."""
+
+    fingerprint: str
+    error: str
+    status: str
+    endpoint: str
+    route_id: Any
+    route: str
+    count: int
+    first: datetime
+    last: datetime
+    replay_url: str
+    list_url: str
+
+
+def failures_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
+    """Show the groups; raises `PermissionDenied` for who may not view deliveries."""
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    if not admin.has_view_permission(request):
+        raise PermissionDenied
+    when = request.GET.get("when", "")
+    found, is_cut = failures(Delivery.objects.visible_to(request.user), when=when, now=timezone.now())
+    context = {
+        **admin.admin_site.each_context(request),
+        "opts": Delivery._meta,
+        "title": "Failures",
+        "failures": found,
+        "is_cut": is_cut,
+        "most": MOST_FAILED,
+        "spans": [("", "All", when == ""), *((name, text, name == when) for name, text in WHEN)],
+        # An order may reach beyond the groups of who is restricted to some; they tick deliveries in the list.
+        "may_replay": request.user.has_perm(orders.PERMISSION) and groups_of(request.user) is None,
+    }
+    return TemplateResponse(request, "admin/deliveries/delivery/failures.html", context)
+
+
+def failures(rows: DeliveryQuerySet, *, when: str, now: datetime) -> tuple[list[Failure], bool]:
+    """Return the groups of what failed among ``rows``, the largest first, and whether there was more than is looked at.
+
+    A ``when`` that is no span of time finds nothing.
+    """
+    if when:
+        try:
+            since, until = span_of(when, now)
+        except ValueError:
+            return [], False
+        rows = rows.filter(created_at__gte=since, **({"created_at__lt": until} if until else {}))
+    groups: list[Failure] = []
+    is_cut = False
+    for status in FAILED:
+        failed = rows.filter(status=status)
+        newest = failed.order_by("-created_at", "-pk").values_list("created_at", flat=True)
+        oldest = next(iter(newest[MOST_FAILED - 1 : MOST_FAILED]), None)
+        if oldest is not None:
+            is_cut = True
+            failed = failed.filter(created_at__gte=oldest)
+        groups += _grouped(failed, status, when)
+    return sorted(groups, key=lambda group: (-group.count, group.fingerprint))[:MOST_GROUPS], is_cut
+
+
+def _grouped(failed: DeliveryQuerySet, status: DeliveryStatus, when: str) -> list[Failure]:
+    counted = (
+        failed.order_by()
+        .values("fingerprint", "route_id", slug=F("endpoint__slug"), name=F("route__name"))
+        .annotate(count=Count("pk"), first=Min("created_at"), last=Max("created_at"), error=Max("last_error"))
+        .order_by("-count")[:MOST_GROUPS]
+    )
+    return [_failure(dict(row), status, when) for row in counted]
+
+
+def _failure(row: dict[str, Any], status: DeliveryStatus, when: str) -> Failure:
+    wanted = {"status": status.value, "route": str(row["route_id"]), "fingerprint": row["fingerprint"], "when": when}
+    query = urlencode({name: value for name, value in wanted.items() if value})
+    is_dead = status == DeliveryStatus.DEAD
+    return Failure(
+        fingerprint=row["fingerprint"],
+        error=row["error"],
+        status=status.value,
+        endpoint=row["slug"],
+        route_id=row["route_id"],
+        route=row["name"],
+        count=row["count"],
+        first=row["first"],
+        last=row["last"],
+        # What has no fingerprint cannot be told from the rest of the route: its list is the way to it.
+        replay_url=f"{reverse('admin:deliveries_delivery_replay')}?{query}" if is_dead and row["fingerprint"] else "",
+        list_url=f"{reverse('admin:deliveries_delivery_changelist')}?{query}",
+    )

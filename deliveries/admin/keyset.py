@@ -1,0 +1,163 @@
+"""Lists of large tables: pages by the place of a row, without a COUNT, and with a bound on what is looked through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+_AFTER, _BEFORE = "after", "before"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Rows that a filter without an index looks through for one page.
+LOOKED_THROUGH = 20_000
+
+
+class SafeChangeList(ChangeList):
+    """A list that takes any query string: what no column can hold is a bad lookup, not an error of the database."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        if any("\x00" in value for values in request.GET.lists() for value in (values[0], *values[1])):
+            raise IncorrectLookupParameters("A NUL character is in no column.")
+        super().__init__(request, *args, **kwargs)
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        """Return the rows without the columns that only a page of its own shows."""
+        rows = super().get_queryset(request, *args, **kwargs)
+        return rows.defer(*getattr(self.model_admin, "list_defer", ()))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands in a list that is ordered by a moment and then by id, the newest first."""
+
+    at: datetime
+    pk: UUID
+
+    def __str__(self) -> str:
+        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}.{self.pk.hex}"
+
+    @classmethod
+    def read(cls, text: str) -> Place:
+        """Return the place that ``str`` of one wrote; raises `ValueError` for what is none."""
+        microseconds, _, pk = text.partition(".")
+        try:
+            return cls(_EPOCH + timedelta(microseconds=int(microseconds)), UUID(pk))
+        except OverflowError as exc:
+            raise ValueError(f"not a moment: {microseconds}") from exc
+
+    def older(self, column: str) -> Q:
+        """Return the condition of the rows that come after it. The first part of it is what an index can begin at."""
+        return Q(**{f"{column}__lte": self.at}) & (Q(**{f"{column}__lt": self.at}) | Q(pk__lt=self.pk))
+
+    def newer(self, column: str) -> Q:
+        """Return the condition of the rows that come before it."""
+        return Q(**{f"{column}__gte": self.at}) & (Q(**{f"{column}__gt": self.at}) | Q(pk__gt=self.pk))
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What Django's list asks a paginator for; ``previous`` and ``next`` are addresses, or ""."""
+
+    per_page: int
+    previous: str = ""
+    next: str = ""
+    newest: str = ""
+    looked_back_to: datetime | None = None
+    template_name: str = "admin/deliveries/keyset.html"
+
+
+class KeysetChangeList(SafeChangeList):
+    """A list whose pages begin at a row, so that they stay right while rows come in.
+
+    The admin names the moment it is ordered by in ``keyset``, and in ``without_index`` the parameters of filters that
+    no index serves: with one of those a page ends after `LOOKED_THROUGH` rows, and says how far back they went.
+    """
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self._cursor = {name: request.GET[name] for name in (_AFTER, _BEFORE) if request.GET.get(name)}
+        super().__init__(request, *args, **kwargs)
+
+    @property
+    def _admin(self) -> Any:
+        return self.model_admin
+
+    @property
+    def _column(self) -> str:
+        return str(self._admin.keyset)
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        """Return the parameters that filter, without the place of the page."""
+        found: dict[str, Any] = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in {_AFTER, _BEFORE}}
+
+    def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
+        """Return a query string that begins at the newest row, unless ``new_params`` names a place."""
+        return super().get_query_string(new_params, [*(remove or []), _AFTER, _BEFORE])
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fill in the rows of the page and the ways to those beside it."""
+        column = self._column
+        rows = self.queryset.order_by(f"-{column}", "-pk")
+        try:
+            place = {name: Place.read(text) for name, text in self._cursor.items()}
+        except ValueError as exc:
+            raise IncorrectLookupParameters(str(exc)) from exc
+        backwards = _BEFORE in place and _AFTER not in place
+        if backwards:
+            rows = rows.filter(place[_BEFORE].newer(column)).reverse()
+        elif _AFTER in place:
+            rows = rows.filter(place[_AFTER].older(column))
+        bound = self._bound(request, place, backwards=backwards)
+        if bound is not None:
+            beyond = bound.newer(column) if backwards else bound.older(column)
+            rows = rows.exclude(beyond)
+        found = list(rows[: self.list_per_page + 1])
+        self._fill(found, place, backwards=backwards, bound=bound)
+
+    def _bound(self, request: HttpRequest, place: Mapping[str, Place], *, backwards: bool) -> Place | None:
+        """Return the last place that this page may look at; None if it may look at all, or all is nearer."""
+        slow = {name for name in self._admin.without_index if self.params.get(name)}
+        if not slow:
+            return None
+        column = self._column
+        rows = self.root_queryset
+        for spec in self.filter_specs:
+            if getattr(spec, "parameter_name", "") not in slow:
+                narrowed = spec.queryset(request, rows)
+                rows = rows if narrowed is None else narrowed
+        rows = rows.select_related(None).order_by(f"-{column}", "-pk")
+        if backwards:
+            rows = rows.filter(place[_BEFORE].newer(column)).reverse()
+        elif _AFTER in place:
+            rows = rows.filter(place[_AFTER].older(column))
+        last = rows.values_list(column, "pk")[LOOKED_THROUGH - 1 : LOOKED_THROUGH]
+        return next((Place(*row) for row in last), None)
+
+    def _fill(self, found: list[Any], place: Mapping[str, Place], *, backwards: bool, bound: Place | None) -> None:
+        more = len(found) > self.list_per_page
+        page = found[: self.list_per_page]
+        if backwards:
+            page.reverse()
+        column = self._column
+        ends = [Place(getattr(row, column), row.pk) for row in (page[:1] + page[-1:])]
+        newer = (ends[0] if more else bound) if backwards else (place.get(_AFTER) and (ends[0] if ends else None))
+        older = (ends[-1] if ends else place[_BEFORE]) if backwards else (ends[-1] if more else bound)
+        self.result_list = page
+        self.result_count = self.full_result_count = len(page)
+        self.show_full_result_count = False
+        self.show_admin_actions = True
+        self.can_show_all = self.multi_page = False
+        self.paginator = Pages(
+            per_page=self.list_per_page,
+            previous=self.get_query_string({_BEFORE: str(newer)}) if newer else "",
+            next=self.get_query_string({_AFTER: str(older)}) if older else "",
+            newest=self.get_query_string() if place else "",
+            looked_back_to=bound.at if bound and not more and not backwards else None,
+        )
