@@ -20,14 +20,17 @@ from deliveries import bulk_replay, display
 from deliveries.admin import orders
 from deliveries.admin.filters import ChoiceFilter, Choices
 from deliveries.admin.history import HistoryAdmin
-from deliveries.models import Replay, ReplayState
+from deliveries.models import Delivery, ItemState, Replay, ReplayState
 from deliveries.models.replay import ACTIVE, ENDED, UNDER_WAY
+from deliveries.models.transitions import DeliveryQuerySet
 
 _MOVES = {
     "pause": (bulk_replay.pause, "Paused: what had not started is as it was before."),
     "resume": (bulk_replay.resume, "Resumed."),
     "cancel": (bulk_replay.cancel, "Cancelled: what had not started is as it was before."),
 }
+#: Deliveries that failed again on an order's page; all of them are in the list.
+SHOWN_FAILED = 20
 _COUNTS = ("succeeded", "failed", "skipped")
 
 
@@ -99,6 +102,8 @@ class ReplayAdmin(HistoryAdmin):
             "has_ended": row.state in ENDED,
             "goes_on": row.state not in ENDED or row.items.filter(state__in=UNDER_WAY).exists(),
             "left": row.total - row.done,
+            "rate": row.rate(timezone.now()),
+            "failed_again": _failed_again(row) if row.failed else [],
             "time_left": row.time_left(timezone.now()),
             "parts": [(kind, f"{100 * getattr(row, kind) / max(row.total, 1):.2f}") for kind in _COUNTS],
             "may_pause": may_order and row.state in ACTIVE,
@@ -130,3 +135,10 @@ class ReplayAdmin(HistoryAdmin):
     def created_shown(self, row: Replay) -> SafeString:
         """Return when it was ordered."""
         return display.moment(row.created_at)
+
+
+def _failed_again(row: Replay) -> DeliveryQuerySet:
+    """Return the deliveries of the order that are dead letters again, with what their line names."""
+    items = row.items.filter(state=ItemState.FAILED).order_by("delivery")[:SHOWN_FAILED]
+    found = Delivery.objects.filter(pk__in=list(items.values_list("delivery", flat=True)))
+    return found.select_related("route", "endpoint").order_by("pk")

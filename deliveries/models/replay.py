@@ -126,6 +126,13 @@ class Replay(models.Model):
         """How much of it is done; 100 only when all is."""
         return min(int(self.done * 100 / self.total), 99 if self.done < self.total else 100) if self.total else 100
 
+    def rate(self, now: datetime) -> float | None:
+        """Return how many deliveries a second have come to an end since it began; None while nothing is known."""
+        if not self.started_at or not self.done:
+            return None
+        seconds = ((self.finished_at or now) - self.started_at).total_seconds()
+        return self.done / max(seconds, 0.001)
+
     def time_left(self, now: datetime) -> timedelta | None:
         """Return how long it will take if it goes on as it went so far, and no faster than its rate; None if unknown.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -94,6 +94,8 @@ class OrderTests(TestCase):
         wrong = {
             "q": "evt_1",
             "failed_in": str(uuid4()),
+            "error": "ValueError",
+            "when": "some day",
             "status": "held",
             "endpoint": "nonsense",
             "route": "\x00",
@@ -125,6 +127,8 @@ class SelectionTests(TestCase):
             "created_at_from_0=2026-03-01&created_at_from_1=13:00:00",
             "created_at_to_0=2026-03-01&created_at_to_1=13:00:00",
             "created_at_to_0=2026-02-28",
+            "when=week",
+            "when=last_night&created_at_from_0=2026-03-01",
             f"status=dead&route={route.pk}&event_type=order.*&created_at_from_0=2026-03-01",
             "",
         ):
@@ -159,6 +163,18 @@ class PageTests(TestCase):
         self.assertContains(page, f'data-refresh="{REPLAYS}{self.replay.pk}/progress/"')
         self.assertContains(page, "20 per second")
         self.assertNotContains(page, "formaction")
+
+    def test_names_what_failed_again_and_how_fast_it_goes(self) -> None:
+        failed = self.replay.items.order_by("pk")[1]
+        self.replay.items.filter(pk=failed.pk).update(state="failed")
+        Delivery.objects.filter(pk=failed.delivery_id).update(last_error="ValueError: again")
+        began = timezone.now() - timedelta(seconds=20)
+        Replay.objects.update(done=10, succeeded=9, failed=1, total=20, started_at=began, state="running")
+
+        page = logged_in("viewer").get(f"{REPLAYS}{self.replay.pk}/progress/")
+
+        self.assertContains(page, "ValueError: again")
+        self.assertContains(page, "0.5 per second")
 
     def test_leads_to_what_failed_again(self) -> None:
         failed = self.replay.items.order_by("pk")[1]
