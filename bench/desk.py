@@ -1,7 +1,7 @@
 """How long the admin's lists take at a million events: ``python -m tests.with_postgres python -m bench.desk``.
 
 Fills the database that ``TEST_DATABASE_URL`` names with SQL alone, opens each list three times as an administrator, and
-prints the middle one of the three: the time in the server, without a network. ``--save NAME`` keeps it in bench/results.
+prints the middle one of the three: the time in the server. ``--save NAME`` keeps it in bench/results.
 """
 
 from __future__ import annotations
