@@ -173,7 +173,7 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 13,
+                "/admin/": 16,
                 "/admin/deliveries/event/": 7,
                 "/admin/deliveries/delivery/": 8,
                 "/admin/deliveries/rejection/": 7,

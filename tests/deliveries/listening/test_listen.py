@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,7 +155,10 @@ class TestAListener:
         assert row["credentials"] is False
 
     def test_goes_on_by_itself_until_ctrl_c(self, remote: Remote, laptop: Laptop) -> None:
-        port = free_port()
+        held = socket.socket()  # nobody listens there, and no other program can take it meanwhile
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
         laptop.to = f"http://127.0.0.1:{port}"
         command = laptop.command("--interval", "0.1")
         process = subprocess.Popen(
@@ -173,6 +177,7 @@ class TestAListener:
             out, err = process.communicate(timeout=20)
         finally:
             process.kill()
+            held.close()
 
         assert process.returncode == 0, err
         head, *rows = out.splitlines()
