@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from deliveries import display
+from deliveries.admin.chart import Chart, chart
 from deliveries.models.rollup import Measure
 from deliveries.stats import reading
 from deliveries.stats.reading import Figures
@@ -42,11 +43,12 @@ class EndpointLine:
 
 @dataclass(frozen=True)
 class Activity:
-    """The window that was chosen, those to choose from, and what happened in it."""
+    """The window that was chosen, those to choose from, and what happened in it, added up and over time."""
 
     chosen: Window
     windows: list[tuple[str, str, bool]]
     figures: list[Figure]
+    chart: Chart
     endpoints: list[EndpointLine] = field(default_factory=list)
 
 
@@ -67,7 +69,7 @@ def activity(request: HttpRequest, *, now: datetime) -> Activity:
         for pk, item in sorted(found.endpoints.items(), key=lambda pair: pair[1].slug)
     ]
     choices = [(key, title, key == chosen.text) for key, title in WINDOWS.items()]
-    return Activity(chosen, choices, _figures(found), lines)
+    return Activity(chosen, choices, _figures(found), chart(found.slots), lines)
 
 
 def _figures(found: Figures) -> list[Figure]:

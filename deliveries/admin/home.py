@@ -19,6 +19,8 @@ from deliveries.models.transitions import DeliveryQuerySet
 from deliveries.stats import queue
 from integrations.models import Endpoint, Route, groups_of
 
+#: So many dead letters are counted; of more, the card says that there are more.
+COUNTED = 1000
 #: Deliveries that are due for longer than this mean that nobody is taking them.
 LATE = timedelta(minutes=1)
 
@@ -64,10 +66,11 @@ def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dead_letters(deliveries: DeliveryQuerySet) -> Card:
-    count = deliveries.filter(status=DeliveryStatus.DEAD).count()
+    count = deliveries.filter(status=DeliveryStatus.DEAD).order_by("-created_at", "-pk")[: COUNTED + 1].count()
     url = reverse("admin:deliveries_delivery_changelist") + f"?status={DeliveryStatus.DEAD}"
     note = "Deliveries that gave up; mend the cause, then replay them." if count else "Nothing has given up."
-    return Card("Dead letters", f"{count:,}", note, url, "danger" if count else "success")
+    shown = f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
+    return Card("Dead letters", shown, note, url, "danger" if count else "success")
 
 
 def _oldest_due(user: Any, now: datetime) -> Card:

@@ -37,6 +37,23 @@ class ActivityTests(TestCase):
             self.assertEqual(found.figures[0].value, str(accepted))
             self.assertIn(" ms", found.figures[-1].value)
 
+    def test_draws_what_was_accepted_refused_and_given_up_over_one_another(self) -> None:
+        now, orders = timezone.now(), make_endpoint(slug="orders")
+        for measure, count in ((Measure.ACCEPTED, 6), (Measure.REFUSED, 3), (Measure.DEAD, 1)):
+            counting.add(measure, orders.pk, at=now, count=count)
+        counting.add(Measure.ACCEPTED, orders.pk, at=now - timedelta(hours=3), count=5)
+        counting.flush()
+
+        page = logged_in("viewer").get("/admin/?window=24h")
+
+        drawn = page.context["activity"].chart
+        self.assertEqual(drawn.top, 10)
+        self.assertEqual([bar.counts for bar in drawn.rows], [[6, 3, 1], [5, 0, 0]])
+        self.assertEqual([(piece.y, piece.height) for piece in drawn.bars[-1].pieces], [(40, 60), (10, 30), (0, 10)])
+        self.assertEqual([(piece.y, piece.height) for piece in drawn.bars[-4].pieces], [(50, 50)])
+        self.assertContains(page, "<rect", count=4)
+        self.assertContains(page, "As a table")
+
     def test_shows_nothing_of_another_group(self) -> None:
         ours, theirs, user = Team(OURS), Team(THEIRS), make_user("viewer")
         restrict(user, ours.group)

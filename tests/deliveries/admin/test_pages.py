@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.test import Client, TestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from deliveries.admin import home
 from deliveries.models import Attempt, Delivery, Event, Rejection, RejectionCount, Worker
 from integrations.models import Endpoint, Route, Secret
 from tests.deliveries.admin.people import SECRET, logged_in, make_user
@@ -310,6 +312,21 @@ class HomeTests(TestCase):
         self.assertEqual(cards["Workers"].value, "1")
         self.assertEqual(cards["Oldest due"].kind, "danger")
         self.assertIn("10 min", cards["Oldest due"].value)
+
+    def test_counts_dead_letters_up_to_a_bound(self) -> None:
+        route = make_route(make_endpoint())
+        for _ in range(3):
+            make_delivery(route, status="dead", finished_at=timezone.now())
+
+        for bound, shown in ((2, "2+"), (3, "3")):
+            with mock.patch.object(home, "COUNTED", bound):
+                self.assertEqual(self.cards()["Dead letters"].value, shown)
+
+    def test_leads_who_may_from_an_empty_hub_to_the_first_steps(self) -> None:
+        first_steps = "/admin/integrations/endpoint/first-steps/"
+
+        self.assertContains(logged_in("administrator").get("/admin/"), f'href="{first_steps}">Take the first steps')
+        self.assertNotContains(logged_in("viewer").get("/admin/"), "Take the first steps")
 
     def test_tells_a_user_without_a_role_to_ask_for_one(self) -> None:
         self.assertContains(logged_in("nobody").get("/admin/"), "no role yet")
