@@ -92,6 +92,7 @@ class TestTheHub:
         assert f"{hub.url}/admin/" in text
         assert re.search(r"First administrator: admin, password \S{12,} ", text)
 
+    @pytest.mark.any_database
     def test_shows_the_password_only_once_and_keeps_everything_at_the_next_start(self, hub: RunningHub) -> None:
         hub.start("--quickstart")
         paste(printed_curl_line(hub))
