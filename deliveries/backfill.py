@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -60,12 +60,14 @@ def backfill(
     until: datetime,
     start: Progress | None = None,
     dry_run: bool = False,
+    alive: Callable[[], object] = lambda: None,
 ) -> Iterator[Progress]:
     """Ask what was sent from ``since`` to ``until``, store what is missing, and yield how far it is after each page.
 
     One page is in memory at a time. Who keeps the last progress goes on with it as ``start``; to begin anew is as
-    right, only slower: what is stored is known then. With ``dry_run`` nothing is fetched or stored. Raises
-    `NotBackfilled`, `integrations.history.NotAnswered` and `NotThere`, and Django's database errors.
+    right, only slower: what is stored is known then. ``alive`` is called before each event is fetched, and what it
+    raises ends the backfill. With ``dry_run`` nothing is fetched or stored. Raises `NotBackfilled`,
+    `integrations.history.NotAnswered` and `NotThere`, and Django's database errors.
     """
     progress = start or Progress()
     while True:
@@ -80,6 +82,7 @@ def backfill(
         )
         # The oldest first, as they would have arrived.
         for sent in () if dry_run else sorted(missing, key=lambda one: one.sent_at):
+            alive()
             progress = _counted(progress, _store(row.pk, sent))
         yield progress
         if not page.cursor:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from deliveries.long_work import Report, unheard
-from deliveries.models import AuditEntry, Rejection, RejectionCount, ReplayItem, Rollup
+from deliveries.models import AuditEntry, BackfillRun, Rejection, RejectionCount, ReplayItem, Rollup
 from deliveries.models.replay import UNDER_WAY
 from deliveries.models.rollup import Grain
 from integrations.models import StoredAnswer
@@ -21,6 +21,8 @@ COUNT_AGE = timedelta(days=90)
 REPLAY_ITEM_AGE = timedelta(days=30)
 #: Statistics by the minute and by the hour serve short windows; those by the day are kept for ``HUB_STATS_DAYS``.
 MINUTES_AGE, HOURS_AGE = timedelta(days=1), timedelta(days=35)
+#: What a run of a backfill found is shown for so long after its end; its events stay.
+BACKFILL_RUN_AGE = timedelta(days=30)
 
 
 def prune_rejections(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:
@@ -69,6 +71,11 @@ def prune_some_rollups(*, now: datetime) -> int:
     longest = timedelta(days=settings.HUB_STATS_DAYS)
     ages = {Grain.MINUTE: min(MINUTES_AGE, longest), Grain.HOUR: min(HOURS_AGE, longest), Grain.DAY: longest}
     return max(Rollup.objects.prune(grain=grain, before=now - age, limit=BATCH) for grain, age in ages.items())
+
+
+def prune_some_backfill_runs(*, now: datetime) -> int:
+    """Remove up to `BATCH` runs of backfills that ended more than `BACKFILL_RUN_AGE` ago; return how many."""
+    return BackfillRun.objects.prune(before=now - BACKFILL_RUN_AGE, limit=BATCH)
 
 
 def prune_audit_log(*, now: datetime, dry_run: bool = False) -> int:

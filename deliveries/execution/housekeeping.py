@@ -8,12 +8,14 @@ from datetime import datetime
 import structlog
 from django.db import router
 
+from deliveries.execution.backfiller import Backfiller
 from deliveries.execution.feeder import Feeder
 from deliveries.models import Delivery
 from deliveries.models.ordering import mend_stranded
 from deliveries.retention import (
     BATCH,
     prune_some_answers,
+    prune_some_backfill_runs,
     prune_some_counts,
     prune_some_of_the_audit_log,
     prune_some_rejections,
@@ -36,13 +38,16 @@ class Housekeeping:
     def __init__(self) -> None:
         self._at = self._mend_at = float("-inf")
         self._feeder = Feeder()
+        self._backfiller = Backfiller()
 
     def tidy_up(self, now: datetime) -> None:
-        """Feed what is to be fed, let stranded deliveries go on, remove a batch of what is too old; each in its time.
+        """Do each in its time.
 
+        Feed what is to be fed, have providers asked, let stranded deliveries go on, remove a batch of what is too old.
         Raises Django's database errors.
         """
         self._feeder.step(now)
+        self._backfiller.step(now)
         if time.monotonic() >= self._mend_at:
             self._mend_at = time.monotonic() + _MEND_SECONDS
             if mended := mend_stranded(now=now, using=router.db_for_write(Delivery)):
@@ -57,7 +62,8 @@ class Housekeeping:
         entries = prune_some_of_the_audit_log(now=now)
         answers = prune_some_answers(now=now)
         rollups = prune_some_rollups(now=now)
-        has_more = max(removed, counts, items, entries, answers, rollups) >= BATCH
+        runs = prune_some_backfill_runs(now=now)
+        has_more = max(removed, counts, items, entries, answers, rollups, runs) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

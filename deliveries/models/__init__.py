@@ -2,6 +2,7 @@
 
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.audit import Action, AuditEntry
+from deliveries.models.backfill import Backfill, BackfillRun, RunState
 from deliveries.models.delivery import Delivery
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.ordering import ParkedKey
@@ -18,6 +19,8 @@ __all__ = [
     "Action",
     "Attempt",
     "AuditEntry",
+    "Backfill",
+    "BackfillRun",
     "Batch",
     "Delivery",
     "DeliveryStatus",
@@ -33,6 +36,7 @@ __all__ = [
     "ReplayItem",
     "ReplayState",
     "Rollup",
+    "RunState",
     "StepResult",
     "TokenTerms",
     "Trigger",

@@ -1,0 +1,188 @@
+"""Asking a provider, by schedule or on order, what it sent: how, and how each time went."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+
+from integrations.encryption import EncryptedTextField
+from integrations.history import History, histories
+from integrations.identifiers import uuid7
+from integrations.models import Endpoint, EndpointState, OfEndpointsQuerySet
+from integrations.references import resolve
+from integrations.schemas import check_schema
+
+COUNTS = ("asked", "known", "missing", "stored", "failed")
+_YEAR_MINUTES = 366 * 24 * 60
+
+
+class BackfillQuerySet(OfEndpointsQuerySet["Backfill"]):
+    """Backfills by when they are due."""
+
+    def due(self, now: datetime) -> BackfillQuerySet:
+        """Return those whose time has come, at endpoints that take events."""
+        in_use = self.filter(endpoint__retired_at=None).exclude(endpoint__state=EndpointState.DISABLED)
+        return in_use.filter(next_at__lte=now)
+
+    def advance(self, backfill: Backfill, *, now: datetime) -> bool:
+        """Set the next time of a due backfill; of several who try, one does. False if it was another."""
+        after = None if backfill.interval_minutes is None else now + timedelta(minutes=backfill.interval_minutes)
+        return bool(self.filter(pk=backfill.pk, next_at=backfill.next_at).update(next_at=after))
+
+
+class Backfill(models.Model):
+    """How the provider of one endpoint is asked, and how often.
+
+    A run of the schedule looks back ``lookback_minutes``, or as far as the end of the last that succeeded.
+
+    ``token`` is what the provider's API wants, or a reference to it; it goes to ``base_url`` and nowhere else.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    endpoint = models.OneToOneField(Endpoint, on_delete=models.CASCADE, related_name="backfill")
+    base_url = models.CharField(
+        "API address",
+        max_length=500,
+        blank=True,
+        validators=[URLValidator(schemes=["https", "http"])],
+        help_text="Empty for the provider's own; another one for an installation of its own.",
+    )
+    token = EncryptedTextField(help_text="Of the provider's API, or env:HUB_SECRET_NAME, or file:NAME. Never shown.")
+    source = models.JSONField(
+        default=dict, blank=True, help_text='What to ask about, such as {"repository": "octo-org/hello", "hook": 42}.'
+    )
+    interval_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(5), MaxValueValidator(_YEAR_MINUTES)],
+        help_text="Ask so often; empty: only when it is ordered.",
+    )
+    lookback_minutes = models.PositiveIntegerField(
+        default=120,
+        validators=[MinValueValidator(5), MaxValueValidator(_YEAR_MINUTES)],
+        help_text="Ask about so long; what is known is never stored twice.",
+    )
+    next_at = models.DateTimeField(null=True, blank=True, editable=False)
+    asked_until = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = BackfillQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("order_backfill", "Can order a backfill")]
+        indexes = [models.Index(fields=["next_at"], name="backfill_by_time", condition=Q(next_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return f"backfill of {self.endpoint.slug}"
+
+    @property
+    def history(self) -> History | None:
+        """How the provider is asked; None where it cannot be."""
+        return histories.get(self.endpoint.provider)
+
+    def resolved_token(self) -> str:
+        """Return the token itself, following a reference; raises `ReferenceMissing`."""
+        return resolve(self.token)
+
+    def clean(self) -> None:
+        """Check ``source`` against what the provider has to be asked with."""
+        if not hasattr(self, "endpoint"):
+            return
+        if self.history is None:
+            known = ", ".join(histories)
+            raise ValidationError(f"{self.endpoint.provider} cannot be asked what it sent; these can: {known}.")
+        check_schema(self.source, self.history.settings_schema, field="source")
+
+
+class RunState(models.TextChoices):
+    """Where one run stands; `OPEN` until it has come to its end, also while nobody works on it."""
+
+    OPEN = "open", "Under way"
+    FINISHED = "finished", "Finished"
+    FAILED = "failed", "Failed"
+
+
+class BackfillRunQuerySet(OfEndpointsQuerySet["BackfillRun"]):
+    """Runs, and who works on them: conditional updates, so that of several workers one has a run."""
+
+    group_path: ClassVar[str] = "backfill__endpoint__group"
+
+    def open_for(self, backfill: Backfill, **values: Any) -> BackfillRun | None:
+        """Make a run; None if one is under way already."""
+        try:
+            with transaction.atomic():
+                return self.create(backfill=backfill, **values)
+        except IntegrityError:
+            return None
+
+    def free(self, now: datetime) -> BackfillRunQuerySet:
+        """Return those on which nobody works, the oldest first."""
+        return self.filter(state=RunState.OPEN, free_at__lte=now).order_by("pk")
+
+    def take(self, *, holder: str, now: datetime, lease: timedelta) -> BackfillRun | None:
+        """Take a free run for ``lease``; None if there is none."""
+        for pk in self.free(now).values_list("pk", flat=True)[:5]:
+            if self.filter(pk=pk, state=RunState.OPEN, free_at__lte=now).update(holder=holder, free_at=now + lease):
+                return self.select_related("backfill__endpoint").get(pk=pk)
+        return None
+
+    def renew(self, pk: UUID, *, holder: str, **values: Any) -> bool:
+        """Write ``values`` to the run if it is still ``holder``'s; return whether it is."""
+        return bool(self.filter(pk=pk, holder=holder, state=RunState.OPEN).update(**values))
+
+    def prune(self, *, before: datetime, limit: int) -> int:
+        """Remove up to ``limit`` runs that ended before; return how many."""
+        ids = list(self.filter(finished_at__lt=before).values_list("pk", flat=True)[:limit])
+        return self.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+class BackfillRun(models.Model):
+    """One time that a provider was asked about ``since`` to ``until``, and what came of it.
+
+    ``cursor`` is where it goes on; whoever has it in work is ``holder``, until ``free_at`` at the latest. ``tries``
+    counts how often in a row the provider could not be asked.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    backfill = models.ForeignKey(Backfill, on_delete=models.CASCADE, related_name="runs")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=RunState, default=RunState.OPEN)
+    asked = models.PositiveIntegerField(default=0)
+    known = models.PositiveIntegerField(default=0)
+    missing = models.PositiveIntegerField(default=0)
+    stored = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    cursor = models.TextField(blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    problem = models.CharField(max_length=300, blank=True)
+    created_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    holder = models.CharField(max_length=150, blank=True)
+    free_at = models.DateTimeField()
+
+    objects = BackfillRunQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()  # they are seen on the page of their backfill
+        constraints = [
+            models.UniqueConstraint(
+                fields=["backfill"], condition=Q(state=RunState.OPEN), name="backfill_run_one_at_a_time"
+            ),
+            models.CheckConstraint(condition=Q(state__in=RunState.values), name="backfill_run_state_known"),
+        ]
+        indexes = [
+            models.Index(fields=["free_at"], name="backfill_run_open", condition=Q(state=RunState.OPEN)),
+            models.Index(fields=["finished_at"], name="backfill_run_by_end"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()}: {self.stored} stored"
