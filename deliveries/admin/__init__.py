@@ -3,6 +3,7 @@
 from deliveries.admin import (
     accounts,
     audit_log,
+    backfills,
     blocked_keys,
     closed,
     deliveries,
@@ -19,6 +20,7 @@ from deliveries.admin import (
 __all__ = [
     "accounts",
     "audit_log",
+    "backfills",
     "blocked_keys",
     "closed",
     "deliveries",

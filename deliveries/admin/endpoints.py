@@ -24,7 +24,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 
 from deliveries import audit, display, hold, waiting
-from deliveries.admin import endpoint_panel, orders
+from deliveries.admin import backfills, endpoint_panel, orders
 from deliveries.admin.filters import GroupFilter
 from deliveries.admin.first_steps import FirstStepsAdmin
 from deliveries.admin.history import SafeChangeList
@@ -208,6 +208,7 @@ class EndpointAdmin(FirstStepsAdmin, TestEventsAdmin, AwaitedSecretAdmin, Retiri
             "shared_url": f"{settings.HUB_BASE_URL}/hooks" if row.shared_url else "",
             "warning": "" if row.retired_at else proof_warning(row, has_live_secret=has_live_secret),
             "last_event_at": _last_event_at(row.pk),
+            "backfill_url": backfills.address_of(request, row),
             "refused": refused.values("reason").annotate(total=Sum("count")).order_by("-total", "reason"),
         }
 

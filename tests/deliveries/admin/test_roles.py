@@ -28,10 +28,10 @@ class RoleTests(TestCase):
     def test_of_a_viewer_may_only_look(self) -> None:
         self.assertEqual({name.split(".")[1].split("_")[0] for name in permissions_of("viewer")}, {"view"})
 
-    def test_of_an_operator_adds_exactly_the_replay(self) -> None:
+    def test_of_an_operator_adds_exactly_the_replay_and_the_order_to_backfill(self) -> None:
         added = permissions_of("operator") - permissions_of("viewer")
 
-        self.assertEqual(added, {"deliveries.replay_delivery"})
+        self.assertEqual(added, {"deliveries.replay_delivery", "deliveries.order_backfill"})
 
     def test_of_an_administrator_includes_the_operators(self) -> None:
         self.assertLess(permissions_of("operator"), permissions_of("administrator"))
@@ -41,7 +41,9 @@ class RoleTests(TestCase):
             changing = {
                 name
                 for name in permissions_of(role)
-                if name.startswith("deliveries.") and not name.split(".")[1].startswith(("view_", "replay_", "reveal_"))
+                if name.startswith("deliveries.")
+                and not name.split(".")[1].startswith(("view_", "replay_", "reveal_"))
+                and not name.endswith("_backfill")  # how providers are asked is no history
             }
             self.assertEqual(changing, set(), role)
 

@@ -41,6 +41,6 @@ def _make_permissions(apps, using):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0015_backfills")]
+    dependencies = [("deliveries", "0017_backfills")]
 
     operations = [migrations.RunPython(give, take)]

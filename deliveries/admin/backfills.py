@@ -1,0 +1,182 @@
+"""The pages of backfills: how a provider is asked what it sent, how often, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from deliveries import backfilling, display
+from deliveries.admin.history import SafeChangeList
+from deliveries.admin.pages import HubPages
+from deliveries.models import Backfill, BackfillRun
+from integrations.admin.fields import JsonObjectField, WriteOnlyTextarea
+from integrations.guards import guard_reference
+from integrations.history import histories
+from integrations.models import Endpoint
+
+if TYPE_CHECKING:
+    _Form = forms.ModelForm[Backfill]
+else:
+    _Form = forms.ModelForm
+
+PERMISSION = "deliveries.order_backfill"
+_SHOWN_RUNS = 20
+
+
+class BackfillForm(_Form):
+    """How to ask; the token is written and never read back."""
+
+    #: Who fills it in; the page sets it.
+    user: User
+
+    source = JsonObjectField(label="What to ask about")
+    token = forms.CharField(required=False, strip=True, widget=WriteOnlyTextarea(attrs={"rows": 2}))
+
+    class Meta:
+        model = Backfill
+        fields = ("endpoint", "source", "token", "base_url", "interval_minutes", "lookback_minutes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stored = "" if self.instance._state.adding else self.instance.token
+        self._base_url = self.instance.base_url
+        if "token" in self.fields:
+            kept = "" if self.instance._state.adding else " Empty: it stays as it is."
+            self.fields["token"].help_text = f"Of the provider's API, or env:HUB_SECRET_NAME, or file:NAME.{kept}"
+
+    def clean(self) -> dict[str, Any]:
+        """Keep the token where none is entered; it goes to no other address than the one that it was entered for."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        entered = values.get("token", "")
+        if not entered and not self._stored:
+            self.add_error("token", "This field is required.")
+        elif not entered and values.get("base_url", "") != self._base_url:
+            self.add_error("token", "Enter it again: the one that is stored was entered for another address.")
+        elif entered:
+            try:
+                guard_reference(self.user, entered)
+            except ValidationError as exc:
+                self.add_error("token", exc)
+        values["token"] = entered or self._stored
+        return values
+
+
+@admin.register(Backfill)
+class BackfillAdmin(HubPages):
+    """Backfills by endpoint."""
+
+    form = BackfillForm
+    change_form_template = "admin/deliveries/backfill/change_form.html"
+    list_display = ("endpoint_shown", "schedule_shown", "last_shown", "next_shown")
+    list_display_links = ("endpoint_shown",)
+    list_select_related = ("endpoint",)
+    list_per_page = 50
+    search_fields = ("endpoint__slug",)
+    ordering = ("endpoint__slug",)
+    actions: Any = None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SafeChangeList]:
+        """Return the class of the list."""
+        return SafeChangeList
+
+    def get_form(self, request: HttpRequest, obj: Backfill | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form, which knows who fills it in."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.user = request.user  # a class made for this request
+        return form
+
+    def get_fields(self, request: HttpRequest, obj: Backfill | None = None) -> Any:
+        """Return the fields; the token is no field of a page that only shows."""
+        fields = list(BackfillForm.Meta.fields)
+        if obj is not None and not self.has_change_permission(request, obj):
+            fields.remove("token")
+        return fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Backfill | None = None) -> Any:
+        """Return what cannot be changed: the token was entered for this endpoint's provider."""
+        return ("endpoint",) if obj else ()
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer the endpoints in service that the user may see, whose provider can be asked."""
+        if db_field.name == "endpoint":
+            live = Endpoint.objects.live().visible_to(request.user).filter(provider__in=list(histories))
+            kwargs["queryset"] = live.order_by("slug")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Backfill, form: Any, change: bool) -> None:
+        """Save; a schedule that is new or changed begins now."""
+        if obj.interval_minutes is None:
+            obj.next_at = None
+        elif not change or "interval_minutes" in form.changed_data:
+            obj.next_at = timezone.now()
+        super().save_model(request, obj, form, change)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Add the button of an existing backfill, and its runs."""
+        row = context.get("original")
+        if row is not None:
+            context["may_order"] = request.user.has_perm(PERMISSION)
+            context["runs"] = list(row.runs.order_by("-pk")[:_SHOWN_RUNS])
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_urls(self) -> list[Any]:
+        """Add the address of the button."""
+        view = self.admin_site.admin_view
+        return [path("<uuid:pk>/order/", view(self.order), name="deliveries_backfill_order"), *super().get_urls()]
+
+    def order(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Order a run."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(PERMISSION):
+            raise PermissionDenied
+        row = get_object_or_404(self.get_queryset(request), pk=pk)
+        try:
+            backfilling.order(row, by=cast(User, request.user))
+            messages.success(request, "Ordered: a worker asks the provider within seconds.")
+        except backfilling.NotOrdered as exc:
+            messages.warning(request, str(exc))
+        return HttpResponseRedirect(reverse("admin:deliveries_backfill_change", args=[pk]))
+
+    @admin.display(description="Endpoint", ordering="endpoint__slug")
+    def endpoint_shown(self, row: Backfill) -> str:
+        """Return the endpoint's slug."""
+        return row.endpoint.slug
+
+    @admin.display(description="Schedule")
+    def schedule_shown(self, row: Backfill) -> str:
+        """Return how often the provider is asked."""
+        return "when ordered" if row.interval_minutes is None else f"every {row.interval_minutes} minutes"
+
+    @admin.display(description="Last run")
+    def last_shown(self, row: Backfill) -> str:
+        """Return what came of the last run."""
+        run: BackfillRun | None = row.runs.order_by("-pk").first()
+        return str(run) if run else "none"
+
+    @admin.display(description="Next")
+    def next_shown(self, row: Backfill) -> SafeString:
+        """Return when the provider is asked next."""
+        return display.moment(row.next_at)
+
+
+def address_of(request: HttpRequest, endpoint: Endpoint) -> str:
+    """Return where the backfill of ``endpoint`` is, or can be set up by who may; "" if neither."""
+    if endpoint.retired_at is not None or endpoint.provider not in histories:
+        return ""
+    row = Backfill.objects.filter(endpoint=endpoint).first()
+    if row is not None and request.user.has_perm("deliveries.view_backfill"):
+        return reverse("admin:deliveries_backfill_change", args=[row.pk])
+    if row is None and request.user.has_perm("deliveries.add_backfill"):
+        return f"{reverse('admin:deliveries_backfill_add')}?endpoint={endpoint.pk}"
+    return ""

@@ -1,0 +1,108 @@
+"""Backfills in the admin."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.test import TestCase
+
+from deliveries import backfilling
+from deliveries.models import AuditEntry, Backfill, BackfillRun
+from integrations.models import EndpointGroup
+from tests.deliveries.admin.people import logged_in, make_user
+from tests.deliveries.test_backfilling import make_backfill
+from tests.deliveries.visibility.two_teams import restrict
+from tests.factories import make_endpoint
+from tests.integrations.history import TOKEN
+
+LIST = "/admin/deliveries/backfill/"
+SOURCE = '{"repository": "octo-org/hello", "hook": 42}'
+
+
+class FormTests(TestCase):
+    def values(self, **changed: object) -> dict[str, object]:
+        plain = {"source": SOURCE, "token": "", "base_url": "", "interval_minutes": "", "lookback_minutes": "120"}
+        return {**plain, **changed}
+
+    def test_makes_one_whose_token_is_shown_nowhere(self) -> None:
+        endpoint = make_endpoint(slug="gh", provider="github")
+        client = logged_in("administrator")
+        sent = self.values(endpoint=str(endpoint.pk), token=TOKEN, interval_minutes="30")
+        client.post(f"{LIST}add/", sent)
+
+        row = Backfill.objects.get()
+        self.assertEqual((row.token, row.source["hook"]), (TOKEN, 42))
+        self.assertIsNotNone(row.next_at)
+        for address in (LIST, f"{LIST}{row.pk}/change/", f"{LIST}{row.pk}/history/"):
+            self.assertNotContains(client.get(address), TOKEN)
+        self.assertNotIn(TOKEN, str(AuditEntry.objects.values()))
+
+    def test_keeps_the_token_where_none_is_entered(self) -> None:
+        row = make_backfill()
+        logged_in("administrator").post(f"{LIST}{row.pk}/change/", self.values(lookback_minutes="60"))
+
+        row.refresh_from_db()
+        self.assertEqual((row.token, row.lookback_minutes), (TOKEN, 60))
+
+    def test_takes_the_token_to_no_other_address(self) -> None:
+        row = make_backfill()
+        client, values = logged_in("administrator"), self.values(base_url="https://elsewhere.example")
+        page = client.post(f"{LIST}{row.pk}/change/", values)
+
+        self.assertContains(page, "entered for another address")
+        row.refresh_from_db()
+        self.assertEqual(row.base_url, "")
+
+    def test_takes_no_reference_from_who_is_restricted_to_groups(self) -> None:
+        group = EndpointGroup.objects.create(name="ours")
+        endpoint = make_endpoint(provider="github", group=group)
+        client = logged_in("administrator")
+        restrict(User.objects.get(username="administrator"), group)
+        sent = self.values(endpoint=str(endpoint.pk), token="env:HUB_SECRET_THEIRS")
+        page = client.post(f"{LIST}add/", sent)
+
+        self.assertContains(page, "enter the secret")
+        self.assertFalse(Backfill.objects.exists())
+
+    def test_names_what_the_provider_cannot_be_asked_with(self) -> None:
+        row = make_backfill()
+        page = logged_in("administrator").post(f"{LIST}{row.pk}/change/", self.values(source='{"hook": 1}'))
+
+        self.assertContains(page, "a repository and its hook")
+
+
+class ButtonTests(TestCase):
+    def setUp(self) -> None:
+        self.row = make_backfill()
+        self.page, self.order = f"{LIST}{self.row.pk}/change/", f"{LIST}{self.row.pk}/order/"
+
+    def test_orders_a_run_and_notes_who_did(self) -> None:
+        client = logged_in("operator")
+        self.assertContains(client.get(self.page), "Backfill now")
+        answer = client.post(self.order, follow=True)
+
+        self.assertContains(answer, "Ordered")
+        self.assertContains(answer, "Under way")
+        self.assertEqual(BackfillRun.objects.get().created_by, "operator")
+        self.assertEqual(AuditEntry.objects.get(action="ordered").who, "operator")
+
+    def test_says_that_one_is_under_way(self) -> None:
+        backfilling.order(self.row, by=make_user("superuser"))
+        answer = logged_in("operator").post(self.order, follow=True)
+
+        self.assertContains(answer, "under way already")
+        self.assertEqual(BackfillRun.objects.count(), 1)
+
+    def test_is_only_for_who_may(self) -> None:
+        client = logged_in("viewer")
+        self.assertNotContains(client.get(self.page), "Backfill now")
+        self.assertEqual(client.post(self.order).status_code, 403)
+        self.assertEqual(logged_in("operator").get(self.order).status_code, 405)
+        self.assertFalse(BackfillRun.objects.exists())
+
+    def test_is_reached_from_the_page_of_the_endpoint(self) -> None:
+        client, page = logged_in("administrator"), "/admin/integrations/endpoint/{}/change/"
+        other = make_endpoint(provider="stripe")
+
+        self.assertContains(client.get(page.format(self.row.endpoint_id)), f'href="{self.page}"')
+        self.assertContains(client.get(page.format(other.pk)), f'href="{LIST}add/?endpoint={other.pk}"')
+        self.assertNotContains(logged_in("viewer").get(page.format(other.pk)), f"{LIST}add/")
