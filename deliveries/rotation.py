@@ -75,21 +75,23 @@ class Column:
 
     def newest(self, count: int) -> list[tuple[Any, bytes]]:
         """Return (id, token) of the rows with the highest ids, at most ``count``."""
-        return [(pk, _as_bytes(token)) for pk, token in self._rows().order_by("-pk").values_list("pk", "token")[:count]]
+        found = self._rows().order_by("-pk").values_list("pk", "fernet_token")[:count]
+        return [(pk, _as_bytes(token)) for pk, token in found]
 
     def _rows(self) -> models.QuerySet[Any]:
         rows = self.model._base_manager.all()
         found: models.QuerySet[Any]
         if self.is_body:
-            found = rows.filter(body_is_encrypted=True).annotate(token=F(self.name))
+            found = rows.filter(body_is_encrypted=True).annotate(fernet_token=F(self.name))
         else:  # as it is stored: the field itself would decrypt it
-            found = rows.annotate(token=Cast(self.name, models.TextField())).exclude(token="").exclude(token=None)
+            found = rows.annotate(fernet_token=Cast(self.name, models.TextField()))
+            found = found.exclude(fernet_token="").exclude(fernet_token=None)
         return found
 
     def _batch(self, last: Any) -> list[tuple[Any, bytes]]:
         rows = self._rows() if last is None else self._rows().filter(pk__gt=last)
         most = _BODIES_AT_ONCE if self.is_body else _TEXTS_AT_ONCE
-        found = rows.order_by("pk").values_list("pk", "token")[:most]
+        found = rows.order_by("pk").values_list("pk", "fernet_token")[:most]
         return [(pk, _as_bytes(token)) for pk, token in found]
 
     def _changes(self, batch: list[tuple[Any, bytes]], rotation: Rotation) -> Iterator[tuple[Any, bytes, bytes]]:
@@ -105,7 +107,7 @@ class Column:
     def _write(self, pk: Any, old: bytes, new: bytes) -> int:
         as_stored: Callable[[bytes], Any] = bytes if self.is_body else lambda token: token.decode("ascii")
         output = models.BinaryField() if self.is_body else models.TextField()
-        unchanged = self._rows().filter(pk=pk, token=as_stored(old))
+        unchanged = self._rows().filter(pk=pk, fernet_token=as_stored(old))
         return unchanged.update(**{self.name: Value(as_stored(new), output_field=output)})
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,6 +78,19 @@ def env_list(name: str, default: list[str] | None = None) -> list[str]:
     if not value:
         return list(default or [])
     return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def env_packages(name: str) -> list[str]:
+    """Return comma-separated names of Python packages, each of which Python finds."""
+    packages = env_list(name)
+    for package in packages:
+        try:
+            is_there = find_spec(package) is not None
+        except (ImportError, ValueError):  # the package that it is in is not there, or the name is none
+            is_there = False
+        if not is_there:
+            raise ImproperlyConfigured(f"{name} names {package!r}, which Python does not find")
+    return packages
 
 
 def env_networks(name: str, default: list[str] | None = None) -> list[IPv4Network | IPv6Network]:

@@ -1,37 +1,6 @@
-"""The hub's own settings for the test run: fixed keys, a database of its own, fast password hashes."""
+"""The settings that the hub offers to test automations with, and the automations of its own tests."""
 
-import os
-import tempfile
-from pathlib import Path
-
-from cryptography.fernet import Fernet
-
-_FOLDER = Path(tempfile.mkdtemp(prefix="hub-test-"))
-
-os.environ.update(
-    SECRET_KEY="only-for-tests-" + "x" * 50,
-    HUB_ENCRYPTION_KEYS=Fernet.generate_key().decode(),
-    HUB_BASE_URL="http://testserver",
-    ALLOWED_HOSTS="testserver,127.0.0.1,localhost",
-)
-os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_FOLDER / 'unused.sqlite3'}"
-
-from hub.settings import *  # noqa: E402, F403
-from hub.settings import _SQLITE, DATABASES, INSTALLED_APPS  # noqa: E402
+from hub.testing.settings import *  # noqa: F403
+from hub.testing.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.automations"]  # handlers that tests deliver to
-
-if _SQLITE:
-    # A file, not memory: threads and other processes take part in the tests.
-    DATABASES["default"]["TEST"] = {"NAME": str(_FOLDER / "test.sqlite3")}
-else:
-    # Threads of a test end with it; kept connections would hold the test database open.
-    DATABASES["default"]["CONN_MAX_AGE"] = 0
-# whitenoise warns of a folder that is not there.
-STATIC_ROOT = _FOLDER / "static"
-STATIC_ROOT.mkdir()
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}

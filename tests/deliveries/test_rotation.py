@@ -121,7 +121,12 @@ class TestTheColumns:
             "deliveries_eventvariant.raw_body",
             "deliveries_rejection.sealed",
             "deliveries_rejection.raw_body",
+            "deliveries_backfill.token",
         } <= found
+
+    @pytest.mark.django_db
+    def test_can_each_be_read_whatever_they_are_called(self) -> None:
+        assert [column.newest(1) for column in columns()] == [[]] * len(columns())
 
     def test_are_those_of_a_model_that_nobody_has_thought_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with isolate_apps("integrations"):

@@ -1,0 +1,6 @@
+"""pytest fixtures for automations: a hub in the test's own process, and a clock.
+
+In the ``conftest.py`` of your package:
+
+    from hub.testing.fixtures import clock, hub
+"""

@@ -1,0 +1,30 @@
+"""The fixtures themselves; a ``conftest.py`` imports those that its tests use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hub.testing.clock import Clock
+
+if TYPE_CHECKING:
+    from hub.testing.harness import HubUnderTest
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Return the clock that the hub and the handlers of this test read; it goes on by itself, and by `Clock.advance`."""
+    with Clock.of_this_process() as clock:
+        yield clock
+
+
+@pytest.fixture
+def hub(transactional_db: None) -> Iterator[HubUnderTest]:
+    """Return a hub with an empty database, in this process: the real receiving path, the real worker."""
+    from hub.testing.harness import HubUnderTest
+
+    hub = HubUnderTest()
+    yield hub
+    hub.close()
