@@ -85,7 +85,7 @@ HUB_REFUSED_TOKENS_PER_MINUTE = env.env_int("HUB_REFUSED_TOKENS_PER_MINUTE", 60,
 HUB_AUDIT_DAYS = env.env_int("HUB_AUDIT_DAYS", 730, minimum=1)
 HUB_STATS_DAYS = env.env_int("HUB_STATS_DAYS", 400, minimum=1)
 
-# -- handlers of one's own ----------------------------------------------------------------------------------------------
+# -- handlers of one's own --------------------------------------------------------------------------------------------
 HUB_AUTOMATIONS = env.env_packages("HUB_AUTOMATIONS")
 
 # -- django -----------------------------------------------------------------------------------------------------------

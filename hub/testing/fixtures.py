@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:
-    """Return the clock that the hub and the handlers of this test read; it goes on by itself, and by `Clock.advance`."""
+    """Return the clock that the hub and its handlers read here; it runs, and `Clock.advance` puts it forward."""
     with Clock.of_this_process() as clock:
         yield clock
 
 
 @pytest.fixture
-def hub(transactional_db: None) -> Iterator[HubUnderTest]:
+def hub(transactional_db: None) -> Iterator[HubUnderTest]:  # noqa: ARG001 - what is committed is emptied afterwards
     """Return a hub with an empty database, in this process: the real receiving path, the real worker."""
     from hub.testing.harness import HubUnderTest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from deliveries.execution.drain import Drain
 from deliveries.execution.pulse import Pulse
 from deliveries.execution.stopping import StopFlag
 from deliveries.execution.threads import HandlerThreads
-from deliveries.models import Attempt, Delivery, Event
+from deliveries.models import Attempt, Delivery, DeliveryStatus, Event
 from deliveries.receiving.samples import send_sample
 from integrations.handlers import handlers, route_defaults
 from integrations.models import Endpoint, Route, Secret
@@ -36,14 +36,14 @@ class Received:
     @property
     def delivery(self) -> Delivery:
         """The only delivery; raises `AssertionError` if there is none, or several."""
-        assert len(self.deliveries) == 1, f"{len(self.deliveries)} deliveries, the answer was {self.answer}"  # noqa: S101
+        if len(self.deliveries) != 1:
+            raise AssertionError(f"There are {len(self.deliveries)} deliveries; the hub answered {self.answer!r}.")
         return self.deliveries[0]
 
     @property
     def attempt(self) -> Attempt:
         """The last attempt of the only delivery: its log, its error, what an outside system answered."""
-        attempts = Attempt.objects.filter(delivery=self.delivery)
-        return attempts.order_by("number").select_related("delivery").reverse()[0]
+        return Attempt.objects.filter(delivery=self.delivery).order_by("-number")[0]
 
 
 class HubUnderTest:
@@ -115,9 +115,10 @@ class HubUnderTest:
 
     def due_in(self, delivery: Delivery) -> float:
         """Return in how many seconds a waiting delivery is due."""
-        due_at = self.refreshed(delivery).due_at
-        assert due_at is not None, "it waits for nothing"  # noqa: S101
-        return (due_at - timezone.now()).total_seconds()
+        row = self.refreshed(delivery)
+        if row.status != DeliveryStatus.WAITING or row.due_at is None:
+            raise AssertionError(f"The delivery is {row.status}, it does not wait.")
+        return (row.due_at - timezone.now()).total_seconds()
 
     def close(self) -> None:
         """End the worker's thread."""
@@ -131,11 +132,11 @@ class _QuietPulse(Pulse):
         """Write no row: a test's worker is over when it returns."""
 
 
-def _hung(code: int) -> None:
+def _hung(_code: int) -> None:
     raise AssertionError("A handler could not be ended within its route's time limit.")
 
 
-def _secret_for(check_key: Any, provider: str) -> str:
+def _secret_for(check_key: Callable[[str], None], provider: str) -> str:
     for candidate in _candidates():
         try:
             check_key(candidate)

@@ -1,7 +1,7 @@
 """The hub's own settings for a test run: fixed keys, a database of its own, fast password hashes.
 
-``TEST_DATABASE_URL`` names a PostgreSQL server to test on; without it the tests run on SQLite. What else the environment
-says, or ``.env``, counts: `HUB_AUTOMATIONS` above all.
+``TEST_DATABASE_URL`` names a PostgreSQL server to test on; without it the tests run on SQLite. What else stands in the
+environment, or in ``.env``, counts: ``HUB_AUTOMATIONS`` above all.
 """
 
 import os

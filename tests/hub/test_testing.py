@@ -1,0 +1,141 @@
+"""The fixtures that the hub offers to test automations with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from deliveries.models import Event, Verdict
+from hub.testing.fixtures import clock, hub
+from integrations.models import Endpoint
+from integrations.providers import providers
+from tests.automations import handlers as automations
+
+if TYPE_CHECKING:
+    from hub.testing.clock import Clock
+    from hub.testing.harness import HubUnderTest
+
+__all__ = ["clock", "hub"]
+
+
+class TestTheHub:
+    def test_delivers_an_event_that_is_signed_as_the_provider_signs(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+        hub.route("gh", handler="test.note", events=["push"])
+
+        received = hub.deliver("gh", {"ref": "refs/heads/main"}, event_type="push")
+
+        assert received.status == 200
+        assert received.event is not None
+        assert received.event.verdict == Verdict.VERIFIED
+        assert received.delivery.status == "succeeded"
+        assert received.attempt.log[0]["fields"]["payload"] == {"ref": "refs/heads/main"}
+
+    def test_makes_no_delivery_where_no_route_matches(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+        hub.route("gh", handler="test.note", events=["issues"])
+
+        received = hub.deliver("gh", event_type="push")
+
+        assert received.deliveries == ()
+        with pytest.raises(AssertionError, match="0 deliveries"):
+            _ = received.delivery
+
+    def test_says_what_it_refused(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github", state="disabled")
+
+        assert hub.deliver("gh").status == 404
+
+    def test_leaves_the_delivery_in_the_queue_if_it_is_not_to_work(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+        hub.route("gh", handler="test.note")
+
+        assert hub.deliver("gh", work=False).delivery.status == "pending"
+
+    def test_shows_what_handlers_have_emitted(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+        hub.endpoint("inside", provider="internal")
+        hub.route("gh", handler="test.emit", config={"endpoint": "inside", "events": [["order.booked", {"id": 7}]]})
+
+        received = hub.deliver("gh")
+
+        assert received.event is not None
+        assert [(event.event_type, event.shown_payload) for event in hub.emitted(received.event)] == [
+            ("order.booked", {"id": 7})
+        ]
+
+    def test_starts_a_route_from_what_the_handler_wishes(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+
+        assert hub.route("gh", handler="test.note").timeout_seconds == 12
+
+    def test_names_a_handler_that_is_not_there(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+
+        with pytest.raises(LookupError, match="HUB_AUTOMATIONS"):
+            hub.route("gh", handler="orders.nothing")
+
+    def test_takes_no_config_that_the_handler_would_not_take(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+
+        with pytest.raises(ValidationError):
+            hub.route("gh", handler="test.strict", config={"other": 1})
+
+    def test_ends_a_handler_at_its_routes_time_limit(self, hub: HubUnderTest) -> None:
+        hub.endpoint("gh", provider="github")
+        hub.route("gh", handler="test.sleep", config={"seconds": 20}, timeout_seconds=0.2, retry={"max_attempts": 1})
+
+        assert hub.deliver("gh").attempt.outcome == "timed_out"
+
+    @pytest.mark.parametrize("provider", ["stripe", "slack", "generic_basic", "polar", "adyen", "aws_sns", "mux"])
+    def test_finds_a_secret_of_the_providers_kind(self, hub: HubUnderTest, provider: str) -> None:
+        hub.endpoint("here", provider=provider)
+
+        assert hub.deliver("here").status == 200
+        assert Event.objects.get().provider == provider
+
+    def test_knows_no_provider_whose_secrets_it_could_not_guess(self, hub: HubUnderTest) -> None:
+        unknown = []
+        for key in providers:
+            try:
+                hub.endpoint(key.replace("_", "-"), provider=key)
+            except (ValueError, ValidationError):
+                unknown.append(key)
+
+        assert unknown == []
+        assert Endpoint.objects.count() > 100
+
+
+class TestTheClock:
+    def test_makes_a_retry_due(self, hub: HubUnderTest, clock: Clock) -> None:
+        hub.endpoint("gh", provider="github")
+        hub.route("gh", handler="test.later", config={"seconds": 3600}, retry={"max_attempts": 2})
+        waiting = hub.deliver("gh").delivery
+
+        assert waiting.status == "waiting"
+        assert hub.due_in(waiting) == pytest.approx(3600, abs=5)
+        hub.work()
+        assert hub.refreshed(waiting).status == "waiting"
+
+        clock.advance(timedelta(hours=1, seconds=5))
+        hub.work()
+
+        assert hub.refreshed(waiting).status == "dead"
+        with pytest.raises(AssertionError, match="does not wait"):
+            hub.due_in(waiting)
+
+    def test_is_what_signatures_are_made_and_judged_by(self, hub: HubUnderTest, clock: Clock) -> None:
+        clock.move_to(datetime(2031, 5, 4, 3, 2, tzinfo=UTC))
+        hub.endpoint("pay", provider="stripe")
+
+        received = hub.deliver("pay")
+
+        assert received.event is not None
+        assert received.event.received_at.date() == clock.now().date() == datetime(2031, 5, 4).date()
+
+    def test_goes_on_as_before_afterwards(self) -> None:
+        assert datetime.now(UTC).year < 2031
+        assert automations.seen is not None
