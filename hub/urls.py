@@ -9,7 +9,7 @@ from deliveries.api.documentation import DocsView, SchemaView
 from deliveries.api.urls import UnknownPath
 from deliveries.receiving.shared import SharedReceiveView
 from deliveries.receiving.view import ReceiveView
-from hub import health
+from hub import operations
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -23,9 +23,10 @@ urlpatterns = [
     path("api/docs/", DocsView.as_view(), name="api-docs"),
     path("api/docs", DocsView.as_view()),
     re_path("^api(/|$)", UnknownPath.as_view()),
-    path("health", health.ReadyView.as_view()),
-    path("health/live", health.live, name="health-live"),
-    path("health/ready", health.ReadyView.as_view(), name="health-ready"),
+    path("health", operations.ReadyView.as_view()),
+    path("health/live", operations.live, name="health-live"),
+    path("health/ready", operations.ReadyView.as_view(), name="health-ready"),
+    path("metrics", operations.MetricsView.as_view(), name="metrics"),
     # Before the site's own at the same addresses: those fail at some query strings, count nothing and note nothing.
     path("admin/autocomplete/", lookups.autocomplete),
     path("admin/search/", lookups.search),

@@ -6,7 +6,7 @@ from deliveries.models.backfill import Backfill, BackfillRun, RunState
 from deliveries.models.delivery import Delivery
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.ordering import ParkedKey
-from deliveries.models.rejection import Rejection, RejectionCount
+from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
 from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
 from deliveries.models.rollup import Rollup
@@ -29,6 +29,7 @@ __all__ = [
     "ItemState",
     "Outcome",
     "ParkedKey",
+    "RefusalTotal",
     "Rejection",
     "RejectionCount",
     "Release",

@@ -81,3 +81,20 @@ class RejectionCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} {self.reason}"
+
+
+class RefusalTotal(models.Model):
+    """How many requests an endpoint has ever refused for one reason; never removed: metrics want what only grows."""
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="refusal_totals")
+    reason = models.CharField(max_length=60)
+    count = models.PositiveBigIntegerField(default=0)
+
+    objects = RejectionCountQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()  # as with the counts by the hour
+        constraints = [models.UniqueConstraint(fields=["endpoint", "reason"], name="refusal_total_once")]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.reason}"

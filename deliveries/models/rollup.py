@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,11 +15,18 @@ from integrations.models import Endpoint, OfEndpointsQuerySet
 
 #: The route of what belongs to an endpoint alone.
 NO_ROUTE = UUID(int=0)
+#: The bucket whose count is how many microseconds were timed, all durations together; in rows of `Grain.EVER` only.
+MICROSECONDS = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Grain(models.IntegerChoices):
-    """How long a row's span of time is, in minutes. Each count is in one row of each."""
+    """How long a row's span of time is, in minutes. Each count is in one row of each.
 
+    The rows of `EVER` begin in 1970 and are never removed: they only grow, which is what metrics ask of a counter.
+    """
+
+    EVER = 0, "All time"
     MINUTE = 1, "A minute"
     HOUR = 60, "An hour"
     DAY = 24 * 60, "A day (UTC)"
@@ -66,6 +73,10 @@ class RollupQuerySet(OfEndpointsQuerySet["Rollup"]):
     def within(self, grain: Grain, since: datetime) -> RollupQuerySet:
         """Return those of one grain from ``since`` on, which is the beginning of a span."""
         return self.filter(grain_minutes=grain, starts_at__gte=since)
+
+    def ever(self) -> RollupQuerySet:
+        """Return the rows of all time."""
+        return self.filter(grain_minutes=Grain.EVER)
 
     def add(self, counts: Mapping[Cell, int]) -> None:
         """Add ``counts`` to the rows, and make those that are missing, all in one transaction."""

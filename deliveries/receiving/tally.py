@@ -16,7 +16,7 @@ from django.core.signals import request_finished
 from django.db import connection, transaction
 from django.db.models import F
 
-from deliveries.models import RejectionCount
+from deliveries.models import RefusalTotal, RejectionCount
 from integrations.models import Endpoint
 
 log = structlog.get_logger(__name__)
@@ -94,6 +94,9 @@ def write(counts: Counter[Cell]) -> None:
         row = RejectionCount.objects.filter(endpoint=endpoint, reason=reason, hour=hour)
         if not row.update(count=F("count") + count):
             RejectionCount.objects.create(endpoint_id=endpoint, reason=reason, hour=hour, count=count)
+        total = RefusalTotal.objects.filter(endpoint=endpoint, reason=reason)
+        if not total.update(count=F("count") + count):
+            RefusalTotal.objects.create(endpoint_id=endpoint, reason=reason, count=count)
 
 
 tally = Tally()

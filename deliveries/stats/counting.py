@@ -7,14 +7,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 from django.db import connection
 
 from deliveries.models import Rollup
-from deliveries.models.rollup import NO_ROUTE, Cell, Grain, Measure
+from deliveries.models.rollup import EPOCH, MICROSECONDS, NO_ROUTE, Cell, Grain, Measure
 from deliveries.stats.buckets import bucket_of
 
 logger = structlog.get_logger(__name__)
@@ -25,7 +25,6 @@ _LARGEST_PART = 0.01
 #: What is kept of a database that is away: then counts are dropped, as nothing is accepted either.
 _MOST_KEPT = 50_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Endpoint, route, measure, bucket, and minutes since the epoch.
 _Key = tuple[UUID, UUID, Measure, int, int]
 
@@ -50,7 +49,9 @@ class Counting:
         self, measure: Measure, endpoint: UUID, *, at: datetime, seconds: float, route: UUID | None = None
     ) -> None:
         """Count one duration."""
-        self._add((endpoint, route or NO_ROUTE, measure, bucket_of(seconds), _minute(at)), 1)
+        minute = _minute(at)
+        self._add((endpoint, route or NO_ROUTE, measure, bucket_of(seconds), minute), 1)
+        self._add((endpoint, route or NO_ROUTE, measure, MICROSECONDS, minute), max(0, round(seconds * 1_000_000)))
 
     def take(self) -> Counter[_Key]:
         """Return what has been counted, and forget it here."""
@@ -70,6 +71,10 @@ class Counting:
             self._give_back(counts)
             logger.warning("stats.not_written", error_type=type(exc).__name__, cells=len(counts))
         self._due_at = self._clock() + max(_EVERY_SECONDS, (self._clock() - began) / _LARGEST_PART)
+
+    def lag(self) -> float:
+        """Return for how many seconds longer than meant something has waited to be written; 0.0 if nothing has."""
+        return max(0.0, self._clock() - self._due_at) if self._counts else 0.0
 
     def flush_if_due(self) -> None:
         """Write what has waited for long enough."""
@@ -96,8 +101,11 @@ def _cells(counts: Counter[_Key]) -> Counter[Cell]:
     """Return ``counts`` by row: each is in one of every grain."""
     cells: Counter[Cell] = Counter()
     for (endpoint, route, measure, bucket, minute), count in counts.items():
-        for grain in Grain:
-            starts_at = _EPOCH + timedelta(minutes=minute - minute % grain)
+        cells[Cell(int(Grain.EVER), str(measure), EPOCH, endpoint, route, bucket)] += count
+        if bucket == MICROSECONDS:
+            continue
+        for grain in (Grain.MINUTE, Grain.HOUR, Grain.DAY):
+            starts_at = EPOCH + timedelta(minutes=minute - minute % grain)
             cells[Cell(int(grain), str(measure), starts_at, endpoint, route, bucket)] += count
     return cells
 

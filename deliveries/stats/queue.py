@@ -49,10 +49,19 @@ def look(user: Person, *, now: datetime, endpoints: Collection[UUID] | None = No
     return _of(list(routes.values_list("pk", flat=True)), now)
 
 
+def by_route(routes: Collection[UUID], *, now: datetime, most: int) -> dict[UUID, Queue]:
+    """Return what is due on each of ``routes``, counted up to ``most`` in each lane (live, bulk replay)."""
+    found = _found(now, most)
+    return {
+        pk: Queue(min(found[pk][0], 2 * most), found[pk][0] > most, found[pk][1]) if pk in found else Queue()
+        for pk in routes
+    }
+
+
 def _of(routes: Collection[UUID], now: datetime) -> Queue:
     if not routes:
         return Queue()
-    found = _found(now)
+    found = _found(now, MOST)
     rows = [found[route] for route in routes if route in found]
     oldest = [due_at for _, due_at in rows if due_at is not None]
     return Queue(
@@ -62,12 +71,12 @@ def _of(routes: Collection[UUID], now: datetime) -> Queue:
     )
 
 
-def _found(now: datetime) -> Mapping[UUID, tuple[int, datetime | None]]:
-    """Return, by route, how many are due, up to one more than `MOST` in each lane, and the oldest moment."""
+def _found(now: datetime, most: int) -> Mapping[UUID, tuple[int, datetime | None]]:
+    """Return, by route, how many are due, up to one more than ``most`` in each lane, and the oldest moment."""
     connection = connections[router.db_for_read(Delivery)]
     stored = connection.ops.adapt_datetimefield_value(now)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(), {"now": stored, "most": MOST + 1})
+        cursor.execute(_statement(), {"now": stored, "most": most + 1})
         rows = cursor.fetchall()
     found: dict[UUID, tuple[int, datetime | None]] = {}
     for route, count, oldest in rows:

@@ -91,7 +91,7 @@ class CountingTests(Sender, TestCase):
             ours.flush()
 
         found = sorted(Rollup.objects.values_list("grain_minutes", "count"))
-        self.assertEqual(found, [(1, 2), (1, 2), (1, 2), (60, 2), (60, 4), (1440, 6)])
+        self.assertEqual(found, [(0, 6), (1, 2), (1, 2), (1, 2), (60, 2), (60, 4), (1440, 6)])
 
     def test_knows_who_was_discarded(self) -> None:
         route = make_route(make_endpoint())

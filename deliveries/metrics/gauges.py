@@ -1,0 +1,115 @@
+"""How the hub stands at this moment: bounded looks at indexes and at small tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connections, router
+from django.db.models import Count, Max, Sum
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+
+from deliveries.metrics.counters import Labels
+from deliveries.models import Delivery, DeliveryStatus, Worker
+from deliveries.stats import queue
+from deliveries.stats.counting import counting
+from integrations.models import Route
+
+if TYPE_CHECKING:
+    from integrations.models.endpoint_group import Person
+
+#: So many due deliveries of a route and lane, and so many of its dead letters, are counted.
+MOST = 10_000
+_OF_ROUTES = ["endpoint", "route"]
+
+
+def families(user: Person | None, *, now: datetime) -> Iterator[Metric]:
+    """Yield the gauges; those by route of the endpoints that ``user`` may see, None may see all."""
+    routes = Route.objects.all() if user is None else Route.objects.visible_to(user)
+    named = {pk: (slug, name) for pk, slug, name in routes.values_list("pk", "endpoint__slug", "name")}
+    yield from _queues(named, now)
+    yield _dead_letters(named)
+    yield from _workers(now)
+    yield from _database()
+    lag = GaugeMetricFamily("hub_statistics_lag_seconds", "How much too long counts of the asked process wait.")
+    lag.add_metric([], counting.lag())
+    yield lag
+    yield InfoMetricFamily("hub_build", "The hub's version.", {"version": settings.HUB_VERSION})
+
+
+def _queues(named: Mapping[UUID, Labels], now: datetime) -> Iterator[Metric]:
+    depths: Counter[Labels] = Counter()
+    ages: dict[Labels, float] = {}
+    for pk, found in queue.by_route(named, now=now, most=MOST).items():
+        depths[named[pk]] += found.depth
+        ages[named[pk]] = max(ages.get(named[pk], 0.0), found.age(now))
+    text = f"Deliveries that could run now; of a route at most {MOST:,} live ones and as many of bulk replays."
+    depth = GaugeMetricFamily("hub_queue_depth", text, labels=_OF_ROUTES)
+    age = GaugeMetricFamily("hub_queue_age_seconds", "How long the oldest of them has been due.", labels=_OF_ROUTES)
+    for labels in sorted(ages):
+        depth.add_metric(labels, depths[labels])
+        age.add_metric(labels, ages[labels])
+    yield depth
+    yield age
+
+
+def _dead_letters(named: Mapping[UUID, Labels]) -> Metric:
+    text = f"Deliveries that gave up and wait for somebody; of a route at most {MOST:,}."
+    family = GaugeMetricFamily("hub_dead_letters", text, labels=_OF_ROUTES)
+    found: Counter[Labels] = Counter(dict.fromkeys(named.values(), 0))
+    connection = connections[router.db_for_read(Delivery)]
+    with connection.cursor() as cursor:
+        cursor.execute(_DEAD, {"most": MOST})
+        for route, count in cursor.fetchall():
+            pk = route if isinstance(route, UUID) else UUID(str(route))
+            if pk in named:
+                found[named[pk]] += count
+    for labels in sorted(found):
+        family.add_metric(labels, found[labels])
+    return family
+
+
+#: A look at the index `delivery_dead` for each route.
+_DEAD = f"""
+    SELECT r.id, (SELECT COUNT(*) FROM (
+        SELECT 1 FROM deliveries_delivery d
+        WHERE d.route_id = r.id AND d.status = '{DeliveryStatus.DEAD}' LIMIT %(most)s
+    ) found)
+    FROM integrations_route r
+"""  # noqa: S608 - our own words
+
+
+def _workers(now: datetime) -> Iterator[Metric]:
+    alive = Worker.objects.alive(now)
+    sums = alive.aggregate(workers=Count("pk"), threads=Sum("threads"), running=Sum("running"))
+    heard = Worker.objects.aggregate(last=Max("beat_at"))["last"]
+    yield GaugeMetricFamily("hub_workers", "Worker processes that are heard of.", value=sums["workers"])
+    yield GaugeMetricFamily("hub_worker_threads", "Handlers that they can run at once.", value=sums["threads"] or 0)
+    yield GaugeMetricFamily("hub_worker_threads_busy", "Handlers that they run.", value=sums["running"] or 0)
+    silence = GaugeMetricFamily("hub_worker_silence_seconds", "Since the last sign of life of any worker.")
+    if heard is not None:
+        silence.add_metric([], max(0.0, (now - heard).total_seconds()))
+    yield silence
+
+
+def _database() -> Iterator[Metric]:
+    connection = connections[router.db_for_read(Delivery)]
+    if connection.vendor != "postgresql":
+        return
+    text = "Connections to the hub's database, whoever has them, by what they do."
+    family = GaugeMetricFamily("hub_database_connections", text, labels=["state"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COALESCE(state, 'other'), COUNT(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() GROUP BY 1"
+        )
+        for state, count in sorted(cursor.fetchall()):
+            family.add_metric([state], count)
+        cursor.execute("SELECT current_setting('max_connections')::int")
+        limit = cursor.fetchone()[0]
+    yield family
+    yield GaugeMetricFamily("hub_database_connections_limit", "The server's max_connections.", value=limit)
