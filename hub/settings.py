@@ -38,6 +38,7 @@ HUB_TRUSTED_PROXIES = env.env_networks("HUB_TRUSTED_PROXIES")
 HUB_OPERATIONS_NETWORKS = env.env_networks("HUB_OPERATIONS_NETWORKS", ["127.0.0.0/8", "::1/128"])
 HUB_READY_QUEUE_SECONDS = env.env_int("HUB_READY_QUEUE_SECONDS", 300, minimum=1)
 HUB_EGRESS_ALLOW = env.env_networks("HUB_EGRESS_ALLOW")
+HUB_EGRESS_CONNECTIONS = env.env_networks("HUB_EGRESS_CONNECTIONS")
 _HTTPS = _BASE.scheme == "https"
 
 # -- database ---------------------------------------------------------------------------------------------------------
@@ -198,6 +199,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TAGS": [
         {"name": "endpoints", "description": "Public URLs, each for one source, with their secrets."},
         {"name": "routes", "description": "Which events of an endpoint go to which handler."},
+        {"name": "connections", "description": "Outside systems that handlers call, with their credentials."},
         {"name": "events", "description": "What came in, stored once."},
         {"name": "deliveries", "description": "One event for one route: where it stands, its attempts, replay."},
         {"name": "replays", "description": "Orders to run many deliveries again, and how far they are."},

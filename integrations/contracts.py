@@ -6,11 +6,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID, uuid5
 
 from django.utils.datastructures import CaseInsensitiveMapping
+
+from integrations.errors import ConnectionMissing
+
+if TYPE_CHECKING:
+    from integrations.calling.opening import AsyncHttpClient
+    from integrations.connectors.client import HttpClient
 
 T = TypeVar("T")
 
@@ -96,6 +102,28 @@ class Journal(Protocol):
         """Keep an event, to be stored as the delivery succeeds."""
 
 
+class Connections(Protocol):
+    """Where a `Context` gets its clients from: the database, or a recording one in tests."""
+
+    def client(self, name: str, context: Context) -> HttpClient:
+        """Return a client of the connection ``name``; raises `ConnectionMissing`."""
+
+    def async_client(self, name: str, context: Context) -> AsyncHttpClient:
+        """Return the same for coroutines."""
+
+
+class NoConnections:
+    """The `Connections` of a context that was made without any."""
+
+    def client(self, name: str, context: Context) -> HttpClient:
+        """Raise `ConnectionMissing`."""
+        raise ConnectionMissing(f"There is no connection {name!r}.")
+
+    def async_client(self, name: str, context: Context) -> AsyncHttpClient:
+        """Raise `ConnectionMissing`."""
+        raise ConnectionMissing(f"There is no connection {name!r}.")
+
+
 @dataclass(frozen=True)
 class Context:
     """What a handler may use: its route's ``config``, and what is kept with the attempt.
@@ -117,6 +145,19 @@ class Context:
     timeout_seconds: float
     deadline: datetime
     journal: Journal = field(repr=False)
+    connections: Connections = field(default_factory=NoConnections, repr=False)
+
+    def http(self, connection: str) -> HttpClient:
+        """Return the client of a connection, by its name: paths below its base URL, its credentials, its limits.
+
+        Keep it for several calls of one attempt. Raises `ConnectionMissing`; what calls raise says
+        `integrations.connectors.client.HttpClient.request`.
+        """
+        return self.connections.client(connection, self)
+
+    def ahttp(self, connection: str) -> AsyncHttpClient:
+        """Return the same client with methods to be awaited, for an ``async def`` handler."""
+        return self.connections.async_client(connection, self)
 
     def log(self, message: str, **fields: Any) -> None:
         """Keep ``message`` and plain values on the attempt, where the operator reads them."""

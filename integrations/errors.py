@@ -51,9 +51,34 @@ class KeysUnavailable(RequestRejected):
 class RetryLater(HubError):
     """A handler asks for another try, no sooner than ``after``."""
 
+    #: Whether the attempt counts among those that the route's policy allows.
+    spends_attempt: ClassVar[bool] = True
+
     def __init__(self, after: timedelta, reason: str = "") -> None:
         super().__init__(reason or f"retry in {after}")
         self.after = after
+
+
+class NotCalled(RetryLater):
+    """An outside system was not called, as it would be no use now: the delivery waits, and no attempt is spent."""
+
+    spends_attempt = False
+
+
+class CircuitOpen(NotCalled):
+    """The system has failed several times in a row and is left alone for a while."""
+
+
+class RateLimited(NotCalled):
+    """The connection's rate is used up, or the system has said that it wants no calls before a moment."""
+
+
+class ConnectionPaused(NotCalled):
+    """An operator has paused the connection."""
+
+
+class ConnectionMissing(HubError):
+    """A handler names a connection that there is not, or whose credentials cannot be had; the message says which."""
 
 
 class GiveUp(HubError):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
-from integrations.models import Endpoint, groups_of
+from integrations.handlers import handlers
+from integrations.models import Connection, Endpoint, groups_of
 from integrations.providers import providers
 from integrations.references import is_reference
 
@@ -20,6 +21,9 @@ MAY_REVEAL = "deliveries.reveal_event"
 
 _STAYS_SENSITIVE = "What was received would be open to all: only who may reveal it can take the mark away."
 _END_FIRST = "End the live secrets first: they belong to the present provider."
+_ENTER_AGAIN = "Enter the credentials again: they belong to the present address and proof."
+_NO_EGRESS = "You are restricted to groups, and a private network is shared with others: ask who is not."
+_NO_PROXY = "You are restricted to groups, and a proxy sees what is sent through it: ask who is not."
 _NO_REFERENCES = "You are restricted to groups, and a reference could lead to another group's secret: enter the secret."
 _NO_SHARED_URL = (
     "You are restricted to groups, and at the shared URL the endpoint would be tried with others' requests."
@@ -67,6 +71,56 @@ def guard_sensitive(user: Person, *, before: bool, after: bool) -> None:
     """Raise `ValidationError` if ``user``, who may not reveal what is sensitive, makes it no longer so."""
     if before and not after and not user.has_perm(MAY_REVEAL):
         raise ValidationError({"sensitive": _STAYS_SENSITIVE})
+
+
+def guard_credentials(before: Connection, after: Connection, *, entered: bool) -> None:
+    """Raise `ValidationError` if ``after`` sends stored credentials to another place, or in another form.
+
+    Who may change a connection must not be able to read its credentials by pointing it at a server of their own.
+    ``entered`` is whether they were all entered with the change.
+    """
+    if before.credentials and not entered and before.destinations != after.destinations:
+        raise ValidationError({"credentials": _ENTER_AGAIN})
+
+
+def guard_connection(user: Person, before: Connection, after: Connection) -> None:
+    """Raise `ValidationError` for what ``user``, restricted to groups, may not enter; what is there stays."""
+    if groups_of(user) is None:
+        return
+    if after.egress and after.egress != before.egress:
+        raise ValidationError({"egress": _NO_EGRESS})
+    if after.proxy and after.proxy != before.proxy:
+        raise ValidationError({"proxy": _NO_PROXY})
+    stored = before.credentials
+    for name, value in after.credentials.items() if isinstance(after.credentials, Mapping) else ():
+        if value != stored.get(name):
+            try:
+                guard_reference(user, value)
+            except ValidationError as exc:
+                raise ValidationError({"credentials": f"{name}: {exc.message}"}) from exc
+
+
+def guard_named_connections(user: Person | None, *, handler: str, config: Any, stored: Any) -> None:
+    """Raise `ValidationError` for a connection named in a route's ``config`` that ``user`` cannot see.
+
+    Their events would be sent with another group's credentials. What is ``stored`` stays; None is nobody restricted.
+    """
+    for name in named_connections(handler, config):
+        if name in named_connections(handler, stored):
+            continue
+        rows = Connection.objects.live().filter(name=name)
+        if not (rows if user is None else rows.visible_to(user)).exists():
+            raise ValidationError({"config": f"There is no connection {name!r}."})
+
+
+def named_connections(handler: str, config: Any) -> list[str]:
+    """Return the names of connections in a route's ``config``: properties of the schema's format "connection"."""
+    entry = handlers.get(handler)
+    if entry is None or not isinstance(config, Mapping):
+        return []
+    properties = entry.config_schema.get("properties", {})
+    found = [config.get(name) for name, schema in properties.items() if schema.get("format") == "connection"]
+    return [name for name in found if isinstance(name, str)]
 
 
 def _shows_key(provider: str, settings: Any) -> bool:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from jsonschema import Draft202012Validator
+from jmespath.exceptions import JMESPathError
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError as Violation
+
+from integrations.routing import compiled
 
 _TYPES = {
     "object": "an object",
@@ -36,6 +39,17 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "uniqueItems": lambda _: "has an item twice",
 }
 
+#: The formats that are checked: what is a JMESPath has to be one.
+_FORMATS = FormatChecker(formats=())
+
+
+@_FORMATS.checks("jmespath", raises=JMESPathError)
+def _is_jmespath(value: object) -> bool:
+    if isinstance(value, str) and value:
+        compiled(value)
+    return True
+
+
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -46,7 +60,12 @@ def check_schema(value: Any, schema: Mapping[str, Any], *, field: str | None = N
     another form is told to be that.
     """
     if is_storable(value):
-        messages = sorted({_message(violation) for violation in Draft202012Validator(schema).iter_errors(value)})
+        messages = sorted(
+            {
+                _message(violation)
+                for violation in Draft202012Validator(schema, format_checker=_FORMATS).iter_errors(value)
+            }
+        )
     else:
         messages = ["This cannot be kept as JSON: an infinite number, a NUL in a text, or nested too deeply."]
     if messages:
@@ -81,6 +100,8 @@ def _message(violation: Violation) -> str:
         known = sorted(schema.get("properties", {}))
         text = f"there is no {', '.join(str(name)[:50] for name in value if name not in known)} here"
         text += f"; known: {', '.join(known)}" if known else ""
+    elif keyword == "format" and violation.cause is not None:
+        text = f"is no JMESPath: {violation.cause}"
     elif keyword in _TEXTS:
         text = _TEXTS[keyword](wanted)
     else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -166,7 +167,9 @@ class FirstStepsAdmin(HubPages):
         if entry is None:
             raise Http404
         initial = {"name": entry.summary.partition(";")[0].rstrip(".")[:80]}
-        form = GuidedRouteForm(request.POST or None, endpoint=row, handler=handler, initial=initial)
+        form = GuidedRouteForm(
+            request.POST or None, endpoint=row, handler=handler, user=cast(User, request.user), initial=initial
+        )
         if request.method == "POST" and form.is_valid():
             made = form.save()
             self.log_addition(request, made, [{"added": {}}])

@@ -29,6 +29,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("First steps", "rocket_launch", "first_steps", "integrations.add_endpoint"),
             ("Endpoints", "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
             ("Routes", "alt_route", "integrations_route_changelist", "integrations.view_route"),
+            ("Connections", "cable", "integrations_connection_changelist", "integrations.view_connection"),
             ("Backfills", "history", "deliveries_backfill_changelist", "deliveries.view_backfill"),
             ("Groups", "folder", "integrations_endpointgroup_changelist", "integrations.view_endpointgroup"),
         ],

@@ -46,6 +46,12 @@ class RouteAdmin(RetiringAdmin):
         """Return the class of the list."""
         return SafeChangeList
 
+    def get_form(self, request: HttpRequest, obj: Route | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form, which knows who fills it in."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.user = request.user  # a class made for this request
+        return form
+
     def get_readonly_fields(self, request: HttpRequest, obj: Route | None = None) -> Any:
         """Return what cannot be changed: a route's deliveries belong to its endpoint."""
         return ("endpoint",) if obj else ()

@@ -12,6 +12,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from deliveries.api.audit_log import AuditViewSet
+from deliveries.api.connections import ConnectionViewSet
 from deliveries.api.deliveries import DeliveryViewSet
 from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet
@@ -40,6 +41,7 @@ router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("endpoints", EndpointViewSet, "endpoint")
 router.register("endpoint-groups", EndpointGroupViewSet, "endpoint-group")
+router.register("connections", ConnectionViewSet, "connection")
 router.register("routes", RouteViewSet, "route")
 router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")

@@ -70,12 +70,13 @@ def _store(run: Run, now: datetime) -> bool:
         now=now,
         due_at=ending.due_at,
         follow_ups=ending.follow_ups,
+        spent=ending.spent,
     )
 
 
 def _closing(run: Run) -> Closing:
     ending: Ending = run.outcome
-    return Closing(*run.token, ending.result, ending.status, ending.due_at)
+    return Closing(*run.token, ending.result, ending.status, ending.due_at, ending.spent)
 
 
 def _report(run: Run, *, closed: bool, now: datetime) -> None:

@@ -26,13 +26,15 @@ _NOT_RUN_WAIT = timedelta(minutes=1)
 class Ending:
     """The attempt's result, the delivery's next status, and, for a `WAITING` one, when it may run again.
 
-    One that `has_follow_ups` is stored by itself, together with them: `Delivery.objects.close`.
+    One that `has_follow_ups` is stored by itself, together with them: `Delivery.objects.close`. An attempt that is not
+    ``spent`` leaves the delivery as many attempts as it had before.
     """
 
     result: AttemptResult
     status: DeliveryStatus
     due_at: datetime | None = None
     follow_ups: FollowUps | None = None
+    spent: bool = True
 
     @property
     def has_follow_ups(self) -> bool:
@@ -59,13 +61,14 @@ def failure(
 
     `GiveUp` and a handler that does not exist are final. `RetryLater` waits for exactly what it names, everything else
     as long as the route's policy says for such an error; both only while the policy has attempts left since the last
-    replay, and while its age lets the next one start.
+    replay, and while its age lets the next one start. What says that it spends no attempt needs none left.
     """
     policy = delivery.route.retry_policy.for_error(error)
+    spent = not isinstance(error, RetryLater) or error.spends_attempt
     wait = wait_before(delivery.attempt_count - delivery.budget_start, policy, rng)
     if isinstance(error, GiveUp | UnknownHandler):
         wait = None
-    elif wait is not None and isinstance(error, RetryLater) and isinstance(error.after, timedelta):
+    elif isinstance(error, RetryLater) and isinstance(error.after, timedelta) and (wait is not None or not spent):
         wait = max(error.after, timedelta(0))
     due_at = None if wait is None else now + min(wait, LONGEST_WAIT)
     if due_at is not None and policy.is_too_old(delivery.budget_from, due_at):
@@ -79,7 +82,7 @@ def failure(
         log=journal.lines,
         response=journal.summary,
     )
-    return _retried_at(due_at, result)
+    return replace(_retried_at(due_at, result), spent=spent)
 
 
 def not_run(delivery: Delivery, error: BaseException, *, now: datetime) -> Ending:

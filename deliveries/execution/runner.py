@@ -6,10 +6,11 @@ import asyncio
 import inspect
 import json
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import CodeType
+from uuid import UUID
 
 import structlog
 from django.core.exceptions import ValidationError
@@ -24,7 +25,8 @@ from deliveries.models import Delivery, Event
 from deliveries.models.replaying import forget_steps
 from deliveries.receiving import emitting
 from deliveries.receiving.emitting import FollowUps
-from integrations.contracts import Context
+from integrations.calling.opening import StoredConnections
+from integrations.contracts import Connections, Context
 from integrations.errors import GiveUp, UnknownHandler
 from integrations.handlers import Handler, handlers
 from integrations.validation import validate_handler_config
@@ -36,6 +38,10 @@ _rng = random.SystemRandom()
 
 class InvalidConfig(GiveUp):
     """A route's config does not fit its handler; another run cannot help before the route is mended."""
+
+
+#: Makes what ``context.http`` leads to, for an endpoint; tests put their own here.
+connections_for: Callable[[UUID], Connections] = StoredConnections
 
 
 def run(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending:
@@ -90,6 +96,7 @@ def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, 
         timeout_seconds=route.timeout_seconds,
         deadline=deadline,
         journal=journal,
+        connections=connections_for(delivery.endpoint_id),
     )
     event = _event_of(delivery)
     result = handler.run(event.inbound(), context)

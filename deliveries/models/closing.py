@@ -53,13 +53,17 @@ class FollowUps(Protocol):
 
 @dataclass(frozen=True)
 class Closing:
-    """The end of attempt ``number`` of a delivery, which moves to ``status``; ``due_at`` is for one that waits."""
+    """The end of attempt ``number`` of a delivery, which moves to ``status``; ``due_at`` is for one that waits.
+
+    An attempt that is not ``spent`` is on record and does not count among those that the route's policy allows.
+    """
 
     delivery_id: UUID
     number: int
     result: AttemptResult
     status: DeliveryStatus
     due_at: datetime | None = None
+    spent: bool = True
 
 
 def close_all(closings: Sequence[Closing], *, now: datetime, using: str) -> set[UUID]:
@@ -90,6 +94,7 @@ def _as_json(closing: Closing) -> dict[str, Any]:
         "status": str(closing.status),
         "due_at": closing.due_at and closing.due_at.isoformat(),
         "finished": closing.status in FINISHED,
+        "unspent": 0 if closing.spent else 1,
         "headline": result.headline,
         "fingerprint": result.fingerprint,
         "outcome": str(result.outcome),
@@ -109,13 +114,15 @@ def _close_one(closing: Closing, now: datetime, using: str) -> bool:
         cursor.execute(
             "UPDATE deliveries_delivery SET status = %s, lease_until = NULL, worker = '', "
             "due_at = COALESCE(%s, due_at), finished_at = %s, next_trigger = 'retry', requested_by = '', "
-            "last_error = %s, fingerprint = %s WHERE id = %s AND attempt_count = %s AND status = 'running'",
+            "last_error = %s, fingerprint = %s, budget_start = budget_start + %s "
+            "WHERE id = %s AND attempt_count = %s AND status = 'running'",
             [
                 str(closing.status),
                 stored(closing.due_at),
                 stored(now) if closing.status in FINISHED else None,
                 result.headline,
                 result.fingerprint,
+                0 if closing.spent else 1,
                 closing.delivery_id.hex,
                 closing.number,
             ],
@@ -147,13 +154,13 @@ def _json(value: Any) -> str | None:
 _CLOSE = """
     WITH ended AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(ended)s::jsonb) AS e(
-            id uuid, number int, status text, due_at timestamptz, finished bool, headline text, fingerprint text,
-            outcome text, type text, message text, traceback text, log jsonb, response jsonb)
+            id uuid, number int, status text, due_at timestamptz, finished bool, unspent int, headline text,
+            fingerprint text, outcome text, type text, message text, traceback text, log jsonb, response jsonb)
     ), moved AS (
         UPDATE deliveries_delivery d
         SET status = e.status, lease_until = NULL, worker = '', due_at = COALESCE(e.due_at, d.due_at),
             finished_at = CASE WHEN e.finished THEN %(now)s::timestamptz END, next_trigger = 'retry', requested_by = '',
-            last_error = e.headline, fingerprint = e.fingerprint
+            last_error = e.headline, fingerprint = e.fingerprint, budget_start = d.budget_start + e.unspent
         FROM ended e WHERE d.id = e.id AND d.attempt_count = e.number AND d.status = 'running'
         RETURNING d.id
     )

@@ -101,16 +101,17 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
         now: datetime,
         due_at: datetime | None,
         follow_ups: FollowUps | None = None,
+        spent: bool = True,
     ) -> bool:
         """End attempt ``number`` and move its delivery to ``status``; False if another worker has taken it over.
 
         ``due_at`` says when a `WAITING` delivery may run again. A closed attempt of a lost lease stays ``lost``. The
         next delivery of its ordering key is let into the queue. ``follow_ups`` are stored in the same transaction, and
-        only if the attempt is closed.
+        only if the attempt is closed. An attempt that is not ``spent`` does not count.
         """
         with transaction.atomic(using=self.db):
             keys = self._lock_keys_of([pk], also=follow_ups.keys if follow_ups else ())
-            closing = Closing(pk, number, result, status, due_at)
+            closing = Closing(pk, number, result, status, due_at, spent)
             closed = bool(close_all([closing], now=now, using=self.db))
             if closed:
                 self._went(keys, status, now=now)

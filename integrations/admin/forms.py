@@ -12,7 +12,14 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
-from integrations.guards import guard_reference, guard_secrets, guard_sensitive, guard_settings, guard_shared_url
+from integrations.guards import (
+    guard_named_connections,
+    guard_reference,
+    guard_secrets,
+    guard_sensitive,
+    guard_settings,
+    guard_shared_url,
+)
 from integrations.handlers import handler_choices, handlers
 from integrations.masking import MASK, entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
@@ -176,6 +183,9 @@ def _is_sound(endpoint: Endpoint) -> bool:
 class RouteForm(_RouteForm):
     """A route. Choosing a handler offers its defaults (in the browser; ``data-handlers`` has them)."""
 
+    #: Who fills it in; the page sets it.
+    user: User
+
     events = LinesField(label="Event types", help_text="One a line, such as push or pull_request.*; empty: all.")
     filter = forms.CharField(
         required=False,
@@ -203,6 +213,18 @@ class RouteForm(_RouteForm):
         _ask_for(self, "handler", handler_choices())
         if "handler" in self.fields:
             self.fields["handler"].widget.attrs["data-handlers"] = json.dumps(handler_defaults())
+        self._stored_config = self.initial.get("config") or {}
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse connections that are not there, or not for the user."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if "config" in values:
+            handler = values.get("handler") or self.instance.handler
+            try:
+                guard_named_connections(self.user, handler=handler, config=values["config"], stored=self._stored_config)
+            except ValidationError as exc:
+                self.add_error(None, exc)
+        return values
 
 
 def _ask_for(form: forms.ModelForm[Any], name: str, choices: list[tuple[str, str]]) -> None:

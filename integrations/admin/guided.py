@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -15,6 +15,9 @@ from integrations.handlers import handlers
 from integrations.models import Endpoint, EndpointGroup, Route, groups_of
 from integrations.providers import Provider
 from integrations.validation import validate_event_globs, validate_jmespath
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class GuidedEndpointForm(EndpointForm):
@@ -67,7 +70,8 @@ class GuidedRouteForm(RouteForm):
         fields = ("name", "events", "filter", "config")  # type: ignore[assignment]
         widgets = {"name": UnfoldAdminTextInputWidget}
 
-    def __init__(self, *args: Any, endpoint: Endpoint, handler: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, endpoint: Endpoint, handler: str, user: User, **kwargs: Any) -> None:
+        self.user = user
         entry, defaults = handlers[handler], handler_defaults()[handler]
         row = Route(endpoint=endpoint, handler=handler, retry=defaults["retry"])
         row.timeout_seconds = defaults["timeout_seconds"]

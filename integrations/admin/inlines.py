@@ -129,6 +129,12 @@ class RouteInline(HubStackedInline):
     collapsible = True
     fieldsets = ROUTE_FIELDSETS
 
+    def get_formset(self, request: HttpRequest, obj: Endpoint | None = None, **kwargs: Any) -> Any:
+        """Return the forms, which know who fills them in."""
+        formset: Any = super().get_formset(request, obj, **kwargs)
+        formset.form.user = request.user  # a class made for this request
+        return formset
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
         """Return the routes that are in service."""
         return super().get_queryset(request).filter(retired_at=None).order_by("created_at", "id")

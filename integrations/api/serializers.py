@@ -13,7 +13,14 @@ from rest_framework import serializers
 
 from integrations.api.checked import CheckedSerializer, messages
 from integrations.errors import ReferenceMissing
-from integrations.guards import guard_reference, guard_secrets, guard_sensitive, guard_settings, guard_shared_url
+from integrations.guards import (
+    guard_named_connections,
+    guard_reference,
+    guard_secrets,
+    guard_sensitive,
+    guard_settings,
+    guard_shared_url,
+)
 from integrations.handlers import route_defaults
 from integrations.masking import entered_settings, shown_settings
 from integrations.models import Endpoint, EndpointGroup, Route, Secret, groups_of
@@ -252,6 +259,13 @@ class RouteSerializer(CheckedSerializer[Route]):
             "priority": {"min_value": 0, "max_value": 9},
             "concurrency": {"min_value": 1, "max_value": MOST_AT_ONCE},
         }
+
+    def check(self, candidate: Route, attrs: Mapping[str, Any]) -> None:
+        """Refuse connections that are not there, or not for the user; those that the route has stay."""
+        before = self.instance.config if isinstance(self.instance, Route) else {}
+        request = self.context.get("request")
+        user = None if request is None else request.user
+        guard_named_connections(user, handler=candidate.handler, config=candidate.config, stored=before)
 
     def validate_retry(self, value: dict[str, Any]) -> dict[str, Any]:
         """Merge into the policy that the route has; `validate` completes a new route's from its handler's."""

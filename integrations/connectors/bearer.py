@@ -42,4 +42,6 @@ class BearerApi:
             raise NotAnswered(str(exc)) from None
         if not reply.is_whole:
             raise NotAnswered("the answer broke off or is too long")
-        return httpx.Response(reply.status, headers=reply.headers, content=reply.body)
+        # What was compressed unasked stays so, and is no JSON: unpacked it could be of any size.
+        headers = httpx.Headers([pair for pair in reply.headers.multi_items() if pair[0].lower() != "content-encoding"])
+        return httpx.Response(reply.status, headers=headers, content=reply.body)

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import httpcore
@@ -28,6 +28,9 @@ _CONNECT_SECONDS = 5.0
 
 class CallFailed(HubError, httpx.TransportError):
     """An outside system could not be reached, or broke off, or does not speak HTTP; the message holds no secret."""
+
+    #: Whether the request has certainly not been sent: no connection was made.
+    was_not_sent = False
 
 
 class CallTimedOut(CallFailed, httpx.TimeoutException):
@@ -49,11 +52,23 @@ class Reply:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy that calls go through, at an ``http://`` address; ``auth`` are user and password."""
+
+    url: str
+    auth: tuple[str, str] | None = field(default=None, repr=False)
+
+
 class GuardedTransport(httpx.BaseTransport):
     """Sends httpx's requests through httpcore with a `GuardedBackend`; raises this module's errors."""
 
-    def __init__(self, backend: GuardedBackend, ssl_context: ssl.SSLContext) -> None:
-        self._pool = httpcore.ConnectionPool(ssl_context=ssl_context, network_backend=backend)
+    def __init__(self, backend: GuardedBackend, ssl_context: ssl.SSLContext, proxy: Proxy | None = None) -> None:
+        self._pool: httpcore.ConnectionPool = (
+            httpcore.ConnectionPool(ssl_context=ssl_context, network_backend=backend)
+            if proxy is None
+            else httpcore.HTTPProxy(proxy.url, proxy_auth=proxy.auth, ssl_context=ssl_context, network_backend=backend)
+        )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the body of the answer is still to be read."""
@@ -96,19 +111,25 @@ class _BodyStream(httpx.SyncByteStream):
 def guarded_client(
     seconds: float,
     *,
+    connect_seconds: float = _CONNECT_SECONDS,
+    read_seconds: float | None = None,
     allow: Iterable[Network] | None = None,
+    proxy: Proxy | None = None,
     ssl_context: ssl.SSLContext | None = None,
     resolve: Resolve = resolve,
 ) -> httpx.Client:
     """Return a client for calls that all have to end within ``seconds`` from now; close it after use.
 
-    ``allow`` are the private networks that it may reach, ``HUB_EGRESS_ALLOW`` if None.
+    ``read_seconds`` is how long the other side may be silent, None for all the time there is. ``allow`` are the private
+    networks that it may reach, ``HUB_EGRESS_ALLOW`` if None; of a call through a ``proxy`` it is the proxy's address
+    that is checked, for where the proxy goes only the proxy knows.
     """
     networks = settings.HUB_EGRESS_ALLOW if allow is None else allow
     backend = GuardedBackend(allow=networks, deadline=Deadline(seconds), resolve=resolve)
+    silence = seconds if read_seconds is None else min(read_seconds, seconds)
     return httpx.Client(
-        transport=GuardedTransport(backend, ssl_context or default_ssl_context()),
-        timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds / 2)),
+        transport=GuardedTransport(backend, ssl_context or default_ssl_context(), proxy),
+        timeout=httpx.Timeout(seconds, connect=min(connect_seconds, seconds / 2), read=silence),
         follow_redirects=False,
         trust_env=False,
     )
@@ -128,16 +149,22 @@ def call(
     A body that breaks off, or comes too slowly, is kept as far as it came: the status had been said by then. Raises
     `CallFailed`, `CallTimedOut`, `CallImpossible` or `EgressRefused`.
     """
-    started = time.monotonic()
     try:
         request = client.build_request(method, url, headers=headers, content=content)
     except (httpx.InvalidURL, ValueError, TypeError):
         # Not chained, here and below: the text of the error can hold the address or a header's value.
         raise CallImpossible("the address cannot be called") from None
+    return send(client, request, kept_body_bytes=kept_body_bytes)
+
+
+def send(client: httpx.Client, request: httpx.Request, *, kept_body_bytes: int = KEPT_BODY_BYTES) -> Reply:
+    """Send a request that is made already, as `call` does."""
+    started = time.monotonic()
     if request.url.scheme not in {"http", "https"} or not request.url.host:
         raise CallImpossible("only http:// and https:// addresses can be called")
     if not 0 < (request.url.port or 80) <= 65535:
         raise CallImpossible("a port is a number from 1 to 65535")  # the system would take it modulo 65536
+    request.extensions = {"timeout": client.timeout.as_dict(), **request.extensions}
     response = client.send(request, stream=True)
     try:
         body, is_whole = _start_of_body(response, kept_body_bytes)
@@ -178,13 +205,21 @@ def _own_errors(url: httpx.URL) -> Iterator[None]:
     try:
         yield
     except httpcore.TimeoutException as exc:
-        raise CallTimedOut(f"{shown(url)} did not answer in time ({_phase(exc)})") from exc
+        late = CallTimedOut(f"{shown(url)} did not answer in time ({_phase(exc)})")
+        late.was_not_sent = isinstance(exc, httpcore.ConnectTimeout | httpcore.PoolTimeout)
+        raise late from exc
     except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol):
         raise CallImpossible(f"the request to {shown(url)} is not one that HTTP allows") from None
     except httpcore.RemoteProtocolError as exc:
         raise CallFailed(f"{shown(url)} broke off or does not speak HTTP") from exc
     except httpcore.NetworkError as exc:
-        raise CallFailed(f"{shown(url)} cannot be reached: {exc}") from exc
+        failed = CallFailed(f"{shown(url)} cannot be reached: {exc}")
+        failed.was_not_sent = isinstance(exc, httpcore.ConnectError)
+        raise failed from exc
+    except httpcore.ProxyError as exc:
+        failed = CallFailed(f"the proxy does not lead to {shown(url)}: {exc}")
+        failed.was_not_sent = True
+        raise failed from exc
 
 
 def _phase(exc: httpcore.TimeoutException) -> str:

@@ -55,7 +55,7 @@ class Handler:
 
 
 def _load() -> None:
-    for name in ("log", "http"):
+    for name in ("log", "http", "http_request"):
         import_module(f"{__name__}.{name}")
     load_handlers()
 

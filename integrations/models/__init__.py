@@ -1,6 +1,9 @@
-"""What an operator configures: endpoints, their groups and secrets, and routes to handlers."""
+"""What an operator configures: endpoints, their groups and secrets, routes to handlers, and connections."""
 
 from integrations.models.awaited_secret import AwaitedSecret
+from integrations.models.connection import Connection, ConnectionState
+from integrations.models.connection_health import Circuit, ConnectionHealth
+from integrations.models.connection_token import ConnectionToken
 from integrations.models.endpoint import Batching, Endpoint, EndpointState
 from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet, Restriction, groups_of
 from integrations.models.route import OrderingFailure, Route
@@ -10,6 +13,11 @@ from integrations.models.stored_answer import StoredAnswer
 __all__ = [
     "AwaitedSecret",
     "Batching",
+    "Circuit",
+    "Connection",
+    "ConnectionHealth",
+    "ConnectionState",
+    "ConnectionToken",
     "Endpoint",
     "EndpointGroup",
     "EndpointState",

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from integrations.errors import CircuitOpen
 from integrations.handlers import Context, GiveUp, InboundEvent, RetryLater, handler
 
 #: How often a step ran, and which deliveries were seen, in this process.
@@ -53,7 +54,8 @@ def fail(event: InboundEvent, context: Context) -> None:
 @handler("test.raise")
 def throw(event: InboundEvent, context: Context) -> None:
     """Raise the error that the config names."""
-    errors: list[Exception] = [Broken("no"), ConnectionResetError("reset"), RetryLater(timedelta(seconds=60))]
+    minute = timedelta(seconds=60)
+    errors: list[Exception] = [Broken("no"), ConnectionResetError("reset"), RetryLater(minute), CircuitOpen(minute)]
     raise next(error for error in errors if type(error).__name__ == context.config["error"])
 
 

@@ -1,6 +1,7 @@
 """What the OpenAPI schema says of each operation: names, summaries and examples, a module for each resource."""
 
 from deliveries.api.described.audit_log import describe_audit_log
+from deliveries.api.described.connections import describe_connections
 from deliveries.api.described.deliveries import describe_deliveries
 from deliveries.api.described.endpoint_groups import describe_endpoint_groups
 from deliveries.api.described.endpoints import describe_endpoints
@@ -10,6 +11,7 @@ from deliveries.api.described.routes import describe_routes
 
 __all__ = [
     "describe_audit_log",
+    "describe_connections",
     "describe_deliveries",
     "describe_endpoint_groups",
     "describe_endpoints",

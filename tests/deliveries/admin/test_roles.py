@@ -28,10 +28,11 @@ class RoleTests(TestCase):
     def test_of_a_viewer_may_only_look(self) -> None:
         self.assertEqual({name.split(".")[1].split("_")[0] for name in permissions_of("viewer")}, {"view"})
 
-    def test_of_an_operator_adds_exactly_the_replay_and_the_order_to_backfill(self) -> None:
+    def test_of_an_operator_adds_exactly_what_operating_takes(self) -> None:
         added = permissions_of("operator") - permissions_of("viewer")
 
-        self.assertEqual(added, {"deliveries.replay_delivery", "deliveries.order_backfill"})
+        operating = {"deliveries.replay_delivery", "deliveries.order_backfill", "integrations.test_connection"}
+        self.assertEqual(added, operating)
 
     def test_of_an_administrator_includes_the_operators(self) -> None:
         self.assertLess(permissions_of("operator"), permissions_of("administrator"))

@@ -12,7 +12,7 @@ from deliveries import audit
 from deliveries.models import AuditEntry, Delivery, Rejection, Replay
 from deliveries.models.sealing import sealed_columns
 from integrations.handlers import handlers
-from integrations.models import AwaitedSecret, Endpoint, EndpointGroup
+from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup
 from integrations.providers import providers
 from tests.deliveries.receiving.cases import signature
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
@@ -40,9 +40,11 @@ def make_rows() -> dict[str, list[Any]]:
         Replay.objects.create(selection={"endpoint": orders.slug}, state=state, created_at=timezone.now())
         for state in ("running", "paused")
     ]
+    Connection.objects.create(name="crm", base_url="https://crm.example.com", test_path="/me")
     groups = [EndpointGroup.objects.create(name="payments", description="What is paid")]
     audit.record(audit.Action.CHANGED, orders, by=None, message="changed name.")
     made = {
+        "connections": ["crm"],
         "endpoint-groups": [group.name for group in groups],
         "group": [None, "payments"],
         "audit": [row.pk for row in AuditEntry.objects.all()],

@@ -172,7 +172,7 @@ applied: 2 created, 0 changed, 0 retired
 
         problem = self.refused(text)
 
-        self.assertIn("route orders / note it: config: url is missing", problem)
+        self.assertIn("route orders / note it: config: has to be an object with either url or connection", problem)
         self.assertFalse(Endpoint.objects.exists())
         self.assertEqual(self.logged(), [])
 

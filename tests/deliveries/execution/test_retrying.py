@@ -64,6 +64,29 @@ class RetryTests(DrainTestCase):
         self.assertAlmostEqual(self.wait_of(self.failed("RetryLater", max_age_seconds=61)), 60, delta=5)
         self.assertEqual(self.failed("RetryLater", max_age_seconds=59).status, "dead")
 
+    def test_takes_no_attempt_where_an_outside_system_was_not_called(self) -> None:
+        for ordering in ({}, {"ordering_key": "id"}):
+            with self.subTest(ordering=ordering):
+                delivery = delivery_to("test.raise", config={"error": "CircuitOpen"}, retry={"max_attempts": 2})
+                if ordering:
+                    Delivery.objects.filter(pk=delivery.pk).update(ordering_key="a", ordinal=1)
+                for number in (1, 2, 3, 4):
+                    self.make_due(delivery)
+                    self.work()
+                    delivery.refresh_from_db()
+                    self.assertEqual((delivery.status, delivery.attempt_count), ("waiting", number))
+
+                Delivery.objects.filter(pk=delivery.pk).update(due_at=timezone.now())
+                delivery.route.config = {"error": "Broken"}
+                delivery.route.save()
+                self.work()
+                delivery.refresh_from_db()
+                self.assertEqual(delivery.status, "waiting")  # the first of two that count
+                self.make_due(delivery)
+                self.work()
+                delivery.refresh_from_db()
+                self.assertEqual((delivery.status, delivery.attempt_count), ("dead", 6))
+
     def test_is_due_to_the_microsecond(self) -> None:
         delivery = self.failed("Broken", initial_seconds=0.123456)
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from deliveries import audit
 from deliveries.models import AuditEntry, Backfill, Batch, EventVariant, Rejection, RejectionCount, Worker
-from integrations.models import AwaitedSecret, Endpoint, EndpointGroup, Restriction, Secret
+from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup, Restriction, Secret
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 OURS, THEIRS = "zebra", "walrus"
@@ -60,12 +60,19 @@ class Team:
         audit.record(audit.Action.CHANGED, self.endpoint, by=None, message=f"{word} changed", who=word)
         self.entry = AuditEntry.objects.get(endpoint=self.endpoint)
         self.backfill = Backfill.objects.create(endpoint=self.endpoint, token=f"{word} token")
+        self.connection = Connection.objects.create(
+            name=f"{word}-system",
+            base_url=f"https://{word}.example.com",
+            group=self.group,
+            auth="bearer",
+            credentials={"token": f"{word}-token"},
+        )
         self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
 
     def rows(self) -> list[Model]:
         """Return the rows that have pages or addresses of their own."""
         facts = [self.event, self.delivery, self.pending, self.rejection, self.entry]
-        return [self.group, self.endpoint, self.route, self.backfill, *facts]
+        return [self.group, self.endpoint, self.route, self.backfill, self.connection, *facts]
 
     def state(self) -> list[dict[str, Any]]:
         """Return all columns of all rows, to be compared."""

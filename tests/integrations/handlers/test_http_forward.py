@@ -17,12 +17,13 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import SimpleTestCase, override_settings
 
+from integrations.connectors.answers import AnswerNotSuccessful, summary
 from integrations.connectors.egress import EgressRefused
 from integrations.connectors.http import CallFailed, CallTimedOut, Reply
+from integrations.connectors.waits import LONGEST_WAIT, retry_after
 from integrations.contracts import Context, InboundEvent, case_insensitive
 from integrations.errors import RetryLater
 from integrations.handlers import handlers
-from integrations.handlers.http import LONGEST_WAIT, AnswerNotSuccessful, retry_after, summary
 from integrations.validation import validate_handler_config
 from tests.integrations.connectors.servers import Server, serving, take_request, talking
 
@@ -293,10 +294,10 @@ class TestRetryAfter:
         ],
     )
     def test_is_read_as_seconds_or_date_and_bounded(self, value: str, expected: timedelta | None) -> None:
-        assert retry_after(reply(503, retry_after=value), now=NOW) == expected
+        assert retry_after(503, {"Retry-After": value}, now=NOW) == expected
 
     def test_counts_only_where_it_means_a_wait(self) -> None:
-        assert retry_after(reply(500, retry_after="120"), now=NOW) is None
+        assert retry_after(500, {"Retry-After": "120"}, now=NOW) is None
 
 
 class TestAForwardsConfig:
