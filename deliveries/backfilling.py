@@ -47,10 +47,13 @@ class _Lost(HubError):
 
 
 @transaction.atomic
-def order(row: Backfill, *, by: User, now: datetime | None = None, via: str = "") -> BackfillRun:
-    """Order one run, about as long as the backfill looks back, and note it; raises `NotOrdered`."""
+def order(
+    row: Backfill, *, by: User, lookback: timedelta | None = None, now: datetime | None = None, via: str = ""
+) -> BackfillRun:
+    """Order one run, about ``lookback`` or as long as the backfill looks back, and note it; raises `NotOrdered`."""
     now = now or timezone.now()
-    run = _open(row, since=now - timedelta(minutes=row.lookback_minutes), by=by.get_username(), now=now)
+    lookback = lookback or timedelta(minutes=row.lookback_minutes)
+    run = _open(row, since=now - lookback, by=by.get_username(), now=now)
     if run is None:
         raise NotOrdered("It is under way already.")
     audit.record(audit.Action.ORDERED, row, by=by, message="Backfill ordered.", via=via)

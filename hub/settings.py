@@ -205,6 +205,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "replays", "description": "Orders to run many deliveries again, and how far they are."},
         {"name": "rejections", "description": "What was refused, and why."},
         {"name": "endpoint-groups", "description": "Endpoints that belong together, for permissions by group."},
+        {"name": "backfills", "description": "How a provider is asked what it sent, so that nothing stays missing."},
+        {"name": "backfill-runs", "description": "Each time that a provider was asked, and what came of it."},
         {"name": "stats", "description": "What happened, in numbers: counts, latencies, the queue."},
         {"name": "audit", "description": "Who did what, when, and from where."},
         {"name": "providers", "description": "What an endpoint can receive from."},
@@ -222,6 +224,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "AttemptOutcome": "deliveries.models.states.Outcome",
+        "BackfillRunState": "deliveries.models.backfill.RunState",
         "AttemptTrigger": "deliveries.models.states.Trigger",
         "Batching": "integrations.models.endpoint.Batching",
         "DeliveryStatus": "deliveries.models.states.DeliveryStatus",

@@ -115,10 +115,8 @@ class BackfillAdmin(HubPages):
 
     def save_model(self, request: HttpRequest, obj: Backfill, form: Any, change: bool) -> None:
         """Save; a schedule that is new or changed begins now."""
-        if obj.interval_minutes is None:
-            obj.next_at = None
-        elif not change or "interval_minutes" in form.changed_data:
-            obj.next_at = timezone.now()
+        if not change or "interval_minutes" in form.changed_data:
+            obj.begin(timezone.now())
         super().save_model(request, obj, form, change)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:

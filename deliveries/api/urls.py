@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from deliveries.api.audit_log import AuditViewSet
 from deliveries.api.connections import ConnectionViewSet
+from deliveries.api.backfills import BackfillRunViewSet, BackfillViewSet
 from deliveries.api.deliveries import DeliveryViewSet
 from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet
@@ -48,6 +49,8 @@ router.register("deliveries", DeliveryViewSet, "delivery")
 router.register("audit", AuditViewSet, "audit")
 router.register("replays", ReplayViewSet, "replay")
 router.register("rejections", RejectionViewSet, "rejection")
+router.register("backfills", BackfillViewSet, "backfill")
+router.register("backfill-runs", BackfillRunViewSet, "backfill-run")
 
 urlpatterns = [
     re_path(r"^providers/?$", ProviderList.as_view(), name="provider-list"),

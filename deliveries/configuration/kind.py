@@ -124,8 +124,11 @@ class Kind:
         """Return the values that the row of ``item`` should have; ``row`` is None if there is none yet."""
         return {**self.defaults(item), **self.entered(item)}
 
-    def patches(self, row: Any, values: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return what the serializer has to be given, one after the other, so that ``row`` gets ``values``."""
+    def patches(self, row: Any, values: dict[str, Any], *, item: Item) -> list[dict[str, Any]]:
+        """Return what the serializer has to be given, one after the other, so that ``row`` gets ``values``.
+
+        ``values`` are those of ``item`` that differ.
+        """
         return [values]
 
     def shown(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,5 +217,11 @@ def _flat(detail: Any, place: str) -> list[tuple[str, str]]:
 
 
 def plain(field: Any, value: Any) -> Any:
-    """Return ``value`` as ``field`` shows it in JSON."""
-    return None if value is None else field.to_representation(value)
+    """Return ``value`` as ``field`` shows it in JSON, names in alphabetical order: PostgreSQL has one of its own."""
+    return None if value is None else _in_order(field.to_representation(value))
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _in_order(value[name]) for name in sorted(value)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value

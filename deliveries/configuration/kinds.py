@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from deliveries.configuration.connections import Connections
+from deliveries.configuration.backfills import Backfills
 from deliveries.configuration.endpoints import Endpoints
 from deliveries.configuration.groups import EndpointGroups
 from deliveries.configuration.kind import Kind
 from deliveries.configuration.routes import Routes
 
 #: In the order in which they are made: what names another kind comes after it. They are retired the other way round.
-KINDS: tuple[Kind, ...] = (EndpointGroups(), Connections(), Endpoints(), Routes())
+KINDS: tuple[Kind, ...] = (EndpointGroups(), Connections(), Endpoints(), Routes(), Backfills())

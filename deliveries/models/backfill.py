@@ -19,7 +19,9 @@ from integrations.references import resolve
 from integrations.schemas import check_schema
 
 COUNTS = ("asked", "known", "missing", "stored", "failed")
-_YEAR_MINUTES = 366 * 24 * 60
+#: How often a provider is asked, and about how long, at least and at most.
+SHORTEST_MINUTES = 5
+LONGEST_MINUTES = 366 * 24 * 60
 
 
 class BackfillQuerySet(OfEndpointsQuerySet["Backfill"]):
@@ -60,12 +62,12 @@ class Backfill(models.Model):
     interval_minutes = models.PositiveIntegerField(
         null=True,
         blank=True,
-        validators=[MinValueValidator(5), MaxValueValidator(_YEAR_MINUTES)],
+        validators=[MinValueValidator(SHORTEST_MINUTES), MaxValueValidator(LONGEST_MINUTES)],
         help_text="Ask so often; empty: only when it is ordered.",
     )
     lookback_minutes = models.PositiveIntegerField(
         default=120,
-        validators=[MinValueValidator(5), MaxValueValidator(_YEAR_MINUTES)],
+        validators=[MinValueValidator(SHORTEST_MINUTES), MaxValueValidator(LONGEST_MINUTES)],
         help_text="Ask about so long; what is known is never stored twice.",
     )
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -86,6 +88,10 @@ class Backfill(models.Model):
     def history(self) -> History | None:
         """How the provider is asked; None where it cannot be."""
         return histories.get(self.endpoint.provider)
+
+    def begin(self, now: datetime) -> None:
+        """Let its schedule begin now, if it has one; not saved."""
+        self.next_at = None if self.interval_minutes is None else now
 
     def resolved_token(self) -> str:
         """Return the token itself, following a reference; raises `ReferenceMissing`."""

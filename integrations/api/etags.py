@@ -14,6 +14,8 @@ from rest_framework.utils.encoders import JSONEncoder
 
 #: What changes of a secret without anybody changing it.
 _OF_USE = frozenset({"last_used_at", "safe_to_retire"})
+#: What changes of a row without anybody configuring it: how far a release is, when a backfill runs.
+_OF_WORK = frozenset({"release", "next_at", "asked_until"})
 
 
 class PreconditionFailed(APIException):
@@ -29,7 +31,7 @@ def etag_of(shown: Mapping[str, Any]) -> str:
 
     When its secrets were last used does not count: traffic alone must not refuse a change.
     """
-    counted = {name: value for name, value in shown.items() if name != "release"}  # how far one is
+    counted = {name: value for name, value in shown.items() if name not in _OF_WORK}
     if "secrets" in counted:
         counted["secrets"] = [
             {name: value for name, value in secret.items() if name not in _OF_USE} for secret in counted["secrets"]

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.models import AuditEntry, Delivery, Rejection, Replay
+from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, Rejection, Replay
 from deliveries.models.sealing import sealed_columns
 from integrations.handlers import handlers
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup
@@ -42,6 +42,8 @@ def make_rows() -> dict[str, list[Any]]:
     ]
     Connection.objects.create(name="crm", base_url="https://crm.example.com", test_path="/me")
     groups = [EndpointGroup.objects.create(name="payments", description="What is paid")]
+    code = make_endpoint(slug="code", provider="github")
+    backfill, run = backfilled(make_endpoint(slug="more-code", provider="github"))
     audit.record(audit.Action.CHANGED, orders, by=None, message="changed name.")
     made = {
         "connections": ["crm"],
@@ -54,7 +56,11 @@ def make_rows() -> dict[str, list[Any]]:
         "events": [event.pk, opaque.pk],
         "deliveries": [row.pk for row in deliveries],
         "rejections": [row.pk for row in refuse(orders)],
-        "endpoint": [orders.slug, paused.slug],
+        "backfills": [backfill.pk],
+        "backfill-runs": [run.pk],
+        "backfill": [backfill.pk],
+        "source": [{}, {"repository": "octo-org/hello", "hook": 42}],
+        "endpoint": [orders.slug, paused.slug, code.slug],
         "event": [event.pk],
         "route": [routes[0].pk],
         "secret_id": [secret.pk for secret in orders.secrets.all()],
@@ -68,6 +74,13 @@ def make_rows() -> dict[str, list[Any]]:
         "dedupe": ["id", "body", "order.id"],
     }
     return {name: [str(v) if isinstance(v, UUID) else v for v in values] for name, values in made.items()}
+
+
+def backfilled(endpoint: Endpoint) -> tuple[Backfill, BackfillRun]:
+    """Let the provider of ``endpoint`` have been asked what it sent."""
+    row, now = Backfill.objects.create(endpoint=endpoint, token="a-token", interval_minutes=30), timezone.now()
+    times = dict.fromkeys(("since", "until", "created_at", "finished_at", "free_at"), now)
+    return row, BackfillRun.objects.create(backfill=row, state="failed", problem="Not answered.", **times)
 
 
 def of_nobody(slug: str) -> None:

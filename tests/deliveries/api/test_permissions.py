@@ -8,7 +8,19 @@ from deliveries import bulk_replay
 from tests.deliveries.api.cases import API, ApiTestCase, client_of, make_user
 from tests.factories import make_delivery, make_endpoint, make_route
 
-RESOURCES = ("endpoints", "routes", "events", "deliveries", "replays", "rejections", "providers", "handlers", "stats")
+RESOURCES = (
+    "endpoints",
+    "routes",
+    "events",
+    "deliveries",
+    "replays",
+    "rejections",
+    "providers",
+    "handlers",
+    "stats",
+    "backfills",
+    "backfill-runs",
+)
 
 
 class PermissionTests(ApiTestCase):

@@ -220,7 +220,7 @@ class TestHeaders:
         assert with_key == {path for method, path, _ in operations(schema) if method == "post"}
         assert all("422" in schema["paths"][path]["post"]["responses"] for path in with_key)
 
-    @pytest.mark.parametrize("path", ["endpoints/{slug}", "routes/{id}", "endpoint-groups/{name}"])
+    @pytest.mark.parametrize("path", ["endpoints/{slug}", "routes/{id}", "endpoint-groups/{name}", "backfills/{id}"])
     def test_say_how_two_changes_do_not_get_in_each_others_way(self, schema, path) -> None:
         row = schema["paths"][f"{API}/{path}/"]
 

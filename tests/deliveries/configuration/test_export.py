@@ -53,9 +53,20 @@ routes:
     handler: log
     retry:
       max_attempts: 2
+
+backfills: []
 """,
         )
         self.assertEqual(self.export(), text)
+
+    def test_writes_names_in_one_order_whatever_the_database_keeps(self) -> None:
+        config = {"url": "https://shop.example.com/", "headers": ["X-Order"], "timeout_seconds": 5}
+        make_route(make_endpoint(slug="orders"), handler="http.forward", config=config)
+
+        text = self.export()
+
+        self.assertLess(text.index("headers:"), text.index("timeout_seconds:"))
+        self.assertLess(text.index("timeout_seconds:"), text.index("url:"))
 
     def test_holds_no_secret_and_says_how_to_give_it(self) -> None:
         endpoint = make_endpoint(slug="orders", provider="generic_hmac", secret="stored-and-secret")
