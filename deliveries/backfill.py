@@ -15,6 +15,7 @@ from deliveries.models.sealing import storable
 from deliveries.receiving import endpoints, ingest
 from deliveries.receiving.dedupe import dedupe_key
 from deliveries.receiving.refusals import Unavailable
+from deliveries.told import CannotTell, Told
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.errors import HubError, MalformedPayload
 from integrations.history import Api, History, NotThere, Sent
@@ -70,9 +71,10 @@ def backfill(
     `integrations.history.NotAnswered` and `NotThere`, and Django's database errors.
     """
     progress = start or Progress()
+    told = _told(row, history, since=since, alive=alive)
     while True:
         page = history.ask(api, settings, since=since, until=until, cursor=progress.cursor)
-        missing = _missing(row, page.sent)
+        missing = _missing(row, page.sent) if told is None else _not_told(told, page.sent)
         progress = replace(
             progress,
             asked=progress.asked + len(page.sent),
@@ -93,6 +95,29 @@ def _counted(progress: Progress, outcome: str) -> Progress:
     counted = replace(progress, **{outcome: getattr(progress, outcome) + 1})
     # It arrived between the look and the store.
     return replace(counted, missing=counted.missing - 1) if outcome == "known" else counted
+
+
+def _told(row: Endpoint, history: History, *, since: datetime, alive: Callable[[], object]) -> Told | None:
+    if history.states is None:
+        return None
+    try:
+        return Told(row, history.states, since=since, alive=alive)
+    except CannotTell as exc:
+        raise NotBackfilled(str(exc)) from exc
+
+
+def _not_told(told: Told, page: Sequence[Sent]) -> list[Sent]:
+    """Return what nothing that is stored tells of; from then on it counts as told."""
+    try:
+        told.look()
+    except CannotTell as exc:
+        raise NotBackfilled(str(exc)) from exc
+    missing = []
+    for sent in page:
+        if not told.knows(sent):
+            missing.append(sent)
+            told.add(sent)
+    return missing
 
 
 def _missing(row: Endpoint, page: Sequence[Sent]) -> list[Sent]:

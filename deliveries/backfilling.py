@@ -18,9 +18,9 @@ from deliveries.models import Backfill, BackfillRun, RunState
 from deliveries.models.backfill import COUNTS
 from deliveries.models.sealing import storable
 from deliveries.receiving.refusals import Unavailable
-from integrations.connectors.bearer import BearerApi
+from integrations.connectors.bearer import TokenApi
 from integrations.errors import HubError, ReferenceMissing
-from integrations.history import AccessRefused, Api, NotAnswered, NotThere
+from integrations.history import AccessRefused, Api, History, NotAnswered, NotThere
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,13 +29,13 @@ log = structlog.get_logger(__name__)
 
 #: Who dies at work on a run keeps others from it for so long; a call to a provider takes half of that at most.
 LEASE = timedelta(seconds=60)
-#: What was sent a moment ago may still be on its way.
-SETTLED = timedelta(minutes=1)
 #: A provider that cannot be asked is asked again so often, each time after a longer pause.
 MOST_TRIES = 6
 _PAUSE = timedelta(seconds=30)
 _RENEW_SECONDS = 10.0
 _SCHEDULE = "schedule"
+#: A run begins a little before the end of the last one.
+_OVERLAP = timedelta(minutes=1)
 
 
 class NotOrdered(HubError):
@@ -53,7 +53,7 @@ def order(
     """Order one run, about ``lookback`` or as long as the backfill looks back, and note it; raises `NotOrdered`."""
     now = now or timezone.now()
     lookback = lookback or timedelta(minutes=row.lookback_minutes)
-    run = _open(row, since=now - lookback, by=by.get_username(), now=now)
+    run = _open(row, since=now - _settled(row) - lookback, by=by.get_username(), now=now)
     if run is None:
         raise NotOrdered("It is under way already.")
     audit.record(audit.Action.ORDERED, row, by=by, message="Backfill ordered.", via=via)
@@ -64,8 +64,8 @@ def order_due(now: datetime) -> int:
     """Make a run for each schedule whose time has come; return how many. Any number of workers may try at once."""
     made = 0
     for row in Backfill.objects.due(now).select_related("endpoint"):
-        usual = now - timedelta(minutes=row.lookback_minutes)
-        since = min(usual, row.asked_until - SETTLED) if row.asked_until else usual
+        usual = now - _settled(row) - timedelta(minutes=row.lookback_minutes)
+        since = min(usual, row.asked_until - _OVERLAP) if row.asked_until else usual
         with transaction.atomic():
             # While one is under way its time passes unused: the next one looks back over it.
             if Backfill.objects.advance(row, now=now) and _open(row, since=since, by=_SCHEDULE, now=now):
@@ -77,14 +77,27 @@ def _open(row: Backfill, *, since: datetime, by: str, now: datetime) -> Backfill
     if row.history is not None:
         since = max(since, now - row.history.kept)
     return BackfillRun.objects.open_for(
-        row, since=since, until=now - SETTLED, created_by=by, created_at=now, free_at=now
+        row, since=since, until=now - _settled(row), created_by=by, created_at=now, free_at=now
     )
+
+
+def _settled(row: Backfill) -> timedelta:
+    """Return how long ago something must have been sent so that it is not on its way any more."""
+    return timedelta(0) if row.history is None else row.history.settled
 
 
 def api_of(row: Backfill) -> Api:
     """Return what asks the provider; raises `ReferenceMissing`, and `ImproperlyConfigured` for a lost key."""
-    usual = row.history.base_url if row.history else ""
-    return BearerApi(row.base_url or usual, row.resolved_token())
+    if row.history is None:
+        raise NotBackfilled(f"{row.endpoint.provider} cannot be asked what it sent.")
+    return api_for(row.history, base_url=row.base_url, token=row.resolved_token())
+
+
+def api_for(history: History, *, base_url: str, token: str) -> TokenApi:
+    """Return what asks with ``token``, at ``base_url`` or the provider's own address; raises `NotBackfilled`."""
+    if not (base_url or history.base_url):
+        raise NotBackfilled(f"The address of the API is missing: {history.base_url_help}.")
+    return TokenApi(base_url or history.base_url, token, header=history.header, prefix=history.prefix)
 
 
 def work(*, holder: str, stops: Callable[[], bool] = lambda: False, api_of: Callable[[Backfill], Api] = api_of) -> bool:

@@ -50,6 +50,9 @@ class BackfillForm(_Form):
         super().__init__(*args, **kwargs)
         self._stored = "" if self.instance._state.adding else self.instance.token
         self._base_url = self.instance.base_url
+        own = [f"{key}: {histories[key].base_url_help}" for key in histories if not histories[key].base_url]
+        if "base_url" in self.fields and own:
+            self.fields["base_url"].help_text += f" Required for {', '.join(own)}."
         if "token" in self.fields:
             kept = "" if self.instance._state.adding else " Empty: it stays as it is."
             self.fields["token"].help_text = f"Of the provider's API, or env:HUB_SECRET_NAME, or file:NAME.{kept}"

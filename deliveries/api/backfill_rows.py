@@ -25,7 +25,11 @@ _LONGEST_TOKEN = 20_000
 class BackfillSerializer(CheckedSerializer[Backfill]):
     """How the provider of one endpoint is asked what it sent. ``token`` goes in and never comes out."""
 
-    endpoint = VisibleSlugField(slug_field="slug", queryset=Endpoint.objects.live())
+    endpoint = VisibleSlugField(
+        slug_field="slug",
+        queryset=Endpoint.objects.live(),
+        help_text=f"Of a provider that can be asked: {', '.join(histories)}.",
+    )
     # No URLField, whose form in OpenAPI has no room for "": the model checks it.
     base_url = serializers.CharField(
         max_length=500, required=False, allow_blank=True, help_text="Empty for the provider's own."
@@ -49,10 +53,7 @@ class BackfillSerializer(CheckedSerializer[Backfill]):
         ]
         read_only_fields = ["id", "next_at", "asked_until", "created_at", "updated_at"]
         shapes = {"source": {"type": "object", "additionalProperties": {}}}
-        extra_kwargs = {
-            "token": {"write_only": True, "max_length": _LONGEST_TOKEN},
-            "endpoint": {"help_text": "Of a provider that can be asked: " + ", ".join(histories) + "."},
-        }
+        extra_kwargs = {"token": {"write_only": True, "max_length": _LONGEST_TOKEN}}
 
     def validate_token(self, value: str) -> str:
         """Refuse a reference that leads nowhere, and any by who is restricted to groups."""

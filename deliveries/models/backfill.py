@@ -104,6 +104,10 @@ class Backfill(models.Model):
         if self.history is None:
             known = ", ".join(histories)
             raise ValidationError(f"{self.endpoint.provider} cannot be asked what it sent; these can: {known}.")
+        if not (self.base_url or self.history.base_url):
+            raise ValidationError(
+                {"base_url": f"This provider has an address for each account: {self.history.base_url_help}."}
+            )
         check_schema(self.source, self.history.settings_schema, field="source")
 
 

@@ -68,6 +68,8 @@ def draft(endpoint: LiveEndpoint, request: InboundRequest, payload: Any, *, verd
         verdict=verdict,
         columns=sealed(endpoint, request),
     )
+    if preset.same_change is not None and verdict != Verdict.BACKFILLED:
+        event.dedupe_key = _key_of_backfill(event, preset.same_change(event.event_type, payload)) or event.dedupe_key
     if verdict in {Verdict.VERIFIED, Verdict.REVERIFIED} and _may_be_replay(event, endpoint):
         event.flags = [POSSIBLE_REPLAY]
     return event
@@ -133,6 +135,15 @@ def make_way(first: First, key: str) -> None:
     Of several requests that find its holder expired, one renames it; all then compete for the free key.
     """
     Event.objects.filter(pk=first.id, dedupe_key=key).update(dedupe_key=outdated(key, first.id))
+
+
+def _key_of_backfill(event: Event, name: str) -> str:
+    """Return the key of the event under which a backfill has stored the same as ``event`` tells; "" if none has."""
+    if not name:
+        return ""
+    key = dedupe_key("id", event_id=name, payload=None, body_hash=b"")
+    stored = Event.objects.filter(endpoint_id=event.endpoint_id, dedupe_key=key, verdict=Verdict.BACKFILLED)
+    return key if stored.exists() else ""
 
 
 def _may_be_replay(event: Event, endpoint: LiveEndpoint) -> bool:

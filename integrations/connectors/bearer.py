@@ -1,4 +1,4 @@
-"""Asking an API with a bearer token: guarded addresses, a time limit for each call, bounded answers."""
+"""Asking an API with a token: guarded addresses, a time limit for each call, bounded answers."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ _ANSWER_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class BearerApi:
-    """The API at ``base_url``, asked with ``token``; an `integrations.history.Api`."""
+class TokenApi:
+    """The API at ``base_url``, asked with ``token`` in ``header``; an `integrations.history.Api`."""
 
     base_url: str
     token: str = field(repr=False)
+    header: str = "Authorization"
+    prefix: str = "Bearer "
 
     def get(self, url: str, *, params: Mapping[str, str]) -> httpx.Response:
         """Return the answer; raises `NotAnswered`, whose text says what went wrong and holds no credential."""
         address = f"{self.base_url.rstrip('/')}/{url}"
         # Not compressed: what is read is bounded, and what it would unpack to is not.
-        headers = httpx.Headers({"Authorization": f"Bearer {self.token}", "Accept-Encoding": "identity"})
+        headers = httpx.Headers({self.header: f"{self.prefix}{self.token}", "Accept-Encoding": "identity"})
         try:
             query = httpx.QueryParams(dict(params))
             with guarded_client(_CALL_SECONDS) as client:

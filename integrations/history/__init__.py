@@ -54,12 +54,19 @@ class Original:
 
 @dataclass(frozen=True)
 class Sent:
-    """One event that the provider says it sent; ``original`` asks for the request, which may be another call."""
+    """One event that the provider says it sent; ``original`` asks for the request, which may be another call.
+
+    Where the provider does not say what it sent, but how things are, it is ``resource`` as it is in ``state``, made
+    anew (``is_new``) or changed; ``event_id`` is then the hub's.
+    """
 
     event_id: str
     event_type: str
     sent_at: datetime
     original: Callable[[], Original] = field(repr=False)
+    resource: str = ""
+    state: datetime | None = None
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,18 +87,37 @@ class Ask(Protocol):
         """
 
 
+class States(Protocol):
+    """What an event tells of, from its type and payload."""
+
+    def __call__(self, event_type: str, payload: Any, /) -> tuple[str, datetime | None] | None:
+        """Return the resource and its state, ("", None) for none that is asked about, (resource, None) for every state.
+
+        None: it is about such a resource and does not say which.
+        """
+
+
 @dataclass(frozen=True)
 class History:
     """How to ask one provider what it sent."""
 
     documentation_url: str
-    #: Where the provider's own API is; an installation of its own (GitHub Enterprise Server) has another.
+    #: Where the provider's own API is; an installation of its own (GitHub Enterprise Server) has another. "": every
+    #: account has its own, as ``base_url_help`` says.
     base_url: str
     #: JSON Schema of what has to be known to ask (which repository, which hook).
     settings_schema: Mapping[str, Any]
     #: How far back the provider knows.
     kept: timedelta
     ask: Ask
+    base_url_help: str = ""
+    #: What was sent so lately may still be on its way, and is not asked about.
+    settled: timedelta = timedelta(minutes=1)
+    #: The header in which the token is shown, and what stands before it.
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+    #: None: events are known by the provider's id. Else by what they tell of.
+    states: States | None = None
 
 
 def answered(api: Api, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:

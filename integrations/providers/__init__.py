@@ -148,6 +148,9 @@ class Provider:
     #: JMESPath, in the whole payload, of what tells apart two batches whose items say the same (the time of the batch);
     #: for items without an id. "": an item that says what another said is the same.
     batch_stamp: str = ""
+    #: (event type, payload) -> the id under which a backfill stores the same; "" for none. For providers that, asked
+    #: what they sent, do not know their own ids. None: what is backfilled has the provider's id.
+    same_change: Callable[[str, Any], str] | None = None
     #: Headers of which any shows the shared URL that this provider sends. (): those that carry the proof.
     recognised_by: Sequence[str] = ()
     #: Where it sends from, if it says so and the list is short and stable; a hint, off by default.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from integrations.contracts import Sample
 from integrations.providers import Provider, providers
 from integrations.providers.samples import json_sample
+from integrations.providers.shopify_changes import same_change
 from integrations.verification import Hmac
 
 
@@ -42,6 +43,7 @@ providers.register("shopify")(
         secret_help="For an app: its client secret. For a webhook made in the shop's admin: the text under the list, "
         "Settings, Notifications, Webhooks.",
         deadline_seconds=5,
+        same_change=same_change,
         sample=_sample,
     )
 )

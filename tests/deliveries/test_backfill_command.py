@@ -87,5 +87,5 @@ class BackfillCommandTests(TestCase):
 
     def test_names_the_providers_that_can_be_asked(self) -> None:
         make_endpoint(slug="line", provider="line")
-        with self.assertRaisesMessage(CommandError, "these can: github, stripe"):
+        with self.assertRaisesMessage(CommandError, "these can: github, shopify, stripe"):
             call_command("backfill", "line", "--since", "2h", "--token", "env:HUB_SECRET_API")

@@ -161,7 +161,7 @@ class ScheduleTests(TestCase):
 
         self.assertEqual((backfilling.order_due(now), backfilling.order_due(now)), (1, 0))
         run = BackfillRun.objects.get()
-        self.assertEqual((run.backfill, run.since, run.created_by), (row, now - timedelta(minutes=120), "schedule"))
+        self.assertEqual((run.backfill, run.since, run.created_by), (row, now - timedelta(minutes=121), "schedule"))
         row.refresh_from_db()
         self.assertEqual(row.next_at, now + timedelta(minutes=30))
 

@@ -12,19 +12,17 @@ from django.utils import timezone
 
 from deliveries import audit
 from deliveries.backfill import NotBackfilled, Progress, backfill
+from deliveries.backfilling import api_for
 from deliveries.management.command import HubCommand
 from deliveries.management.durations import parse_duration
 from deliveries.receiving.refusals import Unavailable
-from integrations.connectors.bearer import BearerApi
 from integrations.errors import ReferenceMissing
-from integrations.history import History, NotAnswered, NotThere, histories
+from integrations.history import Api, History, NotAnswered, NotThere, histories
 from integrations.models import Endpoint
 from integrations.references import is_reference, resolve
 from integrations.schemas import check_schema
 
 _LONGEST = timedelta(days=365)
-#: What was sent a moment ago may still be on its way.
-_SETTLED = timedelta(minutes=1)
 
 
 class Command(HubCommand):
@@ -66,6 +64,11 @@ class Command(HubCommand):
         since = parse_duration(options["since"], option="--since", longest=_LONGEST)
         if since > history.kept:
             self.stderr.write(f"{row.provider} knows only of the last {history.kept.days} days")
+        if since <= history.settled:
+            hours = history.settled.total_seconds() / 3600
+            raise CommandError(
+                f"{row.provider} is asked only about what is older than {hours:g} hours: it may come yet"
+            )
         progress, problem = self._run(row, history, api, settings, since=since, dry_run=options["dry_run"])
         self.stdout.write(json.dumps(progress.as_json()) if options["json"] else _line(progress, options["dry_run"]))
         if progress.stored:
@@ -81,7 +84,7 @@ class Command(HubCommand):
         self,
         row: Endpoint,
         history: History,
-        api: BearerApi,
+        api: Api,
         settings: dict[str, Any],
         *,
         since: timedelta,
@@ -89,7 +92,7 @@ class Command(HubCommand):
     ) -> tuple[Progress, str]:
         """Return how far it came, and what ended it early or ""."""
         now, progress = timezone.now(), Progress()
-        pages = backfill(row, history, api, settings, since=now - since, until=now - _SETTLED, dry_run=dry_run)
+        pages = backfill(row, history, api, settings, since=now - since, until=now - history.settled, dry_run=dry_run)
         try:
             with self.progress("asking") as report:
                 for progress in pages:
@@ -119,13 +122,13 @@ def _settings(history: History, text: str) -> dict[str, Any]:
     return settings
 
 
-def _api(history: History, options: dict[str, Any]) -> BearerApi:
+def _api(history: History, options: dict[str, Any]) -> Api:
     # A token on a command line is read by everyone on the machine, and kept by the shell.
     if not is_reference(options["token"]):
         raise CommandError("--token has to be a reference, env:HUB_SECRET_... or file:NAME, not the token itself")
     try:
-        return BearerApi(options["base_url"] or history.base_url, resolve(options["token"]))
-    except ReferenceMissing as exc:
+        return api_for(history, base_url=options["base_url"] or "", token=resolve(options["token"]))
+    except (ReferenceMissing, NotBackfilled) as exc:
         raise CommandError(str(exc)) from None
 
 

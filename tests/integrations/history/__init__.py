@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,14 +19,16 @@ TOKEN = "a-token-for-tests"
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[httpx.Client]:
+def serving(
+    answer: Answer, *, header: str = "Authorization", credentials: str = f"Bearer {TOKEN}"
+) -> Iterator[httpx.Client]:
     """Yield a client, with the credentials, of a server that answers as ``answer`` says, and 401 without them."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             params = {name: values[-1] for name, values in parse_qs(url.query).items()}
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if self.headers.get(header) != credentials:
                 status, headers, value = 401, {}, {"message": "Bad credentials"}
             else:
                 status, headers, value = answer(url.path, params)
@@ -44,7 +47,7 @@ def serving(answer: Answer) -> Iterator[httpx.Client]:
     thread.start()
     base = f"http://127.0.0.1:{server.server_port}"
     try:
-        with httpx.Client(base_url=base, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as client:
+        with httpx.Client(base_url=base, headers={header: credentials}, trust_env=False) as client:
             yield client
     finally:
         server.shutdown()
@@ -136,3 +139,57 @@ class Stripe:
             found = found[names.index(params["starting_after"]) + 1 :]
         page = {"object": "list", "url": "/v1/events", "has_more": len(found) > 2, "data": found[:2]}
         return 200, {}, page
+
+
+class Shopify:
+    """https://shopify.dev/docs/api/admin-rest: lists of resources by time, pages by ``page_info``; two on a page."""
+
+    VERSION = "2026-10"
+
+    def __init__(self, **listed: list[dict[str, Any]]) -> None:
+        """Take the resources by family (``orders``, ``products``, ``customers``), as they are now."""
+        self.listed = listed
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.failing: dict[str, int] = {}
+        self._pages: dict[str, list[dict[str, Any]]] = {}
+
+    def __call__(self, path: str, params: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+        self.asked.append((path, params))
+        family = path.removeprefix(f"/admin/api/{self.VERSION}/").removesuffix(".json")
+        if family not in self.listed:
+            return 404, {}, {"errors": "Not Found"}
+        if status := self.failing.get(params.get("page_info", "")):
+            return status, {"Retry-After": "2.0", "X-Shopify-Shop-Api-Call-Limit": "40/40"}, {"errors": "Exceeded"}
+        if "page_info" in params:  # no other filter may stand beside it
+            if params.keys() != {"page_info", "limit"}:
+                return 400, {}, {"errors": "page_info does not go with other parameters"}
+            found = self._pages[params["page_info"]]
+        else:
+            found = self._filtered(family, params)
+        headers = {"X-Shopify-API-Version": self.VERSION, "X-Shopify-Shop-Api-Call-Limit": "1/40"}
+        if len(found) > 2:
+            name = f"page-{len(self._pages)}"
+            self._pages[name] = found[2:]
+            headers["Link"] = f'<https://elsewhere.invalid{path}?limit=2&page_info={name}>; rel="next"'
+        return 200, headers, {family: found[:2]}
+
+    def _filtered(self, family: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        by = "created_at" if "created_at_min" in params else "updated_at"
+        low, high = (datetime.fromisoformat(params[f"{by}_{end}"]) for end in ("min", "max"))
+        is_all = family != "orders" or params.get("status") == "any"  # else open ones alone
+        rows = [row for row in self.listed[family] if is_all or row.get("closed_at") is None]
+        return [row for row in rows if low <= datetime.fromisoformat(row[by]) <= high]
+
+
+def order(number: int, *, created: datetime, updated: datetime, **values: Any) -> dict[str, Any]:
+    """Return an order as Shopify's webhooks and its REST Admin API have it, in the shop's own time zone."""
+    zone = timezone(timedelta(hours=-5))
+    return {
+        "id": number,
+        "admin_graphql_api_id": f"gid://shopify/Order/{number}",
+        "created_at": created.astimezone(zone).isoformat(timespec="seconds"),
+        "updated_at": updated.astimezone(zone).isoformat(timespec="seconds"),
+        "name": f"#{number}",
+        "total_price": "404.95",
+        **values,
+    }
