@@ -12,8 +12,8 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from deliveries.api.audit_log import AuditViewSet
-from deliveries.api.connections import ConnectionViewSet
 from deliveries.api.backfills import BackfillRunViewSet, BackfillViewSet
+from deliveries.api.connections import ConnectionViewSet
 from deliveries.api.deliveries import DeliveryViewSet
 from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deliveries.configuration.connections import Connections
 from deliveries.configuration.backfills import Backfills
+from deliveries.configuration.connections import Connections
 from deliveries.configuration.endpoints import Endpoints
 from deliveries.configuration.groups import EndpointGroups
 from deliveries.configuration.kind import Kind

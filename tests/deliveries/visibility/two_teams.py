@@ -9,8 +9,8 @@ from django.db.models import Model
 from django.utils import timezone
 
 from deliveries import audit
-from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup, Restriction, Secret
 from deliveries.models import AuditEntry, Backfill, BackfillRun, Batch, EventVariant, Rejection, RejectionCount, Worker
+from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup, Restriction, Secret
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 OURS, THEIRS = "zebra", "walrus"

@@ -1,4 +1,7 @@
-"""Small servers that speak the providers' documented APIs, on loopback."""
+"""Small servers that speak the providers' documented APIs, on loopback.
+
+Where the provider publishes an OpenAPI description (`described`), each request and answer is held against it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from tests.integrations.history.described import Description, description
+
 #: (path, parameters) -> (status, headers, JSON)
 Answer = Callable[[str, dict[str, str]], tuple[int, dict[str, str], Any]]
 TOKEN = "a-token-for-tests"
@@ -22,7 +27,12 @@ TOKEN = "a-token-for-tests"
 def serving(
     answer: Answer, *, header: str = "Authorization", credentials: str = f"Bearer {TOKEN}"
 ) -> Iterator[httpx.Client]:
-    """Yield a client, with the credentials, of a server that answers as ``answer`` says, and 401 without them."""
+    """Yield a client, with the credentials, of a server that answers as ``answer`` says, and 401 without them.
+
+    An ``answer`` that has a ``description`` fails in the end if a request or an answer is not as that says.
+    """
+    described: Description | None = getattr(answer, "description", None)
+    drift: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -32,6 +42,8 @@ def serving(
                 status, headers, value = 401, {}, {"message": "Bad credentials"}
             else:
                 status, headers, value = answer(url.path, params)
+                if described is not None:
+                    drift.extend(described.problems(url.path, params, status=status, answer=value))
             body = json.dumps(value).encode()
             self.send_response(status)
             for name, text in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
@@ -53,10 +65,14 @@ def serving(
         server.shutdown()
         server.server_close()
         thread.join()
+    if drift:
+        raise AssertionError(f"not as the provider describes its API: {drift}")
 
 
 class GitHub:
-    """https://github.com/github/rest-api-description: ``hook-delivery-item`` and ``hook-delivery``; two on a page."""
+    """The deliveries of a hook, two on a page."""
+
+    description = description("github")
 
     def __init__(self, guids: list[tuple[str, str]], *, page: int = 2) -> None:
         """Take (guid, delivered_at), the newest first."""
@@ -104,11 +120,18 @@ class GitHub:
             "content-type": "application/x-www-form-urlencoded",
         }
         payload = {"action": "opened", "issue": {"number": item["id"], "title": "Größe"}}
-        return {**item, "url": "https://hub.example", "request": {"headers": headers, "payload": payload}}
+        return {
+            **item,
+            "url": "https://hub.example",
+            "request": {"headers": headers, "payload": payload},
+            "response": {"headers": {}, "payload": "Service Unavailable"},
+        }
 
 
 class Stripe:
-    """https://github.com/stripe/openapi: ``GET /v1/events``; two on a page."""
+    """The list of events, two on a page."""
+
+    description = description("stripe")
 
     def __init__(self, events: list[tuple[str, int]]) -> None:
         """Take (id, created), the newest first."""
@@ -142,7 +165,10 @@ class Stripe:
 
 
 class Shopify:
-    """https://shopify.dev/docs/api/admin-rest: lists of resources by time, pages by ``page_info``; two on a page."""
+    """https://shopify.dev/docs/api/admin-rest: lists of resources by time, pages by ``page_info``; two on a page.
+
+    Shopify publishes no OpenAPI description; what its pages say of parameters is refused here.
+    """
 
     VERSION = "2026-10"
 
