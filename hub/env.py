@@ -8,7 +8,8 @@ and never its value: no error is chained, because Python's own texts quote what 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -25,6 +26,22 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
 
+@dataclass(frozen=True)
+class Declared:
+    """One setting that was read: what its value is, in words, and its default; None: it has to be set."""
+
+    kind: str
+    default: Any
+
+
+_declared: dict[str, Declared] = {}
+
+
+def declared() -> Mapping[str, Declared]:
+    """Return every setting that was read in this process, by name, in the order of the first reading."""
+    return dict(_declared)
+
+
 def load_dotenv(path: Path) -> None:
     """Read ``path`` into the environment, if it is there; what is already set stays."""
     if path.is_file():
@@ -33,6 +50,11 @@ def load_dotenv(path: Path) -> None:
 
 def env_str(name: str, default: str | None = None) -> str:
     """Return the text of ``name``; without a default it has to be set and not empty."""
+    _declare(name, "text", default)
+    return _text(name, default)
+
+
+def _text(name: str, default: str | None) -> str:
     value = _raw(name)
     if value:
         return value
@@ -43,7 +65,8 @@ def env_str(name: str, default: str | None = None) -> str:
 
 def env_secret(name: str) -> str:
     """Return a secret that has to be there; like `env_str`, under the name that says what it is."""
-    return env_str(name)
+    _declare(name, "secret", None)
+    return _text(name, None)
 
 
 def env_int(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
@@ -56,6 +79,7 @@ def env_int(name: str, default: int, *, minimum: int = 0, maximum: int | None = 
         return number
 
     upper = "" if maximum is None else f" to {maximum}"
+    _declare(name, f"whole number from {minimum}{upper}", default)
     return _parsed(name, default, whole, f"a whole number from {minimum}{upper}")
 
 
@@ -69,11 +93,17 @@ def env_bool(name: str, default: bool) -> bool:
             return False
         raise ValueError
 
+    _declare(name, "true or false", default)
     return _parsed(name, default, switch, "true or false")
 
 
 def env_list(name: str, default: list[str] | None = None) -> list[str]:
     """Return comma-separated items, stripped, without the empty ones."""
+    _declare(name, "list, comma-separated", default or [])
+    return _items(name, default)
+
+
+def _items(name: str, default: list[str] | None = None) -> list[str]:
     value = _raw(name)
     if not value:
         return list(default or [])
@@ -82,7 +112,8 @@ def env_list(name: str, default: list[str] | None = None) -> list[str]:
 
 def env_packages(name: str) -> list[str]:
     """Return comma-separated names of Python packages, each of which Python finds."""
-    packages = env_list(name)
+    _declare(name, "Python packages, comma-separated", [])
+    packages = _items(name)
     for package in packages:
         try:
             is_there = find_spec(package) is not None
@@ -95,8 +126,9 @@ def env_packages(name: str) -> list[str]:
 
 def env_networks(name: str, default: list[str] | None = None) -> list[IPv4Network | IPv6Network]:
     """Return comma-separated networks such as ``10.0.0.0/8``; an address alone is the network of it alone."""
+    _declare(name, "networks, comma-separated", default or [])
     try:
-        return [ip_network(item) for item in env_list(name, default)]
+        return [ip_network(item) for item in _items(name, default)]
     except ValueError:
         raise ImproperlyConfigured(f"{name} has to be a list of networks such as 10.0.0.0/8") from None
 
@@ -109,6 +141,7 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
             raise ValueError
         return text
 
+    _declare(name, " or ".join(f"`{each}`" for each in choices), default)
     return _parsed(name, default, choice, " or ".join(choices))
 
 
@@ -122,11 +155,13 @@ def env_base_url(name: str, default: str) -> str:
             raise ValueError
         return text.rstrip("/")
 
+    _declare(name, "http or https address", default)
     return _parsed(name, default, address, "an address such as https://hub.example.com")
 
 
 def env_database(name: str, default: str) -> dict[str, Any]:
     """Return Django's database dictionary for a URL such as ``postgres://user:password@host/name``."""
+    _declare(name, "address of a database", default)
     try:
         config: dict[str, Any] = environ.Env.db_url_config(_raw(name) or default)
         is_known = config.get("ENGINE") in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
@@ -140,7 +175,8 @@ def env_database(name: str, default: str) -> dict[str, Any]:
 
 def env_fernet_keys(name: str) -> list[str]:
     """Return Fernet keys, the first encrypts and all decrypt; each is checked here."""
-    keys = env_list(name)
+    _declare(name, "Fernet keys, comma-separated", None)
+    keys = _items(name)
     if not keys:
         raise ImproperlyConfigured(f"{name} is not set (nor {name}_FILE)")
     for key in keys:
@@ -149,6 +185,10 @@ def env_fernet_keys(name: str) -> list[str]:
         except ValueError:
             raise ImproperlyConfigured(f"{name} has to be a comma-separated list of Fernet keys") from None
     return keys
+
+
+def _declare(name: str, kind: str, default: Any) -> None:
+    _declared.setdefault(name, Declared(kind, default))
 
 
 def _raw(name: str) -> str:

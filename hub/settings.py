@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.templatetags.static import static
 
-from hub import env
+from hub import described, env
 from hub.logging import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -47,6 +47,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": env.env_database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 }
 _SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+_CONN_MAX_AGE = env.env_int("HUB_DATABASE_CONN_MAX_AGE", 600)
 if _SQLITE:
     # FULL: a 2xx means committed, also across a power cut. IMMEDIATE: a transaction that reads first and then writes
     # would otherwise fail at once with "database is locked", whatever the timeout.
@@ -57,7 +58,7 @@ if _SQLITE:
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
     )
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = env.env_int("HUB_DATABASE_CONN_MAX_AGE", 600)
+    DATABASES["default"]["CONN_MAX_AGE"] = _CONN_MAX_AGE
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -271,3 +272,6 @@ UNFOLD: dict[str, Any] = {
     "SCRIPTS": [lambda _request: static("deliveries/admin.js")],
     "SIDEBAR": {"navigation": "deliveries.admin.navigation.sidebar"},
 }
+
+# -- what the reference says of the above (deliveries/reference_pages/settings.py) ------------------------------------
+HUB_SETTINGS_REFERENCE = described.rows(env.declared())

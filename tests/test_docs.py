@@ -5,20 +5,24 @@ from __future__ import annotations
 import hmac
 import io
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command, get_commands
+from django.core.management import CommandError, call_command, get_commands
 from ruamel.yaml import YAML
 
 from deliveries.models import Event
 from deliveries.reference_pages.commands import commands_page
+from deliveries.reference_pages.handlers import built_in, handlers_page
 from deliveries.reference_pages.operations import operations_page
-from integrations.handlers import handlers
-from integrations.provider_pages import provider_page, schema_table
+from deliveries.reference_pages.settings import settings_page
+from integrations.contracts import Context, InboundEvent
+from integrations.handlers import Handler, handlers
+from integrations.provider_pages import provider_page
 from integrations.providers import providers
 from tests.factories import make_endpoint
 from tests.running_hub import ROOT
@@ -45,6 +49,16 @@ def found(pattern: re.Pattern[str]) -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for text in pattern.findall(page.read_text(encoding="utf-8")):
             yield str(page.relative_to(ROOT)), text
+
+
+def built_in_run(event: InboundEvent, context: Context) -> None:
+    """Sync a ``contact``.
+
+    What is only for who reads the code.
+    """
+
+
+built_in_run.__module__ = "integrations.handlers.crm"
 
 
 class LaterDatetime(datetime):
@@ -190,14 +204,47 @@ class TestTheReference:
 
         assert described_in(tmp_path / "later") == today
 
-    def test_of_handlers_has_the_config_of_every_built_in_one(self) -> None:
-        page = (REFERENCE / "handlers.md").read_text(encoding="utf-8")
-        built_in = [entry for key in handlers if (entry := handlers[key]).run.__module__.startswith("integrations.")]
+    def test_of_settings_is_what_is_read_and_described(self) -> None:
+        page = (REFERENCE / "settings.md").read_text(encoding="utf-8")
 
-        assert {"log", "http.forward"} <= {entry.key for entry in built_in}
-        for entry in built_in:
-            assert f"## `{entry.key}`" in page
-            assert not entry.config_schema["properties"] or schema_table(entry.config_schema) in page
+        assert settings_page(page) == page, "run `make reference`"
+        assert "Not described yet" not in page, "hub/described.py has no entry of a setting that is read"
+
+    def test_of_handlers_is_what_the_built_in_ones_say(self) -> None:
+        page = (REFERENCE / "handlers.md").read_text(encoding="utf-8")
+
+        assert {"log", "http.forward"} <= {entry.key for entry in built_in()}
+        assert handlers_page(page) == page, "run `make reference`"
+
+    def test_of_handlers_gets_a_place_for_a_new_one_and_keeps_what_people_wrote(self, monkeypatch) -> None:
+        page = (REFERENCE / "handlers.md").read_text(encoding="utf-8")
+        schema = {"type": "object", "properties": {"list": {"type": "string", "description": "where to"}}}
+        entry = Handler("crm.sync", built_in_run, "Sync.", schema, 3, timedelta(seconds=20))
+        monkeypatch.setattr(handlers, "_entries", {**{key: handlers[key] for key in handlers}, "crm.sync": entry})
+
+        written = handlers_page(page)
+
+        assert written.startswith(page.rstrip())
+        added = written.removeprefix(page.rstrip())
+        assert "## `crm.sync`" in added
+        assert "Sync a `contact`." in added
+        assert "`max_attempts` 3 and `timeout_seconds` 20" in added
+        assert "| `list` | none | where to |" in added
+        assert handlers_page(written.replace("where to", "gone")) == written
+
+    def test_is_written_by_one_command(self, tmp_path) -> None:
+        shutil.copytree(REFERENCE, tmp_path / "reference")
+        for name in ("settings.md", "configuration.schema.json"):
+            page = tmp_path / "reference" / name
+            page.write_text(page.read_text(encoding="utf-8").replace("HUB_PORT", "HUB_PROT"), encoding="utf-8")
+        call_command("describe_reference", str(tmp_path), stdout=io.StringIO())
+
+        for name in ("settings.md", "handlers.md", "api-operations.md", "configuration.schema.json"):
+            assert (tmp_path / "reference" / name).read_bytes() == (REFERENCE / name).read_bytes(), name
+
+    def test_is_not_written_into_another_folder(self, tmp_path) -> None:
+        with pytest.raises(CommandError, match="not the documentation's folder"):
+            call_command("describe_reference", str(tmp_path))
 
     def test_of_handlers_names_the_headers_that_are_sent(self) -> None:
         page = (REFERENCE / "handlers.md").read_text(encoding="utf-8")

@@ -1,0 +1,228 @@
+"""What each setting means, for the reference: docs/reference/settings.md is written from this table and from `hub.env`.
+
+A setting that is read (`env.env_int("HUB_PORT", 8000)`) has its entry here; a test says which one has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hub.env import Declared
+
+
+@dataclass(frozen=True)
+class Described:
+    """One setting; ``default`` is given where the default's value says too little or depends on the machine."""
+
+    name: str
+    meaning: str
+    default: str = ""
+    #: Given where nothing of this name itself is read.
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting as the reference shows it, in Markdown."""
+
+    name: str
+    value: str
+    default: str
+    meaning: str
+
+
+Section = tuple[str, Sequence[Described]]
+
+SECTIONS: tuple[Section, ...] = (
+    (
+        "Keys and secrets",
+        (
+            Described("SECRET_KEY", "Django's signing key; `make run` makes one"),
+            Described(
+                "HUB_ENCRYPTION_KEYS",
+                "the first encrypts, all decrypt. Without them no stored secret can be read: back them up",
+            ),
+            Described("HUB_SECRETS_DIR", "folder of the files that `file:NAME` references read"),
+            Described(
+                "HUB_SECRET_...", "values that `env:HUB_SECRET_...` references read", default="none", value="secret"
+            ),
+            Described("HUB_ADMIN_USERNAME", "name of the first administrator"),
+            Described(
+                "HUB_ADMIN_PASSWORD",
+                "password of the first administrator; a given one is not printed",
+                default="generated",
+            ),
+            Described(
+                "HUB_LISTEN_TOKEN",
+                "the API token of another hub, for [`manage.py listen`](../how-to/develop-locally.md)",
+            ),
+        ),
+    ),
+    (
+        "Address and networks",
+        (
+            Described(
+                "HUB_BASE_URL",
+                "the public address: printed URLs, and the URL that some providers sign",
+                default="`http://127.0.0.1:<HUB_PORT>`",
+            ),
+            Described(
+                "ALLOWED_HOSTS",
+                "host names that the hub answers to, health probes included; a list of your own replaces this one",
+                default="loopback and the host of `HUB_BASE_URL`",
+            ),
+            Described("HUB_BIND", "the address to listen on"),
+            Described("HUB_PORT", "the port to listen on"),
+            Described(
+                "HUB_TRUSTED_PROXIES",
+                "networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, such as `10.0.0.0/8`",
+            ),
+            Described(
+                "HUB_OPERATIONS_NETWORKS",
+                "networks that may ask `/health/ready` and [`/metrics`](metrics.md) without a token",
+            ),
+            Described(
+                "HUB_EGRESS_ALLOW",
+                "private networks that handlers may call, such as `127.0.0.0/8`; public addresses are always allowed",
+            ),
+            Described(
+                "HUB_EGRESS_CONNECTIONS",
+                "further private networks, which only a connection that names them in `egress` may call",
+            ),
+            Described(
+                "SECURE_HSTS_SECONDS",
+                "`Strict-Transport-Security`",
+                default="a year if `HUB_BASE_URL` is https, else 0",
+            ),
+        ),
+    ),
+    (
+        "Data",
+        (
+            Described(
+                "DATABASE_URL",
+                "`sqlite:////absolute/path` or `postgres://user:password@host:5432/name`",
+                default="`sqlite:///db.sqlite3` in the hub's folder",
+            ),
+            Described("HUB_DATABASE_CONN_MAX_AGE", "seconds that a PostgreSQL connection is kept"),
+            Described("HUB_DATA_DIR", "the supervisor's lock and sign of life", default="`var` in the hub's folder"),
+        ),
+    ),
+    (
+        "Processes",
+        (
+            Described(
+                "HUB_WEB_WORKERS",
+                "web processes; `rate_per_second` limits count per process",
+                default="1 on SQLite, 2 on PostgreSQL",
+            ),
+            Described("HUB_WEB_THREADS", "threads of a web process"),
+            Described("HUB_WORKERS", "processes that run handlers"),
+            Described("HUB_WORKER_THREADS", "handlers that one such process runs at once"),
+            Described("HUB_LEASE_SECONDS", "how soon a dead worker's deliveries are taken over"),
+            Described(
+                "HUB_STOP_SECONDS",
+                "time for requests and handlers in flight when the hub is stopped; then deliveries are given back",
+            ),
+            Described("HUB_FROZEN_SECONDS", "silence after which the supervisor replaces the workers"),
+            Described(
+                "HUB_READY_QUEUE_SECONDS",
+                "how long a due delivery may wait for a worker before `/health/ready` answers 503",
+            ),
+            Described(
+                "HUB_AUTOMATIONS",
+                "packages with [handlers of your own](../how-to/write-a-handler.md), such as `orders,crm`; beside "
+                "`manage.py`, or installed",
+            ),
+        ),
+    ),
+    (
+        "Receiving",
+        (
+            Described(
+                "HUB_BODY_SECONDS",
+                "time in which a request's body has to arrive (with gunicorn, which is what `manage.py hub` runs); its "
+                "head has to within the same, at most 10 seconds",
+            ),
+            Described(
+                "HUB_BODY_DEDUPE_SECONDS",
+                "how long an identical body counts as a duplicate, where the provider sends no id",
+            ),
+            Described(
+                "HUB_REJECTIONS_PER_ENDPOINT",
+                "stored rejections of one endpoint; beyond it they are only counted",
+            ),
+            Described("HUB_REJECTION_BODY_BYTES", "bodies of refused requests are kept up to this size"),
+            Described(
+                "HUB_REJECTION_BYTES_PER_ENDPOINT",
+                "bytes that the stored rejections of one endpoint take together; beyond it the source that has most "
+                "loses its oldest",
+            ),
+        ),
+    ),
+    (
+        "How long things are kept",
+        (
+            Described("HUB_REJECTION_DAYS", "age at which `manage.py prune` removes rejections"),
+            Described(
+                "HUB_STATS_DAYS",
+                "age at which workers and `manage.py prune` remove statistics by the day; those by the hour go after "
+                "35 days, by the minute after one",
+            ),
+            Described(
+                "HUB_AUDIT_DAYS", "age at which `manage.py prune` and the workers remove entries of the audit log"
+            ),
+        ),
+    ),
+    (
+        "Protection",
+        (
+            Described(
+                "HUB_API_REQUESTS_PER_MINUTE",
+                "API requests of one token; a minute's worth may come at once. Counted, as the next two, in each web "
+                "process",
+            ),
+            Described(
+                "HUB_REFUSED_TOKENS_PER_MINUTE",
+                "requests of one address with a token that is none, then 429; good tokens are answered all the same",
+            ),
+            Described(
+                "HUB_FAILED_LOGINS_PER_MINUTE",
+                "failed logins of one address, then 429 without a look at the password. Behind a proxy set "
+                "`HUB_TRUSTED_PROXIES`, else everybody has the proxy's address",
+            ),
+        ),
+    ),
+    (
+        "Logs",
+        (
+            Described("LOG_FORMAT", "for people, or for programs"),
+            Described("LOG_LEVEL", "what is less grave is left out"),
+        ),
+    ),
+)
+
+
+def rows(declared: Mapping[str, Declared]) -> list[tuple[str, list[Row]]]:
+    """Return the reference's tables by title; what is read and not described comes last, without a meaning."""
+    described = {entry.name for _, entries in SECTIONS for entry in entries}
+    left = [Described(name, "") for name in declared if name not in described]
+    sections: list[Section] = [*SECTIONS, *([("Not described yet", left)] if left else [])]
+    return [(title, [_row(entry, declared.get(entry.name)) for entry in entries]) for title, entries in sections]
+
+
+def _row(entry: Described, declared: Declared | None) -> Row:
+    if declared is None:
+        return Row(entry.name, entry.value, entry.default, entry.meaning)
+    return Row(entry.name, declared.kind, entry.default or _shown(declared.default), entry.meaning)
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "none, required"
+    if default in ("", []):
+        return "none"
+    if isinstance(default, list):
+        return f"`{', '.join(map(str, default))}`"
+    return str(default) if isinstance(default, int) else f"`{default}`"
