@@ -20,10 +20,13 @@ from deliveries.admin.retiring import RetiringAdmin
 from integrations.admin.connections import CREDENTIALS, ConnectionForm
 from integrations.calling.callers import routes_that_call
 from integrations.calling.trying import try_connection
+from integrations.connectors.proofs import PROXY_CREDENTIALS
 from integrations.models import Circuit, Connection, ConnectionHealth, ConnectionState
 
 MAY_TEST = "integrations.test_connection"
 _CREDENTIAL_FIELDS = tuple(f"credential_{name}" for name in CREDENTIALS)
+_OF_THE_PROXY = tuple(f"credential_{name}" for name in PROXY_CREDENTIALS)
+_OF_THE_PROOF = tuple(name for name in _CREDENTIAL_FIELDS if name not in _OF_THE_PROXY)
 
 
 @admin.register(Connection)
@@ -41,7 +44,7 @@ class ConnectionAdmin(RetiringAdmin):
     actions: Any = None
     fieldsets = (
         (None, {"fields": (("name", "kind"), "description", "group", "base_url", "test_path")}),
-        ("Proof", {"fields": ("auth", "auth_settings", *_CREDENTIAL_FIELDS)}),
+        ("Proof", {"fields": ("auth", "auth_settings", *_OF_THE_PROOF)}),
         ("Limits", {"fields": (("rate_per_second", "burst"), ("breaker_failures", "breaker_seconds"), "state")}),
         (
             "Calls",
@@ -54,7 +57,7 @@ class ConnectionAdmin(RetiringAdmin):
                 )
             },
         ),
-        ("Reach", {"fields": ("egress_is_named", "egress", "proxy")}),
+        ("Reach", {"fields": ("egress_is_named", "egress", "proxy", *_OF_THE_PROXY)}),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SafeChangeList]:
