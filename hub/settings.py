@@ -208,6 +208,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "endpoint-groups", "description": "Endpoints that belong together, for permissions by group."},
         {"name": "backfills", "description": "How a provider is asked what it sent, so that nothing stays missing."},
         {"name": "backfill-runs", "description": "Each time that a provider was asked, and what came of it."},
+        {"name": "schedules", "description": "Events that the hub makes when their time has come."},
         {"name": "stats", "description": "What happened, in numbers: counts, latencies, the queue."},
         {"name": "audit", "description": "Who did what, when, and from where."},
         {"name": "providers", "description": "What an endpoint can receive from."},

@@ -72,6 +72,12 @@ def check_schema(value: Any, schema: Mapping[str, Any], *, field: str | None = N
         raise ValidationError({field: messages} if field else messages)
 
 
+def needed(schema: Mapping[str, Any]) -> list[str]:
+    """Return the properties that have to be filled in; of alternatives (``oneOf``), those of the first."""
+    first: Mapping[str, Any] = next(iter(schema.get("oneOf", ())), {})
+    return [*schema.get("required", ()), *first.get("required", ())]
+
+
 def is_storable(value: Any) -> bool:
     """Return whether every database can keep ``value`` as JSON: PostgreSQL takes no NUL and no half of a character."""
     try:

@@ -14,6 +14,7 @@ from deliveries.admin import (
     rejections,
     replays,
     routes,
+    schedules,
     tokens,
     workers,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "rejections",
     "replays",
     "routes",
+    "schedules",
     "tokens",
     "workers",
 ]

@@ -30,6 +30,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Endpoints", "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
             ("Routes", "alt_route", "integrations_route_changelist", "integrations.view_route"),
             ("Connections", "cable", "integrations_connection_changelist", "integrations.view_connection"),
+            ("Schedules", "schedule", "deliveries_schedule_changelist", "deliveries.view_schedule"),
             ("Backfills", "history", "deliveries_backfill_changelist", "deliveries.view_backfill"),
             ("Groups", "folder", "integrations_endpointgroup_changelist", "integrations.view_endpointgroup"),
         ],

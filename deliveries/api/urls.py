@@ -21,6 +21,7 @@ from deliveries.api.events import EventViewSet
 from deliveries.api.rejections import RejectionViewSet
 from deliveries.api.replays import ReplayViewSet
 from deliveries.api.routes import RouteViewSet
+from deliveries.api.schedules import ScheduleViewSet
 from deliveries.api.stats import StatsView
 from integrations.api.catalog import HandlerList, ProviderList
 
@@ -48,6 +49,7 @@ router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")
 router.register("audit", AuditViewSet, "audit")
 router.register("replays", ReplayViewSet, "replay")
+router.register("schedules", ScheduleViewSet, "schedule")
 router.register("rejections", RejectionViewSet, "rejection")
 router.register("backfills", BackfillViewSet, "backfill")
 router.register("backfill-runs", BackfillRunViewSet, "backfill-run")

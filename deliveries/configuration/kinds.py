@@ -8,6 +8,7 @@ from deliveries.configuration.endpoints import Endpoints
 from deliveries.configuration.groups import EndpointGroups
 from deliveries.configuration.kind import Kind
 from deliveries.configuration.routes import Routes
+from deliveries.configuration.schedules import Schedules
 
 #: In the order in which they are made: what names another kind comes after it. They are retired the other way round.
-KINDS: tuple[Kind, ...] = (EndpointGroups(), Connections(), Endpoints(), Routes(), Backfills())
+KINDS: tuple[Kind, ...] = (EndpointGroups(), Connections(), Endpoints(), Routes(), Backfills(), Schedules())

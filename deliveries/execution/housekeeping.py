@@ -22,6 +22,7 @@ from deliveries.retention import (
     prune_some_replay_items,
     prune_some_rollups,
 )
+from deliveries.schedules.firing import Scheduler
 
 logger = structlog.get_logger(__name__)
 
@@ -39,13 +40,15 @@ class Housekeeping:
         self._at = self._mend_at = float("-inf")
         self._feeder = Feeder()
         self._backfiller = Backfiller()
+        self._scheduler = Scheduler()
 
     def tidy_up(self, now: datetime) -> None:
         """Do each in its time.
 
-        Feed what is to be fed, have providers asked, let stranded deliveries go on, remove a batch of what is too old.
-        Raises Django's database errors.
+        Fire what is due by schedule, feed what is to be fed, have providers asked, let stranded deliveries go on, and
+        remove a batch of what is too old. Raises Django's database errors.
         """
+        self._scheduler.step(now)
         self._feeder.step(now)
         self._backfiller.step(now)
         if time.monotonic() >= self._mend_at:

@@ -10,6 +10,7 @@ from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
 from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
 from deliveries.models.rollup import Rollup
+from deliveries.models.schedule import Missed, Schedule
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
 from deliveries.models.token import TokenTerms
 from deliveries.models.turn import Turn
@@ -27,6 +28,7 @@ __all__ = [
     "Event",
     "EventVariant",
     "ItemState",
+    "Missed",
     "Outcome",
     "ParkedKey",
     "RefusalTotal",
@@ -38,6 +40,7 @@ __all__ = [
     "ReplayState",
     "Rollup",
     "RunState",
+    "Schedule",
     "StepResult",
     "TokenTerms",
     "Trigger",

@@ -25,6 +25,7 @@ from integrations.masking import MASK, entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
 from integrations.providers import provider_choices, providers
 from integrations.retry import RetryPolicy
+from integrations.schemas import needed
 from integrations.validation import default_retry, validate_provider, validate_provider_settings
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def handler_defaults() -> dict[str, dict[str, Any]]:
 
 def _starting_config(schema: Any) -> dict[str, Any]:
     properties = schema.get("properties", {})
-    return {name: properties.get(name, {}).get("default", "") for name in schema.get("required", [])}
+    return {name: properties.get(name, {}).get("default", "") for name in needed(schema)}
 
 
 def _default_timeout() -> float:

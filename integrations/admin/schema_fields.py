@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -13,17 +13,18 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
+from integrations.schemas import needed
 
 
 class SchemaField(forms.Field):
     """An object of the given schema; a property that is left empty is left out. The schema itself is the model's."""
 
     def __init__(self, schema: Mapping[str, Any], **kwargs: Any) -> None:
-        required = schema.get("required", ())
+        required, first = schema.get("required", ()), needed(schema)
         # What is needed comes first; the rest stays in the schema's order.
-        names = sorted(schema.get("properties", {}), key=lambda name: name not in required)
+        names = sorted(schema.get("properties", {}), key=lambda name: name not in first)
         self.parts = {name: _part(schema["properties"][name], required=name in required) for name in names}
-        super().__init__(**{"required": False, "widget": SchemaWidget(self.parts), **kwargs})
+        super().__init__(**{"required": False, "widget": SchemaWidget(self.parts, first), **kwargs})
 
     def clean(self, value: Any) -> dict[str, Any]:
         """Return the object; raises `ValidationError` with what is wrong at which property."""
@@ -54,9 +55,10 @@ class SchemaWidget(forms.Widget):
     A property that is ``writeOnly`` is never shown again.
     """
 
-    def __init__(self, parts: Mapping[str, forms.Field]) -> None:
+    def __init__(self, parts: Mapping[str, forms.Field], first: Collection[str] = ()) -> None:
         super().__init__()
         self.parts = parts
+        self.first = first
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> dict[str, Any]:
         """Return what was entered, by property."""
@@ -92,12 +94,12 @@ class SchemaWidget(forms.Widget):
             }
             for each, part in self.parts.items()
         ]
-        needed = [row for row in rows if row["part"].required]
-        others = [row for row in rows if not row["part"].required]
+        first = [row for row in rows if row["name"] in self.first]
+        others = [row for row in rows if row["name"] not in self.first]
         entered = any(found.get(row["name"]) for row in others)
         return render_to_string(
             "admin/integrations/schema_fields.html",
-            {"needed": needed, "others": others, "is_open": entered or (not needed and len(others) < 4)},
+            {"needed": first, "others": others, "is_open": entered or (not first and len(others) < 4)},
         )
 
 

@@ -18,7 +18,9 @@ class Scope(StrEnum):
 def scope_of(permission: str) -> Scope:
     """Return the scope that ``permission`` ("app.verb_model") is part of; what is no other is to configure."""
     verb = permission.partition(".")[2].partition("_")[0]
-    return {"view": Scope.READ, "replay": Scope.REPLAY, "order": Scope.REPLAY}.get(verb, Scope.CONFIGURE)
+    if verb == "view":
+        return Scope.READ
+    return Scope.REPLAY if verb in {"replay", "order", "run"} else Scope.CONFIGURE
 
 
 def in_scope(request: Request, permission: str) -> bool:

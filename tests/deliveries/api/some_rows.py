@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, Rejection, Replay
+from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, Rejection, Replay, Schedule
 from deliveries.models.sealing import sealed_columns
 from integrations.handlers import handlers
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup
@@ -41,12 +41,15 @@ def make_rows() -> dict[str, list[Any]]:
         for state in ("running", "paused")
     ]
     Connection.objects.create(name="crm", base_url="https://crm.example.com", test_path="/me")
+    inside = make_endpoint(slug="inside", provider="internal")
+    schedule = Schedule.objects.create(name="nightly", endpoint=inside, cron="0 3 * * *")
     groups = [EndpointGroup.objects.create(name="payments", description="What is paid")]
     code = make_endpoint(slug="code", provider="github")
     backfill, run = backfilled(make_endpoint(slug="more-code", provider="github"))
     audit.record(audit.Action.CHANGED, orders, by=None, message="changed name.")
     made = {
         "connections": ["crm"],
+        "schedules": [schedule.pk],
         "endpoint-groups": [group.name for group in groups],
         "group": [None, "payments"],
         "audit": [row.pk for row in AuditEntry.objects.all()],

@@ -39,7 +39,7 @@ class BackfillTests(ConfigurationTestCase):
         text = self.export()
 
         self.assertEqual(
-            text[text.index("backfills:\n") :],
+            text[text.index("backfills:\n") : text.index("\nschedules:")],
             """\
 backfills:
   - endpoint: code

@@ -55,6 +55,8 @@ routes:
       max_attempts: 2
 
 backfills: []
+
+schedules: []
 """,
         )
         self.assertEqual(self.export(), text)

@@ -12,13 +12,13 @@ from django.urls import URLPattern, reverse
 from knox.models import AuthToken
 
 from deliveries import bulk_replay
-from deliveries.models import AuditEntry, Backfill, Delivery, Event, ParkedKey, Rejection, Replay, Worker
+from deliveries.models import AuditEntry, Backfill, Delivery, Event, ParkedKey, Rejection, Replay, Schedule, Worker
 from integrations.models import Connection, Endpoint, EndpointGroup, Route
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worker, restrict
 
 #: Pages of models whose rows belong to endpoints: these are walked with rows of the other group.
-OF_ENDPOINTS = {AuditEntry, Backfill, Connection, Endpoint, EndpointGroup, Route, Event, Delivery, Rejection}
+OF_ENDPOINTS = {AuditEntry, Backfill, Connection, Endpoint, EndpointGroup, Route, Event, Delivery, Rejection, Schedule}
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {
     ParkedKey: "shut to who is restricted: all routes' keys are on one page",

@@ -9,7 +9,17 @@ from django.db.models import Model
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.models import AuditEntry, Backfill, BackfillRun, Batch, EventVariant, Rejection, RejectionCount, Worker
+from deliveries.models import (
+    AuditEntry,
+    Backfill,
+    BackfillRun,
+    Batch,
+    EventVariant,
+    Rejection,
+    RejectionCount,
+    Schedule,
+    Worker,
+)
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup, Restriction, Secret
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -70,12 +80,14 @@ class Team:
         self.run = BackfillRun.objects.create(
             backfill=self.backfill, created_by=word, state="finished", since=now, until=now, created_at=now, free_at=now
         )
+        inside = make_endpoint(slug=f"{word}-inside", provider="internal", group=self.group)
+        self.schedule = Schedule.objects.create(name=f"{word}-nightly", endpoint=inside, cron="0 3 * * *")
         self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
 
     def rows(self) -> list[Model]:
         """Return the rows that have pages or addresses of their own."""
         facts = [self.event, self.delivery, self.pending, self.rejection, self.entry]
-        return [self.group, self.endpoint, self.route, self.backfill, self.run, self.connection, *facts]
+        return [self.group, self.endpoint, self.route, self.backfill, self.run, self.connection, self.schedule, *facts]
 
     def state(self) -> list[dict[str, Any]]:
         """Return all columns of all rows, to be compared."""

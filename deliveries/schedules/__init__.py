@@ -1,0 +1,1 @@
+"""Schedules: events that nobody sends, made when their time has come."""
