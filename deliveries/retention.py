@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -36,11 +37,7 @@ def prune_rejections(*, now: datetime, dry_run: bool = False, report: Report = u
         return _old_rejections(now).count()
     while prune_some_counts(now=now) or prune_some_replay_items(now=now) or prune_some_rollups(now=now):
         pass
-    total, old = 0, _old_rejections(now).count()
-    while removed := prune_some_rejections(now=now):
-        total += removed
-        report(total, old)
-    return total
+    return _all(lambda: prune_some_rejections(now=now), _old_rejections(now).count(), report)
 
 
 def prune_some_rejections(*, now: datetime) -> int:
@@ -78,14 +75,10 @@ def prune_some_backfill_runs(*, now: datetime) -> int:
     return BackfillRun.objects.prune(before=now - BACKFILL_RUN_AGE, limit=BATCH)
 
 
-def prune_audit_log(*, now: datetime, dry_run: bool = False) -> int:
+def prune_audit_log(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:
     """Remove entries of the audit log older than ``HUB_AUDIT_DAYS``; return how many (or how many it would be)."""
-    if dry_run:
-        return AuditEntry.objects.filter(at__lt=_end_of_audit(now)).count()
-    total = 0
-    while removed := prune_some_of_the_audit_log(now=now):
-        total += removed
-    return total
+    old = AuditEntry.objects.filter(at__lt=_end_of_audit(now)).count()
+    return old if dry_run else _all(lambda: prune_some_of_the_audit_log(now=now), old, report)
 
 
 def prune_some_of_the_audit_log(*, now: datetime) -> int:
@@ -93,19 +86,24 @@ def prune_some_of_the_audit_log(*, now: datetime) -> int:
     return AuditEntry.objects.prune(before=_end_of_audit(now), limit=BATCH)
 
 
-def prune_answers(*, now: datetime, dry_run: bool = False) -> int:
+def prune_answers(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:
     """Remove stored answers to requests with an ``Idempotency-Key`` after a day; return how many (or would be)."""
-    if dry_run:
-        return StoredAnswer.objects.filter(created_at__lte=now - KEPT).count()
-    total = 0
-    while removed := prune_some_answers(now=now):
-        total += removed
-    return total
+    old = StoredAnswer.objects.filter(created_at__lte=now - KEPT).count()
+    return old if dry_run else _all(lambda: prune_some_answers(now=now), old, report)
 
 
 def prune_some_answers(*, now: datetime) -> int:
     """Remove up to `BATCH` stored answers whose time is over; return how many."""
     return StoredAnswer.objects.prune(now=now, limit=BATCH)
+
+
+def _all(some: Callable[[], int], old: int, report: Report) -> int:
+    """Do ``some`` until there is nothing left; return how many it removed of about ``old``."""
+    total = 0
+    while removed := some():
+        total += removed
+        report(total, old)
+    return total
 
 
 def _end_of_audit(now: datetime) -> datetime:

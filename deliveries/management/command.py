@@ -32,17 +32,16 @@ class HubCommand(BaseCommand):
 
     #: (what it is for, the command line after ``manage.py``) of each example.
     examples: ClassVar[tuple[tuple[str, str], ...]] = ()
-    #: What the exit codes mean, besides 0 for success and 1 for failure.
-    exit_codes: ClassVar[str] = ""
+    #: What the exit codes mean.
+    exit_codes: ClassVar[str] = "0 done; 1 failed, for the reason in the last line"
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return the parser, with the examples."""
         lines = [_EXAMPLES] if self.examples else []
         for purpose, line in self.examples:
             lines += [f"  # {purpose}", f"  python manage.py {line}", ""]
-        if self.exit_codes:
-            lines.append(f"exit codes: {self.exit_codes}")
-        kwargs |= {"formatter_class": _Formatter, "epilog": "\n".join(lines).rstrip() or None}
+        lines.append(f"exit codes: {self.exit_codes}")
+        kwargs |= {"formatter_class": _Formatter, "epilog": "\n".join(lines)}
         return super().create_parser(prog_name, subcommand, **kwargs)
 
     def execute(self, *args: Any, **options: Any) -> str | None:

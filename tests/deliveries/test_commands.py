@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.db import OperationalError
 
+from deliveries import tokens
 from deliveries.management.command import HubCommand
 from deliveries.management.commands import prune
 from tests.factories import make_endpoint
@@ -69,14 +71,29 @@ class TestEveryCommandOfTheContract:
 
         assert named | {"tail", "listen"} <= set(TEACHING)
 
+    def test_is_as_the_others_are(self) -> None:
+        own = {name for name, app in get_commands().items() if app in {"deliveries", "integrations"}}
+
+        assert set(TEACHING) == own
+        assert [name for name in own if "exit codes: 0 " not in " ".join(help_of(name).split())] == []
+        assert [name for name, command in TEACHING.items() if not command.help or not command.examples] == []
+
 
 @pytest.mark.django_db
 class TestACommand:
     def test_answers_a_script_in_json(self) -> None:
-        for name, *options in (["prune"], ["rotate_encryption_key"], ["prune", "--dry-run"]):
+        User.objects.create_user("ada")
+        for name, *options in (
+            ["prune"],
+            ["rotate_encryption_key"],
+            ["prune", "--dry-run"],
+            ["create_token", "ada", "--scope", "read", "--expires", "1d"],
+        ):
             out = io.StringIO()
             call_command(name, *options, "--json", stdout=out)
-            assert isinstance(json.loads(out.getvalue()), dict)
+            answer = json.loads(out.getvalue())
+            assert isinstance(answer, dict)
+        assert tokens.find(answer["token"]).scopes == {"read"}
 
     def test_draws_a_bar_on_a_terminal_and_nowhere_else(self, monkeypatch, capfd) -> None:
         make_endpoint(settings={"event_id": "header:X-Id"}, secret="a")

@@ -23,6 +23,7 @@ class Command(HubCommand):
     examples = (
         ("for a program, for a quarter of a year", "create_token shop-sync --expires 90d"),
         ("straight into a file", "create_token shop-sync | awk '{print $NF}' > token"),
+        ("for a script", "create_token shop-sync --expires 90d --scope read --json"),
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -33,7 +34,6 @@ class Command(HubCommand):
             metavar="90d",
             help="how long it is good for, as 30m, 12h, 90d or 4w; without it, until revoked",
         )
-
         parser.add_argument(
             "--scope",
             nargs="+",
@@ -42,6 +42,7 @@ class Command(HubCommand):
             type=str,
             help="what it may be used for, several if need be; without it, all that the user may do",
         )
+        parser.add_argument("--json", action="store_true", help="print one JSON object, the token in it")
 
     def handle(self, *args: Any, username: str, expires: str | None, scope: list[str] | None, **options: Any) -> None:
         """Make the token."""
@@ -54,6 +55,10 @@ class Command(HubCommand):
         if not user.is_active:
             raise CommandError(f"the user {username!r} is not active, a token would be refused")
         row, token = tokens.make(user, life=life, scopes={Scope(name) for name in scope or ()}, by=user)
+        if options["json"]:
+            scopes = row.terms.scopes and sorted(row.terms.scopes)
+            self.write_json({"username": username, "scopes": scopes, "expires_at": row.expiry, "token": token})
+            return
         end = f"until {row.expiry:%Y-%m-%d %H:%M} UTC" if row.expiry else "until it is revoked"
         use = row.terms if row.terms.scopes else "all that they may do"
         self.stdout.write(f"token of {username} for {use}, good {end}: {token}")

@@ -15,11 +15,12 @@ from deliveries.management.command import HubCommand
 
 
 class Command(HubCommand):
-    """Write endpoints and routes as a file that ``apply`` takes. Changes nothing; the same rows give the same text."""
+    """Write the configuration as a file that ``apply`` takes. Changes nothing; the same rows give the same text."""
 
     help = (
-        "Writes the hub's configuration (endpoints with references to their secrets, routes) as one YAML file, for "
-        "version control. No secret is in it: a stored one is left out, with a comment that says how to give it."
+        "Writes the hub's configuration (groups, connections, endpoints, routes, backfills, with references to their "
+        "secrets) as one YAML file, for version control. No secret is in it: a stored one is left out, with a comment "
+        "that says how to give it."
     )
     examples = (
         ("keep it in a file", "export --output hub.yaml"),

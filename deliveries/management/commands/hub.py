@@ -27,6 +27,7 @@ class Command(HubCommand):
         ("on a server, under systemd or in a container", "hub"),
         ("the first time, with an administrator and a demo (what `make run` does)", "hub --quickstart"),
     )
+    exit_codes = "0 stopped by Ctrl-C or SIGTERM; 1 it could not start, or its processes would not stay up"
     requires_system_checks = []  # a start must not depend on warnings; `check` and `doctor` are for that
 
     def add_arguments(self, parser: ArgumentParser) -> None:

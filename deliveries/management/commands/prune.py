@@ -34,8 +34,10 @@ class Command(HubCommand):
         now = timezone.now()
         with self.progress("pruning") as report:
             count = prune_rejections(now=now, dry_run=dry_run, report=report)
-        entries = prune_audit_log(now=now, dry_run=dry_run)
-        answers = prune_answers(now=now, dry_run=dry_run)
+        with self.progress("pruning the audit log") as report:
+            entries = prune_audit_log(now=now, dry_run=dry_run, report=report)
+        with self.progress("pruning stored answers") as report:
+            answers = prune_answers(now=now, dry_run=dry_run, report=report)
         if options["json"]:
             found = {"rejections": count, "audit_entries": entries, "stored_answers": answers}
             self.write_json({**found, "dry_run": dry_run})

@@ -21,6 +21,7 @@ class Command(HubCommand):
         ("after a new key was put in front of HUB_ENCRYPTION_KEYS", "rotate_encryption_key"),
         ("for a script: what was done, and what is lost", "rotate_encryption_key --json"),
     )
+    exit_codes = "0 all is under the first key; 1 something cannot be decrypted, and is named"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the form of the answer."""

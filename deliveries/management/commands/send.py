@@ -31,6 +31,7 @@ class Command(HubCommand):
         ("what another program makes", "send orders --file - < order.json"),
         ("to a hub that listens elsewhere", "send gh --url http://127.0.0.1:8001/hooks/gh"),
     )
+    exit_codes = "0 the answer was a 2xx; 1 it was another, or there was none"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the endpoint's slug, and what to send where."""

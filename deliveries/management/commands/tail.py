@@ -30,6 +30,7 @@ class Command(HubCommand):
         ("what failed at one endpoint, the last hour first", "tail --endpoint orders --status dead waiting --since 1h"),
         ("for a script", "tail --json --status dead"),
     )  # fmt: skip
+    exit_codes = "0 ended by Ctrl-C, or with --once; 1 failed, for the reason in the last line"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the filters."""

@@ -18,6 +18,7 @@ class Command(HubCommand):
     )
 
     examples = (("on a machine that only runs handlers, under systemd or in a container", "worker"),)
+    exit_codes = "0 stopped by Ctrl-C or SIGTERM; 1 the processes ended by themselves"
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until the order to stop; exit with 1 if the processes ended by themselves."""

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from deliveries.management.command import HubCommand
 from integrations.provider_pages import index_page, provider_page
 from integrations.providers import providers
 
@@ -15,10 +16,12 @@ from integrations.providers import providers
 _CHECKED = re.compile(r"^\| (?P<name>.+?) \| (?P<library>[^|]+?) \| `", re.MULTILINE)
 
 
-class Command(BaseCommand):
+class Command(HubCommand):
     """Write a page per provider and the index of them, in Markdown."""
 
     help = "Writes providers/<key>.md for every provider, and reference/providers.md, into the documentation's folder."
+    examples = (("after a change of a preset", "describe_providers docs"),)
+    exit_codes = "0 written; 1 this is not the documentation's folder"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the folder."""
