@@ -18,9 +18,10 @@ from deliveries.models import Backfill, BackfillRun, RunState
 from deliveries.models.backfill import COUNTS
 from deliveries.models.sealing import storable
 from deliveries.receiving.refusals import Unavailable
-from integrations.connectors.bearer import TokenApi
-from integrations.errors import HubError, ReferenceMissing
-from integrations.history import AccessRefused, Api, History, NotAnswered, NotThere
+from integrations.calling.asking import ConnectionApi
+from integrations.errors import ConnectionMissing, HubError
+from integrations.history import AccessRefused, Api, NotAnswered, NotThere
+from integrations.models import Connection, Endpoint
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -87,17 +88,15 @@ def _settled(row: Backfill) -> timedelta:
 
 
 def api_of(row: Backfill) -> Api:
-    """Return what asks the provider; raises `ReferenceMissing`, and `ImproperlyConfigured` for a lost key."""
-    if row.history is None:
-        raise NotBackfilled(f"{row.endpoint.provider} cannot be asked what it sent.")
-    return api_for(row.history, base_url=row.base_url, token=row.resolved_token())
+    """Return what asks the provider; raises as `api_by` does."""
+    return api_by(row.connection, row.endpoint)
 
 
-def api_for(history: History, *, base_url: str, token: str) -> TokenApi:
-    """Return what asks with ``token``, at ``base_url`` or the provider's own address; raises `NotBackfilled`."""
-    if not (base_url or history.base_url):
-        raise NotBackfilled(f"The address of the API is missing: {history.base_url_help}.")
-    return TokenApi(base_url or history.base_url, token, header=history.header, prefix=history.prefix)
+def api_by(connection: Connection, endpoint: Endpoint) -> Api:
+    """Return what asks by ``connection`` for ``endpoint``; raises `NotBackfilled` and `ConnectionMissing`."""
+    if not connection.is_for(endpoint):
+        raise NotBackfilled(f"The connection {connection.name} is retired, or not for endpoints of this group.")
+    return ConnectionApi(connection)
 
 
 def work(*, holder: str, stops: Callable[[], bool] = lambda: False, api_of: Callable[[Backfill], Api] = api_of) -> bool:
@@ -116,7 +115,7 @@ def work(*, holder: str, stops: Callable[[], bool] = lambda: False, api_of: Call
         _end(run, holder, RunState.FAILED, problem=str(exc))
     except NotAnswered as exc:
         _again(run, holder, str(exc))
-    except (NotThere, NotBackfilled, ReferenceMissing) as exc:
+    except (NotThere, NotBackfilled, ConnectionMissing) as exc:
         _end(run, holder, RunState.FAILED, problem=str(exc))
     except (Unavailable, ImproperlyConfigured):
         _end(run, holder, RunState.FAILED, problem="A stored value cannot be decrypted.")

@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
@@ -19,10 +19,9 @@ from deliveries import backfilling, display
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.pages import HubPages
 from deliveries.models import Backfill, BackfillRun
-from integrations.admin.fields import JsonObjectField, WriteOnlyTextarea
-from integrations.guards import guard_reference
+from integrations.admin.fields import JsonObjectField
 from integrations.history import histories
-from integrations.models import Endpoint
+from integrations.models import Connection, Endpoint
 
 if TYPE_CHECKING:
     _Form = forms.ModelForm[Backfill]
@@ -34,44 +33,13 @@ _SHOWN_RUNS = 20
 
 
 class BackfillForm(_Form):
-    """How to ask; the token is written and never read back."""
-
-    #: Who fills it in; the page sets it.
-    user: User
+    """How to ask."""
 
     source = JsonObjectField(label="What to ask about")
-    token = forms.CharField(required=False, strip=True, widget=WriteOnlyTextarea(attrs={"rows": 2}))
 
     class Meta:
         model = Backfill
-        fields = ("endpoint", "source", "token", "base_url", "interval_minutes", "lookback_minutes")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._stored = "" if self.instance._state.adding else self.instance.token
-        self._base_url = self.instance.base_url
-        own = [f"{key}: {histories[key].base_url_help}" for key in histories if not histories[key].base_url]
-        if "base_url" in self.fields and own:
-            self.fields["base_url"].help_text += f" Required for {', '.join(own)}."
-        if "token" in self.fields:
-            kept = "" if self.instance._state.adding else " Empty: it stays as it is."
-            self.fields["token"].help_text = f"Of the provider's API, or env:HUB_SECRET_NAME, or file:NAME.{kept}"
-
-    def clean(self) -> dict[str, Any]:
-        """Keep the token where none is entered; it goes to no other address than the one that it was entered for."""
-        values: dict[str, Any] = super().clean() or self.cleaned_data
-        entered = values.get("token", "")
-        if not entered and not self._stored:
-            self.add_error("token", "This field is required.")
-        elif not entered and values.get("base_url", "") != self._base_url:
-            self.add_error("token", "Enter it again: the one that is stored was entered for another address.")
-        elif entered:
-            try:
-                guard_reference(self.user, entered)
-            except ValidationError as exc:
-                self.add_error("token", exc)
-        values["token"] = entered or self._stored
-        return values
+        fields = ("endpoint", "connection", "source", "interval_minutes", "lookback_minutes")
 
 
 @admin.register(Backfill)
@@ -82,7 +50,7 @@ class BackfillAdmin(HubPages):
     change_form_template = "admin/deliveries/backfill/change_form.html"
     list_display = ("endpoint_shown", "schedule_shown", "last_shown", "next_shown")
     list_display_links = ("endpoint_shown",)
-    list_select_related = ("endpoint",)
+    list_select_related = ("endpoint", "connection")
     list_per_page = 50
     search_fields = ("endpoint__slug",)
     ordering = ("endpoint__slug",)
@@ -92,28 +60,17 @@ class BackfillAdmin(HubPages):
         """Return the class of the list."""
         return SafeChangeList
 
-    def get_form(self, request: HttpRequest, obj: Backfill | None = None, change: bool = False, **kwargs: Any) -> Any:
-        """Return the form, which knows who fills it in."""
-        form: Any = super().get_form(request, obj, change, **kwargs)
-        form.user = request.user  # a class made for this request
-        return form
-
-    def get_fields(self, request: HttpRequest, obj: Backfill | None = None) -> Any:
-        """Return the fields; the token is no field of a page that only shows."""
-        fields = list(BackfillForm.Meta.fields)
-        if obj is not None and not self.has_change_permission(request, obj):
-            fields.remove("token")
-        return fields
-
     def get_readonly_fields(self, request: HttpRequest, obj: Backfill | None = None) -> Any:
-        """Return what cannot be changed: the token was entered for this endpoint's provider."""
+        """Return what cannot be changed: what is asked about belongs to the endpoint's provider."""
         return ("endpoint",) if obj else ()
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the endpoints in service that the user may see, whose provider can be asked."""
+        """Offer what is in service and the user may see: endpoints whose provider can be asked, and connections."""
         if db_field.name == "endpoint":
             live = Endpoint.objects.live().visible_to(request.user).filter(provider__in=list(histories))
             kwargs["queryset"] = live.order_by("slug")
+        elif db_field.name == "connection":
+            kwargs["queryset"] = Connection.objects.live().visible_to(request.user).order_by("name")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Backfill, form: Any, change: bool) -> None:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from deliveries import display
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
+from deliveries.callers import backfills_by, callers_of
 from integrations.admin.connections import CREDENTIALS, ConnectionForm
 from integrations.calling.callers import routes_that_call
 from integrations.calling.trying import try_connection
@@ -107,6 +108,12 @@ class ConnectionAdmin(RetiringAdmin):
                 or type(route).objects.visible_to(request.user).filter(pk=route.pk).exists()
             ]
             context["callers"] = callers
+            context["backfills"] = [
+                backfill
+                for backfill in backfills_by(row)
+                if type(backfill).objects.visible_to(request.user).filter(pk=backfill.pk).exists()
+            ]
+            context["is_called"] = bool(callers_of(row))
             context["may_retire"] = self.has_delete_permission(request, row)
             context["may_test"] = request.user.has_perm(MAY_TEST)
             context["health"] = ConnectionHealth.objects.filter(pk=row.pk).first() or ConnectionHealth(connection=row)
@@ -114,9 +121,9 @@ class ConnectionAdmin(RetiringAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def delete_model(self, request: HttpRequest, obj: Connection) -> None:
-        """Retire the row; refused while a route calls it."""
-        if routes_that_call(obj.name):
-            raise PermissionDenied("Routes call it; change them first.")
+        """Retire the row; refused while anything calls it."""
+        if callers_of(obj):
+            raise PermissionDenied("Routes or backfills call it; change them first.")
         super().delete_model(request, obj)
 
     def get_urls(self) -> list[Any]:

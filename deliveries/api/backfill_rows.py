@@ -5,45 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import ValidationError as DjangoValidationError
 from django.utils import timezone
 from rest_framework import serializers
 
 from deliveries.models import Backfill, BackfillRun
 from integrations.api.checked import CheckedSerializer
 from integrations.api.serializers import VisibleSlugField
-from integrations.errors import ReferenceMissing
-from integrations.guards import guard_reference
 from integrations.history import histories
-from integrations.models import Endpoint
-from integrations.references import resolve
-
-#: What a token may be long; the longest that providers give are JWTs of a few kB.
-_LONGEST_TOKEN = 20_000
+from integrations.models import Connection, Endpoint
 
 
 class BackfillSerializer(CheckedSerializer[Backfill]):
-    """How the provider of one endpoint is asked what it sent. ``token`` goes in and never comes out."""
+    """How the provider of one endpoint is asked what it sent."""
 
     endpoint = VisibleSlugField(
         slug_field="slug",
         queryset=Endpoint.objects.live(),
         help_text=f"Of a provider that can be asked: {', '.join(histories)}.",
     )
-    # No URLField, whose form in OpenAPI has no room for "": the model checks it.
-    base_url = serializers.CharField(
-        max_length=500, required=False, allow_blank=True, help_text="Empty for the provider's own."
+    connection = VisibleSlugField(
+        slug_field="name",
+        queryset=Connection.objects.live(),
+        help_text="To the provider's API, by its name; of no group, or of the endpoint's.",
     )
-    fixed_fields = {"endpoint": "The token was entered for this endpoint's provider; make another backfill."}
+    fixed_fields = {"endpoint": "What is asked about belongs to its provider; make another backfill."}
 
     class Meta:
         model = Backfill
         fields = [
             "id",
             "endpoint",
+            "connection",
             "source",
-            "token",
-            "base_url",
             "interval_minutes",
             "lookback_minutes",
             "next_at",
@@ -53,28 +46,6 @@ class BackfillSerializer(CheckedSerializer[Backfill]):
         ]
         read_only_fields = ["id", "next_at", "asked_until", "created_at", "updated_at"]
         shapes = {"source": {"type": "object", "additionalProperties": {}}}
-        extra_kwargs = {"token": {"write_only": True, "max_length": _LONGEST_TOKEN}}
-
-    def validate_token(self, value: str) -> str:
-        """Refuse a reference that leads nowhere, and any by who is restricted to groups."""
-        request = self.context.get("request")
-        try:
-            if request is not None:
-                guard_reference(request.user, value)
-            resolve(value)
-        except DjangoValidationError as exc:
-            raise serializers.ValidationError(exc.messages) from exc
-        except ReferenceMissing as exc:
-            raise serializers.ValidationError(str(exc)) from exc
-        return value
-
-    def check(self, candidate: Backfill, attrs: Mapping[str, Any]) -> None:
-        """Refuse another address without the token: the one that is stored was entered for the present address."""
-        stored = self.instance
-        if isinstance(stored, Backfill) and candidate.base_url != stored.base_url and "token" not in attrs:
-            raise serializers.ValidationError(
-                {"token": ["Enter it again: the one that is stored was entered for another address."]}
-            )
 
     def create(self, validated_data: Mapping[str, Any]) -> Backfill:
         """Save it; its schedule begins now."""

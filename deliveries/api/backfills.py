@@ -52,7 +52,7 @@ class BackfillFilter(filters.FilterSet):  # type: ignore[misc]
 class BackfillViewSet(ConfiguredViewSet[Backfill]):
     """Backfills of the endpoints that are in service."""
 
-    queryset = Backfill.objects.filter(endpoint__retired_at=None).select_related("endpoint")
+    queryset = Backfill.objects.filter(endpoint__retired_at=None).select_related("endpoint", "connection")
     serializer_class = BackfillSerializer
     filterset_class = BackfillFilter
     lookup_value_regex = UUID_REGEX

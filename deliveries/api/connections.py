@@ -15,8 +15,8 @@ from deliveries.api.configuration import ConfiguredViewSet
 from deliveries.api.described import describe_connections
 from deliveries.api.errors import Conflict
 from deliveries.api.orders import EmptyOrder
+from deliveries.callers import callers_of
 from integrations.api.connections import ConnectionSerializer, HealthSerializer, TrialSerializer
-from integrations.calling.callers import routes_that_call
 from integrations.calling.trying import try_connection
 from integrations.models import Connection, ConnectionHealth, ConnectionState
 
@@ -47,10 +47,9 @@ class ConnectionViewSet(ConfiguredViewSet[Connection]):
     action_permissions: ClassVar[dict[str, str]] = {"test": MAY_TEST}
 
     def take_away(self, row: Connection) -> str:
-        """Take the connection out of service; raises `Conflict` while a route names it."""
-        callers = routes_that_call(row.name)
-        if callers:
-            raise Conflict(f"{len(callers)} routes call it, such as {callers[0].endpoint.slug} / {callers[0].name}.")
+        """Take the connection out of service; raises `Conflict` while anything calls it."""
+        if callers := callers_of(row):
+            raise Conflict(f"It is called by {len(callers)}, such as {callers[0]}.")
         row.retire(now=timezone.now())
         return "retired."
 

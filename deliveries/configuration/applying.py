@@ -98,7 +98,7 @@ def _change(change: Change, *, by: User | None) -> None:
     if not change.values:
         return
     row, before = change.row, audit.snapshot(change.row)
-    for values in change.kind.patches(row, dict(change.values), item=change.item):
+    for values in change.kind.patches(row, dict(change.values)):
         serializer = change.kind.serializer(row, data=values, partial=True)
         serializer.is_valid(raise_exception=True)
         row = serializer.save()

@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework import serializers
 
+from deliveries.callers import callers_of
 from deliveries.configuration import secrets
 from deliveries.configuration.errors import ConfigurationError
 from deliveries.configuration.kind import Item, Kind
 from integrations.api.connections import ConnectionSerializer, shown_credentials
-from integrations.calling.callers import routes_that_call
 from integrations.masking import MASK
 from integrations.models import Connection
 from integrations.references import is_reference
@@ -77,12 +77,9 @@ class Connections(Kind):
         return lines
 
     def retire(self, row: Connection) -> None:
-        """Take it out of service; raises `serializers.ValidationError` while a route calls it."""
-        callers = routes_that_call(row.name)
-        if callers:
-            raise serializers.ValidationError(
-                f"routes call it, such as {callers[0].endpoint.slug} / {callers[0].name}; change them first"
-            )
+        """Take it out of service; raises `serializers.ValidationError` while anything calls it."""
+        if callers := callers_of(row):
+            raise serializers.ValidationError(f"it is called, such as by {callers[0]}; change that first")
         row.retire(now=timezone.now())
 
     def refine(self, schema: dict[str, Any], *, built_in: bool) -> None:

@@ -124,11 +124,8 @@ class Kind:
         """Return the values that the row of ``item`` should have; ``row`` is None if there is none yet."""
         return {**self.defaults(item), **self.entered(item)}
 
-    def patches(self, row: Any, values: dict[str, Any], *, item: Item) -> list[dict[str, Any]]:
-        """Return what the serializer has to be given, one after the other, so that ``row`` gets ``values``.
-
-        ``values`` are those of ``item`` that differ.
-        """
+    def patches(self, row: Any, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what the serializer has to be given, one after the other, so that ``row`` gets ``values``."""
         return [values]
 
     def shown(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Routes(Kind):
             values["retry"] = merged(self.defaults(item)["retry"], values["retry"])
         return values
 
-    def patches(self, row: Route, values: dict[str, Any], *, item: Item) -> list[dict[str, Any]]:
+    def patches(self, row: Route, values: dict[str, Any]) -> list[dict[str, Any]]:
         """Take away first the rules for errors that differ: the API merges each with what is there."""
         stored = RetryPolicy.from_json(row.retry).errors
         wanted = values.get("retry", {}).get("errors", stored)

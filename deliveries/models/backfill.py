@@ -7,15 +7,13 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 
-from integrations.encryption import EncryptedTextField
 from integrations.history import History, histories
 from integrations.identifiers import uuid7
-from integrations.models import Endpoint, EndpointState, OfEndpointsQuerySet
-from integrations.references import resolve
+from integrations.models import Connection, Endpoint, EndpointState, OfEndpointsQuerySet
 from integrations.schemas import check_schema
 
 COUNTS = ("asked", "known", "missing", "stored", "failed")
@@ -43,19 +41,17 @@ class Backfill(models.Model):
 
     A run of the schedule looks back ``lookback_minutes``, or as far as the end of the last that succeeded.
 
-    ``token`` is what the provider's API wants, or a reference to it; it goes to ``base_url`` and nowhere else.
+    ``connection`` has the address of the provider's API, and the proof.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     endpoint = models.OneToOneField(Endpoint, on_delete=models.CASCADE, related_name="backfill")
-    base_url = models.CharField(
-        "API address",
-        max_length=500,
-        blank=True,
-        validators=[URLValidator(schemes=["https", "http"])],
-        help_text="Empty for the provider's own; another one for an installation of its own.",
+    connection = models.ForeignKey(
+        Connection,
+        on_delete=models.PROTECT,
+        related_name="backfills",
+        help_text="To the provider's API: its address, and the proof.",
     )
-    token = EncryptedTextField(help_text="Of the provider's API, or env:HUB_SECRET_NAME, or file:NAME. Never shown.")
     source = models.JSONField(
         default=dict, blank=True, help_text='What to ask about, such as {"repository": "octo-org/hello", "hook": 42}.'
     )
@@ -93,22 +89,16 @@ class Backfill(models.Model):
         """Let its schedule begin now, if it has one; not saved."""
         self.next_at = None if self.interval_minutes is None else now
 
-    def resolved_token(self) -> str:
-        """Return the token itself, following a reference; raises `ReferenceMissing`."""
-        return resolve(self.token)
-
     def clean(self) -> None:
-        """Check ``source`` against what the provider has to be asked with."""
+        """Check ``source`` against what the provider has to be asked with, and that the connection fits."""
         if not hasattr(self, "endpoint"):
             return
         if self.history is None:
             known = ", ".join(histories)
             raise ValidationError(f"{self.endpoint.provider} cannot be asked what it sent; these can: {known}.")
-        if not (self.base_url or self.history.base_url):
-            raise ValidationError(
-                {"base_url": f"This provider has an address for each account: {self.history.base_url_help}."}
-            )
         check_schema(self.source, self.history.settings_schema, field="source")
+        if hasattr(self, "connection") and not self.connection.is_for(self.endpoint):
+            raise ValidationError({"connection": "It is not for this endpoint: it is retired, or of another group."})
 
 
 class RunState(models.TextChoices):
@@ -140,7 +130,7 @@ class BackfillRunQuerySet(OfEndpointsQuerySet["BackfillRun"]):
         """Take a free run for ``lease``; None if there is none."""
         for pk in self.free(now).values_list("pk", flat=True)[:5]:
             if self.filter(pk=pk, state=RunState.OPEN, free_at__lte=now).update(holder=holder, free_at=now + lease):
-                return self.select_related("backfill__endpoint").get(pk=pk)
+                return self.select_related("backfill__endpoint", "backfill__connection").get(pk=pk)
         return None
 
     def renew(self, pk: UUID, *, holder: str, **values: Any) -> bool:

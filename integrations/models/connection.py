@@ -19,6 +19,7 @@ from integrations.connectors.tries import default_tries, validate_tries
 from integrations.encryption import EncryptedJSONField
 from integrations.errors import GiveUp
 from integrations.identifiers import uuid7
+from integrations.models.endpoint import Endpoint
 from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet
 from integrations.references import resolve
 
@@ -198,6 +199,10 @@ class Connection(models.Model):
         except AttributeError:  # it is not valid: nothing goes anywhere
             token_url = ""
         return self.auth, self.base_url.rstrip("/"), token_url, self.proxy.rstrip("/")
+
+    def is_for(self, endpoint: Endpoint) -> bool:
+        """Return whether it may be called for ``endpoint``: it is in service, and of no group or of the endpoint's."""
+        return self.retired_at is None and self.group_id in {None, endpoint.group_id}
 
     def resolved(self) -> dict[str, str]:
         """Return the credentials themselves, references followed; raises `ReferenceMissing`."""

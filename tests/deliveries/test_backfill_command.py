@@ -11,10 +11,12 @@ from unittest import mock
 
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.test import TestCase, override_settings
+from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 
-from deliveries.models import AuditEntry, Event
+from deliveries.models import AuditEntry, Backfill, Event
+from integrations.models import Connection, EndpointGroup
+from tests.deliveries.test_backfilling import make_connection
 from tests.factories import make_endpoint
 from tests.integrations.history import TOKEN, GitHub, serving
 
@@ -85,7 +87,39 @@ class BackfillCommandTests(TestCase):
         with self.assertRaisesMessage(CommandError, "is not a public address"):
             self.run_it()
 
+    def test_wants_to_know_by_what_to_ask(self) -> None:
+        make_connection(name="theirs", group=EndpointGroup.objects.create(name="theirs"))
+        for options, text in (
+            ([], "no backfill of gh is set up"),
+            (["--connection", "nobody"], "there is no connection 'nobody'"),
+            (["--connection", "theirs"], "not for endpoints of this group"),
+        ):
+            with self.subTest(options), self.assertRaisesMessage(CommandError, text):
+                call_command("backfill", "gh", "--since", "2h", "--source", SETTINGS, *options)
+
     def test_names_the_providers_that_can_be_asked(self) -> None:
         make_endpoint(slug="line", provider="line")
         with self.assertRaisesMessage(CommandError, "these can: github, shopify, stripe"):
             call_command("backfill", "line", "--since", "2h", "--token", "env:HUB_SECRET_API")
+
+
+@override_settings(HUB_EGRESS_ALLOW=[ip_network("127.0.0.0/8")])
+class ByConnectionTests(TransactionTestCase):
+    def run_it(self, *words: str) -> str:
+        out = io.StringIO()
+        server = GitHub([("guid-1", (timezone.now() - timedelta(minutes=10)).isoformat())])
+        with serving(server) as api:
+            Connection.objects.update(base_url=str(api.base_url))
+            call_command("backfill", "gh", "--since", "45m", *words, stdout=out, stderr=io.StringIO())
+        return out.getvalue()
+
+    def test_asks_as_the_backfill_is_set_up_or_by_another_connection(self) -> None:
+        endpoint = make_endpoint(slug="gh", provider="github", secret="s3cret")
+        make_connection(name="another")
+        with self.assertRaisesMessage(CommandError, "no backfill of gh is set up"):
+            self.run_it()
+        self.assertIn("1 are missing", self.run_it("--connection", "another", "--source", SETTINGS, "--dry-run"))
+
+        Backfill.objects.create(endpoint=endpoint, connection=make_connection(), source=json.loads(SETTINGS))
+        self.assertIn("1 stored", self.run_it())
+        self.assertEqual(Event.objects.get().verdict, "backfilled")

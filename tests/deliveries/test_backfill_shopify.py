@@ -19,6 +19,7 @@ from deliveries.receiving import endpoints, ingest
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.history import TooManyRequests, histories
 from tests.deliveries.admin.people import make_user
+from tests.deliveries.test_backfilling import make_connection
 from tests.factories import make_endpoint, make_route
 from tests.integrations.history import TOKEN, Shopify, order, serving
 
@@ -98,7 +99,7 @@ class WhatIsMissing(ShopifyCase):
         self.assertEqual(self.backfilled(), [])
 
         row = Backfill.objects.create(
-            endpoint=self.endpoint, token=TOKEN, base_url="https://shop.example", source=BOTH, lookback_minutes=600
+            endpoint=self.endpoint, connection=make_connection(), source=BOTH, lookback_minutes=600
         )
         now = timezone.now()
         run = backfilling.order(row, by=make_user("operator"), now=now)
@@ -205,11 +206,9 @@ class NothingIsAskedFor(ShopifyCase):
         self.assertIn("dedupe by id", self.refused(dedupe="body"))
         self.assertIn("dedupe by id", self.refused(dedupe="id", settings={"event_id": "body:id"}))
 
-    def test_without_the_address_of_the_shop_and_the_topics(self) -> None:
-        for values in ({"source": BOTH}, {"base_url": "https://shop.example"}):
-            row = Backfill(endpoint=self.endpoint, token=TOKEN, **values)
-            with self.assertRaises(ValidationError):
-                row.full_clean()
+    def test_without_topics(self) -> None:
+        with self.assertRaises(ValidationError):
+            Backfill(endpoint=self.endpoint, connection=make_connection()).full_clean()
 
     @mock.patch.dict("os.environ", {"HUB_SECRET_SHOP": TOKEN})
     def test_about_what_may_come_yet(self) -> None:

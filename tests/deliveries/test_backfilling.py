@@ -6,6 +6,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
@@ -15,6 +16,7 @@ from deliveries.execution.backfiller import Backfiller
 from deliveries.execution.stopping import StopFlag
 from deliveries.models import AuditEntry, Backfill, BackfillRun, Event, RunState
 from deliveries.retention import BACKFILL_RUN_AGE, prune_some_backfill_runs
+from integrations.models import Connection, EndpointGroup
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.api.at_once import at_once
 from tests.factories import make_endpoint
@@ -23,9 +25,15 @@ from tests.integrations.history import TOKEN, GitHub, serving
 HOOK = {"repository": "octo-org/hello", "hook": 42}
 
 
+def make_connection(**values: Any) -> Connection:
+    usual = {"base_url": "https://api.github.com", "auth": "bearer", "credentials": {"token": TOKEN}}
+    return Connection.objects.create(**{"name": f"github-{Connection.objects.count()}", **usual, **values})
+
+
 def make_backfill(**values: Any) -> Backfill:
     endpoint = make_endpoint(provider="github", secret="s3cret")
-    return Backfill.objects.create(endpoint=endpoint, **{"token": TOKEN, "source": HOOK, **values})
+    usual = {"connection": values.pop("connection", None) or make_connection(), "source": HOOK}
+    return Backfill.objects.create(endpoint=endpoint, **{**usual, **values})
 
 
 def sent_lately(count: int = 4) -> GitHub:
@@ -91,7 +99,6 @@ class RunTests(TestCase):
 
     def test_fails_at_once_where_the_token_is_refused_and_does_not_show_it(self) -> None:
         run = self.ordered()
-        Backfill.objects.filter(pk=self.row.pk).update(base_url="")
         server = sent_lately()
         server.failing[""] = 401
         self.work(server)
@@ -101,14 +108,23 @@ class RunTests(TestCase):
         self.assertNotIn(TOKEN, run.problem)
 
     def test_names_a_reference_that_leads_nowhere(self) -> None:
-        self.row.token = "env:HUB_SECRET_NOT_THERE"
-        self.row.save()
+        Connection.objects.filter(pk=self.row.connection_id).update(credentials={"token": "env:HUB_SECRET_NOT_THERE"})
         run = self.ordered()
         backfilling.work(holder="here:1")
 
         run.refresh_from_db()
         self.assertEqual(run.state, "failed")
         self.assertIn("HUB_SECRET_NOT_THERE", run.problem)
+
+    def test_asks_by_no_connection_that_is_not_for_its_endpoint_any_more(self) -> None:
+        theirs = EndpointGroup.objects.create(name="theirs")
+        Connection.objects.filter(pk=self.row.connection_id).update(group=theirs)
+        run = self.ordered()
+        backfilling.work(holder="here:1")
+
+        run.refresh_from_db()
+        self.assertEqual((run.state, run.asked), ("failed", 0))
+        self.assertIn("not for endpoints of this group", run.problem)
 
     def test_is_given_back_when_the_worker_stops(self) -> None:
         run = self.ordered()
@@ -187,7 +203,7 @@ class ScheduleTests(TestCase):
 class SourceTests(TestCase):
     def test_is_checked_against_what_the_provider_is_asked_with(self) -> None:
         for provider, source in (("github", {"repository": "hello", "hook": 1}), ("stripe", HOOK), ("line", {})):
-            row = Backfill(endpoint=make_endpoint(provider=provider), token="t", source=source)
+            row = Backfill(endpoint=make_endpoint(provider=provider), connection=make_connection(), source=source)
             with self.subTest(provider), self.assertRaises(ValidationError):
                 row.full_clean()
 
@@ -204,9 +220,52 @@ class WorkersTests(TransactionTestCase):
             backfiller.join(20)
 
         with serving(sent_lately()) as api:
-            Backfill.objects.update(base_url=str(api.base_url))
+            Connection.objects.update(base_url=str(api.base_url))
             at_once(4, step)
 
         run = BackfillRun.objects.get()
         self.assertEqual((run.backfill, run.state, run.asked, run.stored), (row, RunState.FINISHED, 4, 4))
         self.assertEqual(Event.objects.count(), 4)
+
+
+@override_settings(HUB_EGRESS_ALLOW=[ip_network("127.0.0.0/8")])
+class ConnectionTests(TransactionTestCase):
+    def asked(self, server: GitHub, **values: Any) -> BackfillRun:
+        """Return the run that has asked ``server`` by a connection with ``values``, once."""
+        with serving(server) as api:
+            row = make_backfill(connection=make_connection(base_url=str(api.base_url), **values))
+            run = backfilling.order(row, by=User.objects.create_user("ada"))
+            backfilling.work(holder="here:1")
+        run.refresh_from_db()
+        return run
+
+    def test_is_asked_by_in_its_turn(self) -> None:
+        run = self.asked(sent_lately(2), rate_per_second=20, burst=1)
+
+        self.assertEqual((run.state, run.stored, run.tries), ("finished", 2, 0))
+
+    def test_that_is_paused_is_asked_by_later(self) -> None:
+        run = self.asked(sent_lately(), state="paused")
+
+        self.assertEqual((run.state, run.asked, run.tries), ("open", 0, 1))
+        self.assertIn("is paused", run.problem)
+
+    def test_that_may_not_reach_so_far_ends_the_run(self) -> None:
+        run = self.asked(sent_lately(), egress=[])
+
+        self.assertEqual((run.state, run.tries), ("failed", 0))
+        self.assertIn("is not a public address", run.problem)
+
+    def test_tries_again_by_itself_what_fails_once(self) -> None:
+        class Faltering(GitHub):
+            def __call__(self, path: str, params: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+                if not self.asked:
+                    self.asked.append(path)
+                    return 502, {}, {"message": "no"}
+                return super().__call__(path, params)
+
+        sent = sent_lately(1)
+        server = Faltering([(item["guid"], item["delivered_at"]) for item in sent.items])
+        run = self.asked(server, retry={"max_attempts": 2, "initial_seconds": 0.01, "max_seconds": 0.01})
+
+        self.assertEqual((run.state, run.stored, run.tries), ("finished", 1, 0))

@@ -12,8 +12,8 @@ from integrations.api.schema import operation
 BACKFILL: dict[str, Any] = {
     "id": "01a21b8f-01c4-7d58-bd8e-3f1c7d5b4e55",
     "endpoint": "code",
+    "connection": "github",
     "source": {"repository": "octo-org/hello", "hook": 42},
-    "base_url": "",
     "interval_minutes": 30,
     "lookback_minutes": 120,
     "next_at": "2026-11-27T07:00:02.412713Z",
@@ -23,8 +23,8 @@ BACKFILL: dict[str, Any] = {
 }
 NEW_BACKFILL: dict[str, Any] = {
     "endpoint": "code",
+    "connection": "github",
     "source": {"repository": "octo-org/hello", "hook": 42},
-    "token": "github_pat_11ABCDEFG0123456789",
     "interval_minutes": 30,
 }
 RUN: dict[str, Any] = {
@@ -70,8 +70,7 @@ def describe_backfills(order: Any) -> Any:
         partial_update=operation(
             "update_backfill",
             "Change a backfill",
-            description="What is left out stays. Another `base_url` needs the token again: the one that is stored was "
-            "entered for the present address.",
+            description="What is left out stays.",
             request=(BackfillSerializer, {"Look further back": {"lookback_minutes": 240}}),
             answers={200: ("The backfill as it is now.", BackfillSerializer, {**BACKFILL, "lookback_minutes": 240})},
         ),

@@ -12,13 +12,15 @@ from django.utils import timezone
 
 from deliveries import audit
 from deliveries.backfill import NotBackfilled, Progress, backfill
-from deliveries.backfilling import api_for
+from deliveries.backfilling import api_by
 from deliveries.management.command import HubCommand
 from deliveries.management.durations import parse_duration
+from deliveries.models import Backfill
 from deliveries.receiving.refusals import Unavailable
-from integrations.errors import ReferenceMissing
+from integrations.connectors.bearer import TokenApi
+from integrations.errors import ConnectionMissing, ReferenceMissing
 from integrations.history import Api, History, NotAnswered, NotThere, histories
-from integrations.models import Endpoint
+from integrations.models import Connection, Endpoint
 from integrations.references import is_reference, resolve
 from integrations.schemas import check_schema
 
@@ -30,15 +32,16 @@ class Command(HubCommand):
 
     help = "Asks the provider what it sent to an endpoint, and stores what never arrived, marked as backfilled."
     examples = (
+        ("where a backfill is set up: what was sent in vain in the last two hours?", "backfill github --since 2h"),
         (
-            "what did GitHub send in vain while the hub was down?",
+            "what would that be? by a connection, without anything set up",
             (
-                "backfill github --since 2h --token env:HUB_SECRET_GITHUB --dry-run "
+                "backfill github --since 2h --connection github --dry-run "
                 """--source '{"repository": "octo-org/hello", "hook": 42}'"""
             ),
         ),
         (
-            "store what Stripe sent of one type",
+            "store what Stripe sent of one type, with a token alone",
             'backfill stripe --since 2d --token env:HUB_SECRET_STRIPE --source \'{"types": ["invoice.paid"]}\'',
         ),
     )
@@ -48,9 +51,11 @@ class Command(HubCommand):
         """Take the endpoint, the time, and how to ask."""
         parser.add_argument("endpoint", help="the endpoint's slug")
         parser.add_argument("--since", required=True, metavar="DURATION", help="how far back, such as 30m, 2h or 3d")
-        parser.add_argument("--token", required=True, metavar="REFERENCE", help="env:HUB_SECRET_... or file:NAME")
-        parser.add_argument("--source", default="{}", metavar="JSON", help="which hook, or which types; an object")
-        parser.add_argument("--base-url", metavar="URL", help="of the API, where it is not the provider's usual one")
+        asking = parser.add_mutually_exclusive_group()
+        asking.add_argument("--connection", metavar="NAME", help="ask by it; else as the endpoint's backfill is set up")
+        asking.add_argument("--token", metavar="REFERENCE", help="env:HUB_SECRET_... or file:NAME, instead")
+        parser.add_argument("--source", metavar="JSON", help="which hook, or which types; else as it is set up, or {}")
+        parser.add_argument("--base-url", metavar="URL", help="with --token: of the API, if not the usual one")
         parser.add_argument("--dry-run", action="store_true", help="only count what is missing")
         parser.add_argument("--json", action="store_true", help="print the counts as one line of JSON")
 
@@ -60,7 +65,7 @@ class Command(HubCommand):
         if row is None:
             raise CommandError(f"there is no endpoint {options['endpoint']!r}")
         history = _history_of(row)
-        settings, api = _settings(history, options["source"]), _api(history, options)
+        settings, api = _settings(row, history, options["source"]), _api(row, history, options)
         since = parse_duration(options["since"], option="--since", longest=_LONGEST)
         if since > history.kept:
             self.stderr.write(f"{row.provider} knows only of the last {history.kept.days} days")
@@ -111,7 +116,14 @@ def _history_of(row: Endpoint) -> History:
     return history
 
 
-def _settings(history: History, text: str) -> dict[str, Any]:
+def _settings(row: Endpoint, history: History, text: str | None) -> dict[str, Any]:
+    if text is None:
+        found = Backfill.objects.filter(endpoint=row).first()
+        return dict(found.source) if found else _checked(history, "{}")
+    return _checked(history, text)
+
+
+def _checked(history: History, text: str) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = json.loads(text)
         check_schema(settings, history.settings_schema)
@@ -122,14 +134,33 @@ def _settings(history: History, text: str) -> dict[str, Any]:
     return settings
 
 
-def _api(history: History, options: dict[str, Any]) -> Api:
+def _api(row: Endpoint, history: History, options: dict[str, Any]) -> Api:
+    try:
+        return _by_token(history, options) if options["token"] else api_by(_connection(row, options["connection"]), row)
+    except (ReferenceMissing, ConnectionMissing, NotBackfilled) as exc:
+        raise CommandError(str(exc)) from None
+
+
+def _connection(row: Endpoint, name: str | None) -> Connection:
+    if name is not None:
+        found = Connection.objects.live().filter(name=name.replace("\x00", "")).first()
+        if found is None:
+            raise CommandError(f"there is no connection {name!r}")
+        return found
+    backfill = Backfill.objects.filter(endpoint=row).select_related("connection").first()
+    if backfill is None:
+        raise CommandError(f"no backfill of {row.slug} is set up: give --connection NAME, or --token REFERENCE")
+    return backfill.connection
+
+
+def _by_token(history: History, options: dict[str, Any]) -> Api:
     # A token on a command line is read by everyone on the machine, and kept by the shell.
     if not is_reference(options["token"]):
         raise CommandError("--token has to be a reference, env:HUB_SECRET_... or file:NAME, not the token itself")
-    try:
-        return api_for(history, base_url=options["base_url"] or "", token=resolve(options["token"]))
-    except (ReferenceMissing, NotBackfilled) as exc:
-        raise CommandError(str(exc)) from None
+    base_url = options["base_url"] or history.base_url
+    if not base_url:
+        raise CommandError(f"--base-url is missing: {history.base_url_help}")
+    return TokenApi(base_url, resolve(options["token"]), header=history.header, prefix=history.prefix)
 
 
 def _line(progress: Progress, dry_run: bool) -> str:

@@ -9,7 +9,7 @@ from deliveries import backfilling
 from deliveries.models import AuditEntry, Backfill, BackfillRun
 from integrations.models import EndpointGroup
 from tests.deliveries.admin.people import logged_in, make_user
-from tests.deliveries.test_backfilling import make_backfill
+from tests.deliveries.test_backfilling import make_backfill, make_connection
 from tests.deliveries.visibility.two_teams import restrict
 from tests.factories import make_endpoint
 from tests.integrations.history import TOKEN
@@ -20,52 +20,51 @@ SOURCE = '{"repository": "octo-org/hello", "hook": 42}'
 
 class FormTests(TestCase):
     def values(self, **changed: object) -> dict[str, object]:
-        plain = {"source": SOURCE, "token": "", "base_url": "", "interval_minutes": "", "lookback_minutes": "120"}
+        plain = {"source": SOURCE, "interval_minutes": "", "lookback_minutes": "120"}
         return {**plain, **changed}
 
-    def test_makes_one_whose_token_is_shown_nowhere(self) -> None:
-        endpoint = make_endpoint(slug="gh", provider="github")
+    def test_makes_and_changes_one(self) -> None:
+        endpoint, connection = make_endpoint(slug="gh", provider="github"), make_connection()
         client = logged_in("administrator")
-        sent = self.values(endpoint=str(endpoint.pk), token=TOKEN, interval_minutes="30")
+        sent = self.values(endpoint=str(endpoint.pk), connection=str(connection.pk), interval_minutes="30")
         client.post(f"{LIST}add/", sent)
-
         row = Backfill.objects.get()
-        self.assertEqual((row.token, row.source["hook"]), (TOKEN, 42))
+        self.assertEqual((row.connection, row.source["hook"]), (connection, 42))
         self.assertIsNotNone(row.next_at)
-        for address in (LIST, f"{LIST}{row.pk}/change/", f"{LIST}{row.pk}/history/"):
+
+        page = f"{LIST}{row.pk}/change/"
+        client.post(page, self.values(connection=str(connection.pk), lookback_minutes="60"))
+        row.refresh_from_db()
+        self.assertEqual((row.lookback_minutes, row.next_at), (60, None))
+        for address in (LIST, page, f"{LIST}{row.pk}/history/"):
             self.assertNotContains(client.get(address), TOKEN)
-        self.assertNotIn(TOKEN, str(AuditEntry.objects.values()))
 
-    def test_keeps_the_token_where_none_is_entered(self) -> None:
-        row = make_backfill()
-        logged_in("administrator").post(f"{LIST}{row.pk}/change/", self.values(lookback_minutes="60"))
-
-        row.refresh_from_db()
-        self.assertEqual((row.token, row.lookback_minutes), (TOKEN, 60))
-
-    def test_takes_the_token_to_no_other_address(self) -> None:
-        row = make_backfill()
-        client, values = logged_in("administrator"), self.values(base_url="https://elsewhere.example")
-        page = client.post(f"{LIST}{row.pk}/change/", values)
-
-        self.assertContains(page, "entered for another address")
-        row.refresh_from_db()
-        self.assertEqual(row.base_url, "")
-
-    def test_takes_no_reference_from_who_is_restricted_to_groups(self) -> None:
+    def test_offers_the_connections_in_service_that_the_user_may_see(self) -> None:
         group = EndpointGroup.objects.create(name="ours")
-        endpoint = make_endpoint(provider="github", group=group)
+        make_endpoint(provider="github", group=group)
+        for name, owner in (("for-us", group), ("for-all", None), ("gone", group)):
+            connection = make_connection(name=name, group=owner)
+        connection.retire(now=connection.created_at)
         client = logged_in("administrator")
+        self.assertContains(client.get(f"{LIST}add/"), "for-all")
         restrict(User.objects.get(username="administrator"), group)
-        sent = self.values(endpoint=str(endpoint.pk), token="env:HUB_SECRET_THEIRS")
-        page = client.post(f"{LIST}add/", sent)
+        page = client.get(f"{LIST}add/")
 
-        self.assertContains(page, "enter the secret")
-        self.assertFalse(Backfill.objects.exists())
+        self.assertContains(page, "for-us")
+        for name in ("for-all", "gone"):
+            self.assertNotContains(page, name)
+
+    def test_keeps_its_connection_in_service(self) -> None:
+        row = make_backfill()
+        page = logged_in("administrator").get(f"/admin/integrations/connection/{row.connection_id}/change/")
+
+        self.assertContains(page, f"the backfill of {row.endpoint.slug}")
+        self.assertContains(page, "it cannot be retired")
 
     def test_names_what_the_provider_cannot_be_asked_with(self) -> None:
         row = make_backfill()
-        page = logged_in("administrator").post(f"{LIST}{row.pk}/change/", self.values(source='{"hook": 1}'))
+        values = self.values(connection=str(row.connection_id), source='{"hook": 1}')
+        page = logged_in("administrator").post(f"{LIST}{row.pk}/change/", values)
 
         self.assertContains(page, "a repository and its hook")
 

@@ -62,6 +62,7 @@ def make_rows() -> dict[str, list[Any]]:
         "backfills": [backfill.pk],
         "backfill-runs": [run.pk],
         "backfill": [backfill.pk],
+        "connection": ["github"],
         "source": [{}, {"repository": "octo-org/hello", "hook": 42}],
         "endpoint": [orders.slug, paused.slug, code.slug],
         "event": [event.pk],
@@ -81,7 +82,9 @@ def make_rows() -> dict[str, list[Any]]:
 
 def backfilled(endpoint: Endpoint) -> tuple[Backfill, BackfillRun]:
     """Let the provider of ``endpoint`` have been asked what it sent."""
-    row, now = Backfill.objects.create(endpoint=endpoint, token="a-token", interval_minutes=30), timezone.now()
+    connection = Connection.objects.create(name="github", base_url="https://api.github.com")
+    row = Backfill.objects.create(endpoint=endpoint, connection=connection, interval_minutes=30)
+    now = timezone.now()
     times = dict.fromkeys(("since", "until", "created_at", "finished_at", "free_at"), now)
     return row, BackfillRun.objects.create(backfill=row, state="failed", problem="Not answered.", **times)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from unittest import mock
 
 from django.utils import timezone
 
@@ -12,7 +11,7 @@ from deliveries.models import AuditEntry, Backfill, BackfillRun
 from integrations.api.scopes import Scope
 from integrations.models import EndpointGroup
 from tests.deliveries.api.cases import API, ApiTestCase, client_of, make_user
-from tests.deliveries.test_backfilling import HOOK, make_backfill
+from tests.deliveries.test_backfilling import HOOK, make_backfill, make_connection
 from tests.deliveries.visibility.two_teams import restrict
 from tests.factories import make_endpoint
 from tests.integrations.history import TOKEN
@@ -25,20 +24,23 @@ class BackfillTests(ApiTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.endpoint = make_endpoint(slug="code", provider="github")
-        self.new: dict[str, Any] = {"endpoint": "code", "source": HOOK, "token": TOKEN}
+        self.connection = make_connection(name="github")
+        self.new: dict[str, Any] = {"endpoint": "code", "source": HOOK, "connection": "github"}
 
-    def test_is_made_changed_and_removed_and_its_token_shown_nowhere(self) -> None:
+    def test_is_made_changed_and_removed(self) -> None:
         made = self.client.post(URL, {**self.new, "interval_minutes": 30})
         self.assertEqual(made.status_code, 201, made.content)
         row, address = Backfill.objects.get(), f"{URL}{made.json()['id']}/"
-        self.assertEqual((row.token, row.source), (TOKEN, HOOK))
-        self.assertEqual(self.client.patch(address, {"lookback_minutes": 60}).json()["lookback_minutes"], 60)
+        self.assertEqual((row.connection, row.source), (self.connection, HOOK))
+        make_connection(name="ghes", base_url="https://github.example.com/api/v3")
+        changed = self.client.patch(address, {"lookback_minutes": 60, "connection": "ghes"}).json()
+        self.assertEqual((changed["lookback_minutes"], changed["connection"]), (60, "ghes"))
 
         answers = [made.content, self.client.get(address).content, self.client.get(URL).content]
         self.assertNotIn(TOKEN, str([*answers, *AuditEntry.objects.values()]))
         self.assertEqual(self.client.delete(address).status_code, 204)
         self.assertFalse(Backfill.objects.exists())
-        self.assertEqual(self.logged(), ["API: made.", "API: changed lookback_minutes.", "API: removed."])
+        self.assertEqual(self.logged(), ["API: made.", "API: changed connection, lookback_minutes.", "API: removed."])
 
     def test_begins_its_schedule_when_it_is_made_and_whenever_that_changes(self) -> None:
         address = f"{URL}{self.client.post(URL, self.new).json()['id']}/"
@@ -59,23 +61,16 @@ class BackfillTests(ApiTestCase):
         self.assertEqual(answer.status_code, 200)
         self.assertNotEqual(answer["ETag"], tag)
 
-    def test_takes_the_token_to_no_other_address(self) -> None:
-        address = f"{URL}{make_backfill().pk}/"
-        elsewhere = {"base_url": "https://elsewhere.example"}
-        self.assert_error(self.client.patch(address, elsewhere), 400, "validation_error", "token")
-
-        self.assertEqual(self.client.patch(address, {**elsewhere, "token": "another"}).status_code, 200)
-        self.assertEqual(Backfill.objects.get().token, "another")
-
     def test_is_of_one_endpoint_whose_provider_can_be_asked(self) -> None:
         make_endpoint(slug="orders", provider="generic_hmac")
         for values, field in (
             ({"endpoint": "orders"}, ""),
             ({"endpoint": "nobody"}, "endpoint"),
-            ({"token": ""}, "token"),
+            ({"connection": "nobody"}, "connection"),
+            ({"connection": None}, "connection"),
             ({"source": {"hook": 1}}, "source"),
             ({"interval_minutes": 4}, "interval_minutes"),
-            ({"base_url": "file:///etc/passwd"}, "base_url"),
+            ({"token": TOKEN}, "token"),
         ):
             with self.subTest(values=values):
                 self.assert_error(
@@ -84,23 +79,29 @@ class BackfillTests(ApiTestCase):
         self.assertEqual(self.client.post(URL, self.new).status_code, 201)
         self.assert_error(self.client.post(URL, self.new), 400, "validation_error", "endpoint")
 
-    def test_takes_a_reference_that_leads_somewhere(self) -> None:
-        reference = {**self.new, "token": "env:HUB_SECRET_CODE"}
-        self.assert_error(self.client.post(URL, reference), 400, "validation_error", "token")
-        with mock.patch.dict("os.environ", {"HUB_SECRET_CODE": TOKEN}):
-            self.assertEqual(self.client.post(URL, reference).status_code, 201)
+    def test_asks_by_a_connection_of_no_group_or_of_the_endpoints(self) -> None:
+        group, other = (EndpointGroup.objects.create(name=name) for name in ("ours", "theirs"))
+        type(self.endpoint).objects.update(group=group)
+        for owner, status in ((other, 400), (group, 201)):
+            type(self.connection).objects.update(group=owner)
+            self.assertEqual(self.client.post(URL, self.new).status_code, status, owner)
 
-        self.assertEqual(Backfill.objects.get().token, "env:HUB_SECRET_CODE")
-
-    def test_takes_no_reference_from_who_is_restricted_to_groups(self) -> None:
+    def test_names_no_connection_that_the_user_may_not_see(self) -> None:
         group = EndpointGroup.objects.create(name="ours")
         type(self.endpoint).objects.update(group=group)
         restrict(self.user, group)
-        with mock.patch.dict("os.environ", {"HUB_SECRET_THEIRS": TOKEN}):
-            answer = self.client.post(URL, {**self.new, "token": "env:HUB_SECRET_THEIRS"})
+        self.assert_error(self.client.post(URL, self.new), 400, "validation_error", "connection")
 
-        self.assertIn("restricted to groups", self.assert_error(answer, 400, "validation_error", "token")["detail"])
+        type(self.connection).objects.update(group=group)
         self.assertEqual(self.client.post(URL, self.new).status_code, 201)
+
+    def test_keeps_its_connection_in_service(self) -> None:
+        address = f"{URL}{self.client.post(URL, self.new).json()['id']}/"
+        answer = self.client.delete(f"{API}/connections/github/")
+        self.assertIn("the backfill of code", self.assert_error(answer, 409, "conflict")["detail"])
+
+        self.client.delete(address)
+        self.assertEqual(self.client.delete(f"{API}/connections/github/").status_code, 204)
 
     def test_goes_out_of_sight_with_its_endpoint(self) -> None:
         row = make_backfill()

@@ -153,7 +153,7 @@ class TestAnOperation:
         if operation.definition.raw["operationId"] == "create_endpoint":
             of_nobody("orders")
         if operation.definition.raw["operationId"] == "create_connection":
-            Connection.objects.all().delete()
+            Connection.objects.filter(name="crm").delete()
             monkeypatch.setenv("HUB_SECRET_CRM", "swordfish")
 
         for body in examples or [None]:

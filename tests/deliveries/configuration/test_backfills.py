@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from deliveries.models import Backfill, BackfillRun
+from deliveries.models import Backfill
 from tests.deliveries.configuration.cases import ConfigurationTestCase
-from tests.deliveries.test_backfilling import make_backfill
-from tests.integrations.history import TOKEN
 
 FILE = """\
 version: 1
+connections:
+  - {name: github, base_url: "https://api.github.com", auth: bearer, credentials: {token: env:HUB_SECRET_ORDERS}}
 endpoints:
   - {slug: code, provider: github}
 backfills:
   - endpoint: code
+    connection: github
     source: {repository: octo-org/hello, hook: 42}
-    token: env:HUB_SECRET_ORDERS
     interval_minutes: 30
 """
 
@@ -23,7 +23,7 @@ class BackfillTests(ConfigurationTestCase):
     def test_are_made_changed_and_removed(self) -> None:
         self.apply(FILE)
         row = Backfill.objects.get()
-        self.assertEqual((row.token, row.interval_minutes), ("env:HUB_SECRET_ORDERS", 30))
+        self.assertEqual((row.connection.name, row.interval_minutes), ("github", 30))
         self.assertIsNotNone(row.next_at)
         self.assertEqual(self.drift(FILE), [])
 
@@ -43,39 +43,25 @@ class BackfillTests(ConfigurationTestCase):
             """\
 backfills:
   - endpoint: code
+    connection: github
     source:
       hook: 42
       repository: octo-org/hello
-    token: env:HUB_SECRET_ORDERS
     interval_minutes: 30
 """,
         )
         self.assertEqual((self.export(), self.drift(text)), (text, []))
 
-    def test_keep_a_token_that_is_stored_and_say_how_to_give_it(self) -> None:
-        slug = make_backfill(lookback_minutes=60).endpoint.slug
-        text = self.export()
-
-        self.assertNotIn(TOKEN, text)
-        self.assertIn(f"token: env:HUB_SECRET_{slug.upper().replace('-', '_')}_TOKEN", text)
-        self.assertEqual(self.drift(text), [])
-        self.apply(text.replace("lookback_minutes: 60", "lookback_minutes: 90"))
-        row = Backfill.objects.get()
-        self.assertEqual((row.token, row.lookback_minutes), (TOKEN, 90))
-
-    def test_take_no_token_itself(self) -> None:
-        plain = FILE.replace("env:HUB_SECRET_ORDERS", "ghp_plain")
-        self.assertIn("token: write a reference", self.refused(plain))
-
-    def test_go_to_another_address_with_the_token_alone(self) -> None:
+    def test_go_with_their_connection_and_not_without(self) -> None:
         self.apply(FILE)
-        moved = FILE + "    base_url: https://github.example.com/api/v3\n"
-        self.assertIn("token: Enter it again", self.refused(moved.replace("    token: env:HUB_SECRET_ORDERS\n", "")))
+        without = "version: 1\nconnections: []\n"
+        self.assertIn("the backfill of code", self.refused(without))
 
-        self.apply(moved)
-        self.assertEqual(Backfill.objects.get().base_url, "https://github.example.com/api/v3")
+        self.apply(f"{without}backfills: []\n")
+        self.assertFalse(Backfill.objects.exists())
 
-    def test_need_a_token_to_be_made_and_a_provider_that_can_be_asked(self) -> None:
-        self.assertIn("token", self.refused(FILE.replace("    token: env:HUB_SECRET_ORDERS\n", "")))
+    def test_need_a_connection_and_a_provider_that_can_be_asked(self) -> None:
+        self.assertIn("connection", self.refused(FILE.replace("    connection: github\n", "")))
+        self.assertIn("connection", self.refused(FILE.replace("    connection: github\n", "    connection: nobody\n")))
         self.assertIn("cannot be asked", self.refused(FILE.replace("provider: github", "provider: meta")))
-        self.assertFalse(BackfillRun.objects.exists())
+        self.assertFalse(Backfill.objects.exists())

@@ -69,7 +69,6 @@ class Team:
 
         audit.record(audit.Action.CHANGED, self.endpoint, by=None, message=f"{word} changed", who=word)
         self.entry = AuditEntry.objects.get(endpoint=self.endpoint)
-        self.backfill = Backfill.objects.create(endpoint=self.endpoint, token=f"{word} token")
         self.connection = Connection.objects.create(
             name=f"{word}-system",
             base_url=f"https://{word}.example.com",
@@ -77,6 +76,7 @@ class Team:
             auth="bearer",
             credentials={"token": f"{word}-token"},
         )
+        self.backfill = Backfill.objects.create(endpoint=self.endpoint, connection=self.connection)
         self.run = BackfillRun.objects.create(
             backfill=self.backfill, created_by=word, state="finished", since=now, until=now, created_at=now, free_at=now
         )
