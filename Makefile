@@ -29,7 +29,7 @@ sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to si
 openapi: $(VENV)/.development  ## write docs/reference/openapi.yaml anew, after a change of the API
 	$(CHECKED) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
 
-reference: openapi  ## write the pages of the reference that come from the code anew: API, commands, settings, handlers, providers
+reference: openapi  ## write the pages of the reference that come from the code anew: API, commands, settings, handlers, metrics, providers
 	$(CHECKED) $(BIN)/python manage.py describe_reference docs
 	$(CHECKED) $(BIN)/python manage.py describe_providers docs
 

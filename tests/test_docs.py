@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 from deliveries.models import Event
 from deliveries.reference_pages.commands import commands_page
 from deliveries.reference_pages.handlers import built_in, handlers_page
+from deliveries.reference_pages.metrics import metrics_page
 from deliveries.reference_pages.operations import operations_page
 from deliveries.reference_pages.settings import settings_page
 from integrations.contracts import Context, InboundEvent
@@ -209,6 +210,11 @@ class TestTheReference:
 
         assert settings_page(page) == page, "run `make reference`"
         assert "Not described yet" not in page, "hub/described.py has no entry of a setting that is read"
+
+    def test_of_metrics_is_what_the_hub_tells(self) -> None:
+        page = (REFERENCE / "metrics.md").read_text(encoding="utf-8")
+
+        assert metrics_page(page) == page, "run `make reference`"
 
     def test_of_handlers_is_what_the_built_in_ones_say(self) -> None:
         page = (REFERENCE / "handlers.md").read_text(encoding="utf-8")

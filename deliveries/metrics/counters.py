@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from deliveries.metrics.described import family
 from deliveries.models import RefusalTotal, Rollup
 from deliveries.models.rollup import MICROSECONDS, Measure
 from deliveries.stats.buckets import LAST, upper
@@ -32,33 +33,30 @@ class Counted(NamedTuple):
 
 
 _OUTCOMES = ((Measure.SUCCEEDED, "succeeded"), (Measure.DEAD, "dead"), (Measure.DISCARDED, "discarded"))
-_OF_ENDPOINTS = (
-    (Measure.ACCEPTED, "hub_events_accepted", "Events that were verified and stored."),
-    (Measure.DUPLICATE, "hub_requests_duplicate", "Requests that told of an event which was there already."),
-)
+_OF_ENDPOINTS = ((Measure.ACCEPTED, "hub_events_accepted"), (Measure.DUPLICATE, "hub_requests_duplicate"))
 _TIMED = (
-    (Measure.ACK, "hub_ack_seconds", "From a request's arrival to its answer.", ["endpoint"]),
-    (Measure.DONE, "hub_delivery_seconds", "From receipt to success; bulk replays aside.", ["endpoint", "route"]),
-    (Measure.HANDLER, "hub_handler_seconds", "How long handlers ran.", ["endpoint", "route"]),
+    (Measure.ACK, "hub_ack_seconds"),
+    (Measure.DONE, "hub_delivery_seconds"),
+    (Measure.HANDLER, "hub_handler_seconds"),
 )
 
 
 def families(user: Person | None) -> Iterator[Metric]:
     """Yield the counters and histograms of the endpoints that ``user`` may see; None may see all."""
     counted = _counted(user)
-    for measure, name, text in _OF_ENDPOINTS:
-        yield _counter(name, text, ["endpoint"], counted.counts[measure])
-    yield _counter("hub_requests_refused", "Requests that were refused.", ["endpoint", "reason"], _refused(user))
+    for measure, name in _OF_ENDPOINTS:
+        yield _counter(name, counted.counts[measure])
+    yield _counter("hub_requests_refused", _refused(user))
     finished: Counter[Labels] = Counter()
     for measure, outcome in _OUTCOMES:
         finished.update({(*labels, outcome): count for labels, count in counted.counts[measure].items()})
-    yield _counter("hub_deliveries", "Deliveries that came to an end.", ["endpoint", "route", "outcome"], finished)
+    yield _counter("hub_deliveries", finished)
     attempts: Counter[Labels] = Counter()
     for measure, outcome in ((Measure.SUCCEEDED, "succeeded"), (Measure.FAILED, "failed")):
         attempts.update({(*labels, outcome): count for labels, count in counted.counts[measure].items()})
-    yield _counter("hub_attempts", "Attempts that ended.", ["endpoint", "route", "outcome"], attempts)
-    for measure, name, text, labels in _TIMED:
-        yield _histogram(name, text, labels, counted.timings[measure])
+    yield _counter("hub_attempts", attempts)
+    for measure, name in _TIMED:
+        yield _histogram(name, counted.timings[measure])
 
 
 def _counted(user: Person | None) -> Counted:
@@ -75,7 +73,7 @@ def _counted(user: Person | None) -> Counted:
     for name, endpoint, route, bucket, count in rows.ever().values_list(*columns):
         measure = Measure(name)
         labels = _labels(slugs.get(endpoint, ""), route, routes)
-        if measure in found.timings or measure in {timed for timed, *_ in _TIMED}:
+        if measure in found.timings or measure in {timed for timed, _ in _TIMED}:
             found.timings[measure][labels][bucket] += count
         else:
             found.counts[measure][labels] += count
@@ -94,21 +92,21 @@ def _refused(user: Person | None) -> Counter[Labels]:
     return found
 
 
-def _counter(name: str, text: str, labels: Sequence[str], counts: Mapping[Labels, int]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
+def _counter(name: str, counts: Mapping[Labels, int]) -> Metric:
+    found: Any = family(name)
     for values in sorted(counts):
-        family.add_metric(values, counts[values])
-    return family
+        found.add_metric(values, counts[values])
+    return cast(Metric, found)
 
 
-def _histogram(name: str, text: str, labels: Sequence[str], timings: Mapping[Labels, Mapping[int, int]]) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=labels)
+def _histogram(name: str, timings: Mapping[Labels, Mapping[int, int]]) -> Metric:
+    found: Any = family(name)
     for values in sorted(timings):
         counts = timings[values]
         buckets = [(f"{upper(bound):.4g}", float(_up_to(counts, bound))) for bound in _BOUNDS]
         buckets.append(("+Inf", float(_up_to(counts, LAST))))
-        family.add_metric(values, buckets, sum_value=counts.get(MICROSECONDS, 0) / 1_000_000)
-    return family
+        found.add_metric(values, buckets, sum_value=counts.get(MICROSECONDS, 0) / 1_000_000)
+    return cast(Metric, found)
 
 
 def _up_to(counts: Mapping[int, int], bound: int) -> int:

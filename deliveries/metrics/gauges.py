@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connections, router
 from django.db.models import Count, Max, Sum
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from deliveries.metrics.counters import Labels
+from deliveries.metrics.described import MOST, family, info
 from deliveries.models import Delivery, DeliveryStatus, Worker
 from deliveries.stats import queue
 from deliveries.stats.counting import counting
@@ -21,10 +22,6 @@ from integrations.models import Route
 
 if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
-
-#: So many due deliveries of a route and lane, and so many of its dead letters, are counted.
-MOST = 10_000
-_OF_ROUTES = ["endpoint", "route"]
 
 
 def families(user: Person | None, *, now: datetime) -> Iterator[Metric]:
@@ -35,10 +32,14 @@ def families(user: Person | None, *, now: datetime) -> Iterator[Metric]:
     yield _dead_letters(named)
     yield from _workers(now)
     yield from _database()
-    lag = GaugeMetricFamily("hub_statistics_lag_seconds", "How much too long counts of the asked process wait.")
-    lag.add_metric([], counting.lag())
-    yield lag
-    yield InfoMetricFamily("hub_build", "The hub's version.", {"version": settings.HUB_VERSION})
+    yield _single("hub_statistics_lag_seconds", counting.lag())
+    yield info("hub_build", {"version": settings.HUB_VERSION})
+
+
+def _single(name: str, value: float) -> Metric:
+    found: Any = family(name)
+    found.add_metric([], value)
+    return cast(Metric, found)
 
 
 def _queues(named: Mapping[UUID, Labels], now: datetime) -> Iterator[Metric]:
@@ -47,9 +48,7 @@ def _queues(named: Mapping[UUID, Labels], now: datetime) -> Iterator[Metric]:
     for pk, found in queue.by_route(named, now=now, most=MOST).items():
         depths[named[pk]] += found.depth
         ages[named[pk]] = max(ages.get(named[pk], 0.0), found.age(now))
-    text = f"Deliveries that could run now; of a route at most {MOST:,} live ones and as many of bulk replays."
-    depth = GaugeMetricFamily("hub_queue_depth", text, labels=_OF_ROUTES)
-    age = GaugeMetricFamily("hub_queue_age_seconds", "How long the oldest of them has been due.", labels=_OF_ROUTES)
+    depth, age = family("hub_queue_depth"), family("hub_queue_age_seconds")
     for labels in sorted(ages):
         depth.add_metric(labels, depths[labels])
         age.add_metric(labels, ages[labels])
@@ -58,8 +57,7 @@ def _queues(named: Mapping[UUID, Labels], now: datetime) -> Iterator[Metric]:
 
 
 def _dead_letters(named: Mapping[UUID, Labels]) -> Metric:
-    text = f"Deliveries that gave up and wait for somebody; of a route at most {MOST:,}."
-    family = GaugeMetricFamily("hub_dead_letters", text, labels=_OF_ROUTES)
+    letters: Any = family("hub_dead_letters")
     found: Counter[Labels] = Counter(dict.fromkeys(named.values(), 0))
     connection = connections[router.db_for_read(Delivery)]
     with connection.cursor() as cursor:
@@ -69,8 +67,8 @@ def _dead_letters(named: Mapping[UUID, Labels]) -> Metric:
             if pk in named:
                 found[named[pk]] += count
     for labels in sorted(found):
-        family.add_metric(labels, found[labels])
-    return family
+        letters.add_metric(labels, found[labels])
+    return cast(Metric, letters)
 
 
 #: A look at the index `delivery_dead` for each route.
@@ -87,10 +85,10 @@ def _workers(now: datetime) -> Iterator[Metric]:
     alive = Worker.objects.alive(now)
     sums = alive.aggregate(workers=Count("pk"), threads=Sum("threads"), running=Sum("running"))
     heard = Worker.objects.aggregate(last=Max("beat_at"))["last"]
-    yield GaugeMetricFamily("hub_workers", "Worker processes that are heard of.", value=sums["workers"])
-    yield GaugeMetricFamily("hub_worker_threads", "Handlers that they can run at once.", value=sums["threads"] or 0)
-    yield GaugeMetricFamily("hub_worker_threads_busy", "Handlers that they run.", value=sums["running"] or 0)
-    silence = GaugeMetricFamily("hub_worker_silence_seconds", "Since the last sign of life of any worker.")
+    yield _single("hub_workers", sums["workers"])
+    yield _single("hub_worker_threads", sums["threads"] or 0)
+    yield _single("hub_worker_threads_busy", sums["running"] or 0)
+    silence = family("hub_worker_silence_seconds")
     if heard is not None:
         silence.add_metric([], max(0.0, (now - heard).total_seconds()))
     yield silence
@@ -100,16 +98,15 @@ def _database() -> Iterator[Metric]:
     connection = connections[router.db_for_read(Delivery)]
     if connection.vendor != "postgresql":
         return
-    text = "Connections to the hub's database, whoever has them, by what they do."
-    family = GaugeMetricFamily("hub_database_connections", text, labels=["state"])
+    by_state = family("hub_database_connections")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT COALESCE(state, 'other'), COUNT(*) FROM pg_stat_activity "
             "WHERE datname = current_database() GROUP BY 1"
         )
         for state, count in sorted(cursor.fetchall()):
-            family.add_metric([state], count)
+            by_state.add_metric([state], count)
         cursor.execute("SELECT current_setting('max_connections')::int")
         limit = cursor.fetchone()[0]
-    yield family
-    yield GaugeMetricFamily("hub_database_connections_limit", "The server's max_connections.", value=limit)
+    yield by_state
+    yield _single("hub_database_connections_limit", limit)

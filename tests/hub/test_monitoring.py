@@ -13,6 +13,7 @@ import pytest
 from django.test import SimpleTestCase, TestCase
 from django.utils import timezone
 
+from deliveries.metrics.described import METRICS
 from deliveries.metrics.exposition import exposed
 from tests.running_hub import ROOT
 
@@ -45,6 +46,7 @@ class TheNamesTests(TestCase):
         page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
 
         self.assertEqual(set(re.findall(r"^\| `(hub_[a-z_]+)", page, re.MULTILINE)), self.known())
+        self.assertEqual({metric.exposed_name for metric in METRICS}, self.known())
 
 
 @pytest.mark.skipif(not os.environ.get("CI") and not shutil.which("promtool"), reason="needs Prometheus' promtool")

@@ -13,17 +13,25 @@ from deliveries.configuration.schema import as_text
 from deliveries.management.command import HubCommand
 from deliveries.reference_pages.commands import commands_page
 from deliveries.reference_pages.handlers import handlers_page
+from deliveries.reference_pages.metrics import metrics_page
 from deliveries.reference_pages.operations import operations_page
 from deliveries.reference_pages.settings import settings_page
 
 #: Of a page that people also write the code has parts.
-PARTS: dict[str, Callable[[str], str]] = {"settings.md": settings_page, "handlers.md": handlers_page}
+PARTS: dict[str, Callable[[str], str]] = {
+    "settings.md": settings_page,
+    "handlers.md": handlers_page,
+    "metrics.md": metrics_page,
+}
 
 
 class Command(HubCommand):
-    """Write the options of the commands, the operations of the API, settings, handlers, and the file's JSON Schema."""
+    """Write the pages, or the parts of pages, that come from the code."""
 
-    help = "Writes what the code knows of itself into the reference: commands, API, settings, handlers, JSON Schema."
+    help = (
+        "Writes what the code knows of itself into the reference: commands, API, settings, handlers, metrics, and the "
+        "configuration file's JSON Schema."
+    )
     examples = (("after a new option, field, setting or handler", "describe_reference docs"),)
     exit_codes = "0 written; 1 this is not the documentation's folder"
 
