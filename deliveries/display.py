@@ -9,7 +9,6 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
@@ -19,6 +18,7 @@ from pygments.lexers import JsonLexer, PythonTracebackLexer
 from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
 from deliveries.models.sealing import storable
 from deliveries.why import Reason
+from integrations.admin.moments import shown_moment
 from integrations.models import EndpointState
 
 #: What is shown of a body or a traceback; the rest is in the download.
@@ -63,16 +63,8 @@ def state(value: str, text: str | None = None) -> SafeString:
 
 
 def moment(value: datetime | None) -> SafeString:
-    """Return a point in time, to the second, in the hub's time zone; a dash for None."""
-    if value is None:
-        return mark_safe('<span class="hub-quiet">–</span>')
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        value.isoformat(),
-        f"{local:%Y-%m-%d %H:%M:%S.%f %Z}",
-        f"{local:%Y-%m-%d %H:%M:%S}",
-    )
+    """Return a point in time, to the second, in the viewer's time zone, with UTC on hover; a dash for None."""
+    return shown_moment(value)
 
 
 def length(value: timedelta | None) -> str:

@@ -1,13 +1,15 @@
-"""What every request passes through: its id, where it comes from, and the browser's policy for pages."""
+"""What every request passes through: its id, where it comes from, the viewer's time zone, the browser's policy."""
 
 from __future__ import annotations
 
 import re
 import uuid
 from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from deliveries import audit
 from deliveries.receiving.source import through_trusted_proxy
@@ -15,6 +17,10 @@ from deliveries.receiving.source import through_trusted_proxy
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+#: Where admin.js writes the browser's time zone.
+ZONE_COOKIE = "hub_zone"
+# Names of zones as IANA has them. A path that leads elsewhere is none; what is left is looked for among the zones.
+_SANE_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}")
 
 # What each page of the admin needs, and no more. Unfold's Alpine evaluates expressions that stand in attributes
 # ('unsafe-eval'; no script that is written into a page runs) and sets style attributes; nothing comes from elsewhere.
@@ -59,6 +65,29 @@ def forwarded_scheme(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
+
+
+def viewer_zone(get_response: GetResponse) -> GetResponse:
+    """Show and understand times of the admin in the zone that the browser names; without one, in ``TIME_ZONE``."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        zone = zone_named(request.COOKIES.get(ZONE_COOKIE, "")) if request.path_info.startswith("/admin/") else None
+        if zone is None:
+            return get_response(request)
+        with timezone.override(zone):
+            return get_response(request)
+
+    return middleware
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """Return the time zone of that name; None for what is none on this machine. Any text may come."""
+    if not _SANE_ZONE.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the last for the folders that zones lie in
+        return None
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:

@@ -9,8 +9,10 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from deliveries import display
 from deliveries.admin.closed import UNGRANTABLE_APPS
 from deliveries.admin.groups import RoleRestrictionInline, UserRestrictionInline
 from deliveries.admin.pages import HubPages
@@ -78,8 +80,9 @@ class UserAdmin(DjangoUserAdmin, AccountPages):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "roles", "is_active", "is_superuser", "last_login")
+    list_display = ("username", "email", "roles", "is_active", "is_superuser", "last_login_shown")
     list_filter = ("is_active", "groups")
+    readonly_fields = ("last_login_shown", "date_joined_shown")
     actions: Any = None
     add_fieldsets: Any = (
         (None, {"fields": ("username", "usable_password", "password1", "password2")}),
@@ -95,6 +98,16 @@ class UserAdmin(DjangoUserAdmin, AccountPages):
         """Return the names of the user's groups."""
         return ", ".join(sorted(group.name for group in row.groups.all())) or "–"
 
+    @admin.display(description="Last login", ordering="last_login")
+    def last_login_shown(self, row: User) -> SafeString:
+        """Return when the user last logged in."""
+        return display.moment(row.last_login)
+
+    @admin.display(description="Date joined")
+    def date_joined_shown(self, row: User) -> SafeString:
+        """Return when the user was made."""
+        return display.moment(row.date_joined)
+
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return the fields that the acting user may set: only a superuser makes another, or hands out permissions."""
         if obj is None:
@@ -102,11 +115,11 @@ class UserAdmin(DjangoUserAdmin, AccountPages):
         role = ["is_active", "is_staff", "groups"]
         if request.user.is_superuser:
             role += ["is_superuser", "user_permissions"]
-        return (_LOGIN, _NAMES, ("Role", {"fields": tuple(role)}), ("Dates", {"fields": ("last_login", "date_joined")}))
+        return (_LOGIN, _NAMES, ("Role", {"fields": tuple(role)}), ("Dates", {"fields": self.readonly_fields}))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return what is on record."""
-        return ("last_login", "date_joined")
+        return self.readonly_fields
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Return whether the acting user may change ``obj``: nobody who can do more than they can."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
@@ -208,7 +208,7 @@ class ReasonFilter(WordFilter):
 
 
 class MomentFilter(RangeDateTimeFilter):  # type: ignore[misc]
-    """By a span of time in the hub's time zone; a date alone means its beginning, or at the end of a span its end."""
+    """By a span of time in the viewer's zone; a date alone means its beginning, or at the end of a span its end."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows within the span."""
@@ -225,11 +225,15 @@ class MomentFilter(RangeDateTimeFilter):  # type: ignore[misc]
 
 
 def moment_in(values: Mapping[str, Any], name: str, default: time) -> datetime | None:
-    """Return the moment that the fields ``name``_0 (a date) and ``name``_1 (an hour, else ``default``) say, or None."""
+    """Return the moment that the fields ``name``_0 (a date) and ``name``_1 (an hour, else ``default``) say, or None.
+
+    They are understood in the viewer's time zone.
+    """
     try:
         day = parse_date(values.get(f"{name}_0") or "")
         hour = parse_time(values.get(f"{name}_1") or "")
-        return timezone.make_aware(datetime.combine(day, hour or default)) if day else None
+        # No column holds what is before the year 1 or after 9999 once it is in UTC.
+        return timezone.make_aware(datetime.combine(day, hour or default)).astimezone(UTC) if day else None
     except (ValueError, OverflowError):  # 31 February, the year 1 in a zone east of Greenwich
         return None
 

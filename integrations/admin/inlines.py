@@ -15,6 +15,7 @@ from unfold.forms import PaginationInlineFormSet
 
 from integrations.admin.base import HubStackedInline, HubTabularInline
 from integrations.admin.forms import RouteForm, SecretForm
+from integrations.admin.moments import shown_moment
 from integrations.models import Endpoint, Route, Secret
 
 ROUTE_FIELDSETS: Any = (
@@ -89,17 +90,17 @@ class SecretInline(HubTabularInline):
         return _label("success", "live")
 
     @admin.display(description="Expires")
-    def expires(self, row: Secret) -> str:
+    def expires(self, row: Secret) -> SafeString:
         """Return when it ends."""
         return _minute(row.expires_at)
 
     @admin.display(description="Created")
-    def created(self, row: Secret) -> str:
+    def created(self, row: Secret) -> SafeString:
         """Return when it was entered."""
         return _minute(None if row._state.adding else row.created_at)
 
     @admin.display(description="Last used")
-    def last_used(self, row: Secret) -> str:
+    def last_used(self, row: Secret) -> SafeString:
         """Return when a request was last proven with it."""
         return _minute(row.last_used_at)
 
@@ -114,8 +115,8 @@ def _label(kind: str, text: str) -> SafeString:
     return format_html('<span class="hub-label hub-{}">{}</span>', kind, text)
 
 
-def _minute(moment: datetime | None) -> str:
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M}" if moment else "–"
+def _minute(moment: datetime | None) -> SafeString:
+    return shown_moment(moment, "%Y-%m-%d %H:%M")
 
 
 class RouteInline(HubStackedInline):

@@ -6,6 +6,8 @@ from ipaddress import ip_network
 
 from django.test import SimpleTestCase, TestCase, override_settings
 
+from hub.middleware import zone_named
+
 PROXIES = [ip_network("192.0.2.0/24")]
 
 
@@ -55,3 +57,14 @@ class PagesTests(TestCase):
         policy = self.client.get("/health/live")["Content-Security-Policy"]
 
         self.assertEqual(policy, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+
+class TheViewersZoneTests(SimpleTestCase):
+    def test_is_one_that_the_machine_knows(self) -> None:
+        for name in ("Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "UTC"):
+            self.assertEqual(str(zone_named(name)), name)
+
+    def test_is_nothing_else(self) -> None:
+        texts = ("", "Nowhere/Atlantis", "America", "../../etc/passwd", "/etc/localtime", "Europe/../UTC", "a" * 4000)
+        for text in (*texts, "Europe/Berlin\x00", "posixrules/", "tzdata.zi", "ä/ö"):
+            self.assertIsNone(zone_named(text), text)

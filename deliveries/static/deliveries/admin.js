@@ -1,9 +1,16 @@
 /* What the hub's pages do in the browser: copy a text, show the chosen provider's settings, offer a handler's defaults,
-   follow what changes.
+   follow what changes, name the viewer's time zone.
    Without it every page still works. */
 "use strict";
 
 (function () {
+    // The server shows and understands times in it, from the next page on; the login page is the first.
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone && !document.cookie.split("; ").includes("hub_zone=" + zone)) {
+        document.cookie = "hub_zone=" + zone + "; path=/admin/; max-age=31536000; SameSite=Lax"
+            + (location.protocol === "https:" ? "; Secure" : "");
+    }
+
     function copy(text) {
         if (navigator.clipboard && window.isSecureContext) {
             return navigator.clipboard.writeText(text);

@@ -36,8 +36,10 @@
             const made = document.createElement("tr");
             const time = document.createElement("time");
             time.dateTime = line.at;
-            time.title = line.at;
-            time.textContent = line.at.slice(11, 23);
+            const moment = new Date(line.at);
+            time.title = moment.toISOString().replace("T", " ").replace("Z", " UTC");
+            time.textContent = [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map((part) => String(part).padStart(2, "0"))
+                .join(":") + "." + String(moment.getMilliseconds()).padStart(3, "0");
             const label = document.createElement("span");
             label.className = "hub-label hub-" + (KINDS[line.status] || "neutral");
             label.textContent = line.status;
