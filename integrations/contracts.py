@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +24,8 @@ T = TypeVar("T")
 
 # JSON as Python has it: dict, list, str, int, float (finite), bool or None.
 Json = Any
+
+_step: ContextVar[str] = ContextVar("step", default="")
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class Context:
     def http(self, connection: str) -> HttpClient:
         """Return the client of a connection, by its name: paths below its base URL, its credentials, its limits.
 
-        Keep it for several calls of one attempt. Raises `ConnectionMissing`; what calls raise says
+        Raises `ConnectionMissing`; what calls raise says
         `integrations.connectors.client.HttpClient.request`.
         """
         return self.connections.client(connection, self)
@@ -173,12 +177,22 @@ class Context:
         did its work and before the value is committed runs it again: hand `idempotency_key_for` (``key``) to the other
         side if it takes one.
         """
-        result: T = self.journal.once(key, run)
+
+        def within_step() -> T:
+            with _within(key):
+                return run()
+
+        result: T = self.journal.once(key, within_step)
         return result
 
     async def aonce(self, key: str, run: Callable[[], Awaitable[T]]) -> T:
         """Do what `once` does with a coroutine function, in an ``async def`` handler."""
-        result: T = await self.journal.aonce(key, run)
+
+        async def within_step() -> T:
+            with _within(key):
+                return await run()
+
+        result: T = await self.journal.aonce(key, within_step)
         return result
 
     def idempotency_key_for(self, step: str) -> str:
@@ -200,6 +214,20 @@ class Context:
     def record_response(self, **summary: Any) -> None:
         """Keep a summary of what an outside system answered (status, headers, start of the body)."""
         self.journal.response(summary)
+
+
+def current_step() -> str:
+    """Return the key of the step that `Context.once` or `Context.aonce` runs here, the inner of two; "" outside."""
+    return _step.get()
+
+
+@contextmanager
+def _within(key: str) -> Iterator[None]:
+    token = _step.set(key)
+    try:
+        yield
+    finally:
+        _step.reset(token)
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,15 @@ _rng = random.SystemRandom()
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the queue of calls: ``wait`` seconds from now; a ``probe`` decides whether the circuit closes."""
+    """A place in the queue of calls: ``wait`` seconds from now; a ``probe`` decides whether the circuit closes.
+
+    ``noted_at`` is when a success was last written down.
+    """
 
     wait: float
     probe: bool
     was_well: bool
+    noted_at: datetime | None = None
 
 
 class SharedGate:
@@ -72,7 +76,7 @@ def enter(connection: Connection, *, now: datetime, probe_seconds: float) -> Pla
     health, _ = ConnectionHealth.objects.get_or_create(connection=connection)
     is_quiet = health.open_until is None and (health.closed_until is None or health.closed_until <= now)
     if is_quiet and connection.rate_per_second is None:
-        return Place(0.0, probe=False, was_well=not health.failures)
+        return Place(0.0, probe=False, was_well=not health.failures, noted_at=health.last_success_at)
     with transaction.atomic():
         health = ConnectionHealth.objects.select_for_update(no_key=True).get(pk=health.pk)
         found = _place(health, connection, now=now, probe_seconds=probe_seconds)
@@ -87,8 +91,9 @@ def succeeded(connection: Connection, place: Place, *, now: datetime, told: Budg
     rows = ConnectionHealth.objects.filter(pk=connection.pk)
     if place.probe or not place.was_well:
         rows.update(failures=0, openings=0, open_until=None, probe_until=None)
-    stale = rows.exclude(last_success_at__gt=now - _NOTE_EVERY)
-    stale.update(last_success_at=now, **({} if told is None else _remaining(told, now)))
+    if place.noted_at is None or place.noted_at <= now - _NOTE_EVERY:
+        stale = rows.exclude(last_success_at__gt=now - _NOTE_EVERY)
+        stale.update(last_success_at=now, **({} if told is None else _remaining(told, now)))
     if told is not None and told.remaining == 0 and told.reset > timedelta(0):
         rows.update(**_remaining(told, now))
         asked_to_wait(connection, now=now, wait=told.reset)
@@ -139,7 +144,8 @@ def _place(
         return RateLimited(_turn(health, connection, now=now, wait=wait), text)
     if is_probe:
         health.probe_until = now + timedelta(seconds=probe_seconds)
-    return Place(max(0.0, wait.total_seconds()), probe=is_probe, was_well=not health.failures)
+    noted_at = health.last_success_at
+    return Place(max(0.0, wait.total_seconds()), probe=is_probe, was_well=not health.failures, noted_at=noted_at)
 
 
 def _wait_by_rate(health: ConnectionHealth, connection: Connection, *, now: datetime) -> timedelta:

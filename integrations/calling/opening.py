@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -81,12 +82,13 @@ class StoredConnections:
     """The `integrations.contracts.Connections` of running hubs: those in the database.
 
     One that belongs to a group is for the endpoints of that group; ``endpoint_id`` says for which endpoint is called.
-    One for each attempt: ``made`` are the calls that it has made.
+    One for each attempt: ``made`` are the calls that it has made, ``numbers`` counts those that carry a key.
     """
 
     endpoint_id: UUID
     make_exchange: MakeExchange = field(default=Exchange)
     made: list[str] = field(default_factory=list)
+    numbers: Counter[str] = field(default_factory=Counter)
 
     def client(self, name: str, context: Context) -> HttpClient:
         """Return a client for one attempt; raises `ConnectionMissing`."""
@@ -94,7 +96,8 @@ class StoredConnections:
         connection = Connection.objects.live().filter(for_this, name=name).first()
         if connection is None:
             raise ConnectionMissing(f"There is no connection {name!r}.")
-        return client_for(connection, frame_of(context, self.made), make_exchange=self.make_exchange)
+        frame = frame_of(context, made=self.made, numbers=self.numbers)
+        return client_for(connection, frame, make_exchange=self.make_exchange)
 
     def async_client(self, name: str, context: Context) -> AsyncHttpClient:
         """Return the same for ``async def`` handlers; whether there is such a connection shows at the first call."""
@@ -112,6 +115,10 @@ class AsyncHttpClient:
     async def get(self, path: str = "", **options: Any) -> Answer:
         """Make a GET; ``options`` are those of `HttpClient.request`."""
         return await self.request("GET", path, **options)
+
+    async def head(self, path: str = "", **options: Any) -> Answer:
+        """Make a HEAD."""
+        return await self.request("HEAD", path, **options)
 
     async def post(self, path: str = "", **options: Any) -> Answer:
         """Make a POST."""
@@ -142,8 +149,8 @@ class AsyncHttpClient:
             connections.close_all()
 
 
-def frame_of(context: Context, made: list[str]) -> Frame:
-    """Return what a client takes from an attempt; ``made`` is where its calls are noted."""
+def frame_of(context: Context, *, made: list[str], numbers: Counter[str]) -> Frame:
+    """Return what a client takes from an attempt; ``made`` and ``numbers`` are where its calls are noted."""
 
     def left() -> float:
         return (context.deadline - datetime.now(UTC)).total_seconds() - _RESERVE_SECONDS
@@ -153,4 +160,5 @@ def frame_of(context: Context, made: list[str]) -> Frame:
         key=context.idempotency_key_for,
         record=lambda summary: context.record_response(**summary),
         made=made,
+        numbers=numbers,
     )

@@ -64,8 +64,9 @@ class SharedTokens:
         """Forget ``token``, unless another has fetched a new one since."""
         row = ConnectionToken.objects.filter(pk=self._connection.pk).first()
         if row is not None and hmac.compare_digest(str(row.access_token).encode(), token.encode()):
-            row.access_token = ""
-            row.save(update_fields=["access_token"])
+            # What is encrypted cannot be compared in the statement; its end is another for each token.
+            same = ConnectionToken.objects.filter(pk=row.pk, made_for=row.made_for, expires_at=row.expires_at)
+            same.update(access_token="")
 
     def _fetched(self, seconds: float) -> str:
         # Another may have fetched it between the look and the lease.

@@ -31,6 +31,7 @@ from integrations.connectors.http import CallFailed, CallImpossible, Reply
 from integrations.connectors.proving import needs_token
 from integrations.connectors.spec import ConnectionSpec, spellings
 from integrations.connectors.waits import Budget, budget, retry_after
+from integrations.contracts import current_step
 from integrations.errors import GiveUp, HubError, NotCalled, RetryLater
 
 #: An answer that is longer is an error: a handler gets the whole or nothing.
@@ -85,7 +86,7 @@ class Frame:
 
     ``left`` returns the seconds until the attempt's deadline, ``key`` the idempotency key of a named call, ``record``
     keeps the summary of an answer. ``made`` are the calls that the attempt has made, by whichever client: once there is
-    one, the attempt counts, whatever comes.
+    one, the attempt counts, whatever comes. ``numbers`` counts, also by whichever client, the calls that carry a key.
     """
 
     left: Callable[[], float]
@@ -93,6 +94,7 @@ class Frame:
     record: Callable[[Mapping[str, Any]], None]
     sleep: Callable[[float], None] = time.sleep
     made: list[str] = field(default_factory=list)
+    numbers: Counter[str] = field(default_factory=Counter)
 
 
 class _TryAgain(Exception):
@@ -112,7 +114,6 @@ class HttpClient:
         self._tokens = tokens
         self._frame = frame
         self._exchange = exchange
-        self._calls: Counter[str] = Counter()
         self._token = ""
 
     def get(self, path: str = "", **options: Any) -> Answer:
@@ -155,7 +156,8 @@ class HttpClient:
 
         Of ``json``, ``data`` (a form) and ``content`` at most one. Where the connection names a header for it, a call
         that changes something carries an idempotency key: the same at each attempt of the delivery for the n-th call
-        of this method and path. ``idempotency_key`` takes its place, and is sent in any case.
+        of this method and path, counted within each step (`Context.once`) and outside of all, so that a step that is
+        not run again shifts no number. ``idempotency_key`` takes its place, and is sent in any case.
 
         Tried again, as the connection says, are connection errors, 408, 425, 429 and 5xx, where the method or the key
         makes that safe. Raises `NotCalled` (the delivery waits, no attempt is spent) if the circuit is open or the
@@ -242,6 +244,7 @@ class HttpClient:
         reply = self._exchanged(request, ends_at - time.monotonic(), call)
         if reply.status != 401:
             return reply
+        self._gate.answered(reply.status, told=budget(reply.headers, now=datetime.now(UTC)), wait=None)
         self._tokens.refused(self._token)  # it may have been withdrawn before its time
         seconds = min(self._entered(call), ends_at - time.monotonic())
         self._token = self._tokens.current(seconds)
@@ -252,6 +255,7 @@ class HttpClient:
         self._frame.made.append(call)
         reply = self._exchange.send(request, seconds=max(0.001, seconds), token=self._token)
         if not reply.is_whole and len(reply.body) >= ANSWER_BYTES:
+            self._gate.answered(reply.status, told=None, wait=None)
             raise AnswerTooLarge(f"{call}: the answer has more than {ANSWER_BYTES} bytes")
         if not reply.is_whole:
             raise CallFailed("the answer broke off or came too slowly")
@@ -274,8 +278,10 @@ class HttpClient:
 
     def _key(self, method: str, path: str) -> str:
         place = f"{self._spec.name} {method} {path}"
-        self._calls[place] += 1
-        return self._frame.key(f"{place} {self._calls[place]}")
+        if step := current_step():
+            place = f"{place} in {step}"
+        self._frame.numbers[place] += 1
+        return self._frame.key(f"{place} {self._frame.numbers[place]}")
 
 
 def _asked(state: RetryCallState) -> float:

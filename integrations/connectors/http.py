@@ -217,7 +217,8 @@ def _own_errors(url: httpx.URL) -> Iterator[None]:
         failed.was_not_sent = isinstance(exc, httpcore.ConnectError)
         raise failed from exc
     except httpcore.ProxyError as exc:
-        failed = CallFailed(f"the proxy does not lead to {shown(url)}: {exc}")
+        # The status only: what follows it is the proxy's own text, which can repeat what it was sent.
+        failed = CallFailed(f"the proxy does not lead to {shown(url)}: it answered {str(exc)[:3]}")
         failed.was_not_sent = True
         raise failed from exc
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,19 +42,22 @@ class ConnectionSpec:
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown, in every spelling in which an answer could repeat it, the longest first."""
         found = {spelling for value in self.credentials.values() for spelling in spellings(value)}
-        if self.auth == "basic":
-            pair = f"{self.credentials.get('username', '')}:{self.credentials.get('password', '')}"
-            found.add(base64.b64encode(pair.encode()).decode("ascii"))
+        for prefix in ("", "proxy_"):
+            pair = [self.credentials.get(f"{prefix}{name}", "") for name in ("username", "password")]
+            if all(pair):
+                found.add(base64.b64encode(":".join(pair).encode()).decode("ascii"))
         return tuple(sorted(found, key=len, reverse=True))
 
 
 def spellings(secret: str) -> set[str]:
-    """Return ``secret`` as it is, in JSON, in an address, and in base64; nothing of very short ones.
+    """Return ``secret`` as it is, in JSON, in HTML, in an address, and in base64; nothing of very short ones.
 
     Those would mask half of an answer.
     """
     if len(secret) < _SHORTEST:
         return set()
-    in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    in_an_address = (quote(secret, safe=""), quote_plus(secret))
-    return {secret, *in_json, *in_an_address, base64.b64encode(secret.encode()).decode("ascii")}
+    in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    in_json |= {text.replace("/", r"\/") for text in in_json}  # as PHP writes it
+    in_an_address = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    in_an_address |= {re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), text) for text in in_an_address}
+    return {secret, *in_json, *in_an_address, html.escape(secret), base64.b64encode(secret.encode()).decode("ascii")}

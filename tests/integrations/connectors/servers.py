@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import ssl
@@ -157,3 +158,48 @@ def make_certificate(folder: Path, *, names: list[str], expired: bool = False) -
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(pem)
     return server, ssl.create_default_context(cadata=public.decode())
+
+
+@dataclass
+class Proxy:
+    """An HTTP proxy: ``asked`` are the first lines and headers of what it was asked for."""
+
+    user_and_password: str = ""
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def talk(self, connection: socket.socket) -> None:
+        """Lead one CONNECT through, or refuse it and repeat what was sent."""
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += connection.recv(4096)
+        text = head.decode("latin-1")
+        self.asked.append(text)
+        wanted = base64.b64encode(self.user_and_password.encode()).decode()
+        if self.user_and_password and f"Proxy-Authorization: Basic {wanted}" not in text:
+            said = text.replace("\r\n", " ")
+            connection.sendall(f"HTTP/1.1 407 {said}\r\nContent-Length: 0\r\n\r\n".encode())
+            return
+        host, _, port = text.split(" ")[1].rpartition(":")
+        with socket.create_connection((host, int(port))) as onward:
+            connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(onward, connection))
+            back.start()
+            _pump(connection, onward)
+            back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while part := source.recv(65536):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def proxying(user_and_password: str = "") -> Iterator[Proxy]:
+    """Run a proxy in a thread."""
+    proxy = Proxy(user_and_password)
+    with talking(proxy.talk) as url:
+        proxy.url = url
+        yield proxy
