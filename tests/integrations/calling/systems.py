@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+import time
+from base64 import b64decode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 from integrations.models import Connection
 
@@ -21,15 +24,20 @@ class Sent:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode()))
+
 
 @dataclass
 class System:
-    """Answers 200 and ``{}`` until it is told otherwise."""
+    """Answers 200 and ``{}`` until it is told otherwise; ``answering`` makes the answer (status, JSON) of a request."""
 
     NETWORKS: ClassVar[list[Any]] = [ip_network("127.0.0.0/8")]
 
@@ -37,6 +45,7 @@ class System:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     requests: list[Sent] = field(default_factory=list)
+    answering: Callable[[Sent], tuple[int, Any]] | None = None
 
     def answers(self, status: int, body: bytes = b"{}", **headers: str) -> None:
         self.status, self.body = status, body
@@ -48,13 +57,18 @@ class System:
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                system.requests.append(Sent(self.command, self.path, dict(self.headers.items()), body))
-                self.send_response(system.status)
+                sent = Sent(self.command, self.path, dict(self.headers.items()), body)
+                system.requests.append(sent)
+                status, body = system.status, system.body
+                if system.answering is not None:
+                    status, value = system.answering(sent)
+                    body = json.dumps(value).encode()
+                self.send_response(status)
                 for name, value in system.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(system.body)))
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(system.body)
+                self.wfile.write(body)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server asks for
 
@@ -74,3 +88,33 @@ class System:
         """Make a connection to it, with a bearer token."""
         usual = {"auth": "bearer", "credentials": {"token": "swordfish-token"}, "base_url": self.url}
         return Connection.objects.create(**{"name": name, **usual, **values})
+
+
+@dataclass
+class Authority:
+    """An authorization server: hands out ``access-1``, ``access-2``, ... and takes each refresh token once."""
+
+    refresh: str = "refresh-0"
+    expires_in: Any = 3600
+    seconds: float = 0.0
+    status: int = 200
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    def answer(self, sent: Sent) -> tuple[int, Any]:
+        """Answer one request for a token."""
+        time.sleep(self.seconds)
+        form = sent.form
+        kind, _, pair = sent.headers.get("Authorization", "").partition(" ")
+        if kind == "Basic":
+            form["client_id"], _, form["client_secret"] = b64decode(pair).decode().partition(":")
+        self.asked.append(form)
+        if self.status != 200:
+            return self.status, {"error": "unwell", "error_description": form.get("client_secret")}
+        if form.get("client_secret") != "hush%2Fhush" and form.get("client_secret") != "hush/hush":
+            return 401, {"error": "invalid_client", "error_description": form.get("client_secret")}
+        token: dict[str, Any] = {"access_token": f"access-{len(self.asked)}", "expires_in": self.expires_in}
+        if form["grant_type"] == "refresh_token":
+            if form["refresh_token"] != self.refresh:
+                return 400, {"error": "invalid_grant"}
+            self.refresh = token["refresh_token"] = f"refresh-{len(self.asked)}"
+        return 200, token
