@@ -1,6 +1,6 @@
-"""pytest fixtures for automations: a hub in the test's own process, and a clock.
+"""pytest fixtures for automations: a hub in the test's own process, outside systems, a clock.
 
 In the ``conftest.py`` of your package:
 
-    from hub.testing.fixtures import clock, hub
+    from hub.testing.fixtures import clock, connections, hub
 """

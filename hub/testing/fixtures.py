@@ -11,6 +11,7 @@ from hub.testing.clock import Clock
 
 if TYPE_CHECKING:
     from hub.testing.harness import HubUnderTest
+    from hub.testing.outside import FakeConnections
 
 
 @pytest.fixture
@@ -28,3 +29,18 @@ def hub(transactional_db: None) -> Iterator[HubUnderTest]:  # noqa: ARG001 - wha
     hub = HubUnderTest()
     yield hub
     hub.close()
+
+
+@pytest.fixture
+def connections(
+    transactional_db: None,  # noqa: ARG001 - the connections are rows
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[FakeConnections]:
+    """Return the outside systems: they answer what the test says; a call of anything else fails the test."""
+    from deliveries.execution import runner
+    from hub.testing.outside import FakeConnections
+
+    fake = FakeConnections()
+    monkeypatch.setattr(runner, "connections_for", fake.for_endpoint)
+    yield fake
+    fake.check()

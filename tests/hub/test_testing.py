@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
+from deliveries.execution import runner
 from deliveries.models import Event, Verdict
-from hub.testing.fixtures import clock, hub
+from hub.testing.fixtures import clock, connections, hub
+from integrations.calling.opening import StoredConnections
 from integrations.models import Endpoint
 from integrations.providers import providers
 from tests.automations import handlers as automations
 
 if TYPE_CHECKING:
     from hub.testing.clock import Clock
-    from hub.testing.harness import HubUnderTest
+    from hub.testing.harness import HubUnderTest, Received
+    from hub.testing.outside import FakeConnections
 
-__all__ = ["clock", "hub"]
+__all__ = ["clock", "connections", "hub"]
 
 
 class TestTheHub:
@@ -139,3 +143,84 @@ class TestTheClock:
     def test_goes_on_as_before_afterwards(self) -> None:
         assert datetime.now(UTC).year < 2031
         assert automations.seen is not None
+
+
+class TestTheConnections:
+    @pytest.fixture(autouse=True)
+    def shop(self, hub: HubUnderTest, connections: FakeConnections) -> None:
+        hub.endpoint("shop", provider="github")
+        connections.connection("crm")
+        config = {"connection": "crm", "path": "/contacts/{id}", "params": {"dry": "dry"}, "json": "{email: email}"}
+        hub.route("shop", handler="http.request", config=config)
+
+    def deliver(self, hub: HubUnderTest) -> Received:
+        return hub.deliver("shop", {"id": 7, "email": "ada@example.com", "dry": True}, event_type="push")
+
+    def test_answer_and_keep_what_was_sent(self, hub: HubUnderTest, connections: FakeConnections) -> None:
+        connections.answer("crm", "POST", "/contacts/*", status=201, json={"id": 7})
+
+        received = self.deliver(hub)
+
+        assert received.delivery.status == "succeeded"
+        assert received.attempt.response["status"] == 201
+        [sent] = connections.sent
+        assert (str(sent), sent.params, sent.json) == (
+            "crm: POST /contacts/7",
+            {"dry": "true"},
+            {"email": "ada@example.com"},
+        )
+        assert sent.idempotency_key
+
+    def test_give_several_answers_one_after_the_other(self, hub: HubUnderTest, connections: FakeConnections) -> None:
+        connections.fail("crm", "POST", "/contacts/7")
+        connections.answer("crm", "POST", "/contacts/7", status=503)
+        connections.answer("crm", "POST", "contacts/7")
+
+        assert self.deliver(hub).delivery.status == "succeeded"
+        assert self.deliver(hub).delivery.status == "succeeded"
+        assert len(connections.sent) == 4
+        assert len({sent.idempotency_key for sent in connections.sent}) == 2
+
+    def test_make_a_delivery_wait_as_the_answer_says(self, hub: HubUnderTest, connections: FakeConnections) -> None:
+        connections.answer("crm", "POST", "/contacts/7", status=429, headers={"Retry-After": "600"})
+
+        assert hub.due_in(self.deliver(hub).delivery) == pytest.approx(600, abs=5)
+
+    def test_carry_the_proof(self, hub: HubUnderTest, connections: FakeConnections) -> None:
+        settings = {"token_url": "https://login.example.com/token", "client_id": "hub"}
+        connections.connection(
+            "crm",
+            auth="oauth2_client_credentials",
+            auth_settings=settings,
+            credentials={"client_secret": "hush-hush"},
+            base_url="https://crm.example.com/v2",
+        )
+        connections.answer("crm", "POST", "/contacts/7")
+
+        assert self.deliver(hub).delivery.status == "succeeded"
+        assert connections.sent[0].headers["Authorization"] == "Bearer a-token-of-the-test"
+
+    def test_fail_the_test_of_a_call_without_an_answer(self, hub: HubUnderTest, connections: FakeConnections) -> None:
+        connections.answer("crm", "GET", "/contacts/7")
+
+        received = self.deliver(hub)
+
+        assert received.delivery.status == "dead"
+        assert "crm: POST /contacts/7" in received.attempt.error_message
+        with pytest.raises(AssertionError, match=r"crm: POST /contacts/7\. .* to: crm: GET /contacts/7"):
+            connections.check()
+        connections.unexpected.clear()
+
+    def test_fail_the_test_of_a_connection_that_is_not_there(
+        self, hub: HubUnderTest, connections: FakeConnections
+    ) -> None:
+        connections.connection("crm").retire(now=timezone.now())
+
+        assert self.deliver(hub).attempt.error_type.endswith("ConnectionMissing")
+        with pytest.raises(AssertionError, match="does not answer: crm"):
+            connections.check()
+        connections.unexpected.clear()
+
+
+def test_the_connections_end_with_the_test() -> None:
+    assert runner.connections_for is StoredConnections
