@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import connection as database
 from django.db import transaction
 from django.test import TransactionTestCase, override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.calling.opening import client_for, spec_of
@@ -113,6 +115,24 @@ class CallTests(CallingTestCase):
 
         with self.assertRaisesMessage(ConnectionMissing, "HUB_SECRET_NOT_THERE"):
             self.client_of(connection)
+
+
+class CostTests(CallingTestCase):
+    def test_is_one_look_at_a_connection_that_is_well_and_has_no_rate(self) -> None:
+        client = self.client_of(self.system.connection("crm"))
+        client.get()
+
+        with self.assertNumQueries(1):
+            client.get()
+
+    def test_is_one_transaction_where_there_is_a_rate(self) -> None:
+        client = self.client_of(self.system.connection("crm", rate_per_second=1000))
+        client.get()
+
+        with CaptureQueriesContext(database) as queries:
+            client.get()
+        writes = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+        self.assertEqual((len(writes), len(queries)), (1, 5))
 
 
 class TriesTests(CallingTestCase):
