@@ -56,8 +56,10 @@ class ScheduleSerializer(CheckedSerializer[Schedule]):
 
     def update(self, instance: Schedule, validated_data: Mapping[str, Any]) -> Schedule:
         """Save what is given; another rule has another next tick."""
+        # The same rule sent again changes nothing: a tick that is due stays due.
+        changed = {name for name, value in validated_data.items() if getattr(instance, name) != value}
         row = super().update(instance, validated_data)
-        if RULE_FIELDS & validated_data.keys():
+        if RULE_FIELDS & changed:
             row.plan(now=timezone.now())
             row.save(update_fields=["next_at"])
         return row

@@ -1,7 +1,6 @@
 """When a schedule's time has come: cron lines in a time zone, intervals, a single moment. Nothing here asks a database.
 
-Where clocks are changed a cron line keeps to what Debian's cron does (cron(8)): a time of day that is left out comes at
-once after the gap, one that comes twice counts once; lines that name no hour go on by real time.
+Where clocks are changed a cron line keeps to what Debian's cron does (cron(8)): see `crons`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+
+from deliveries.schedules import crons
 
 _NAMED = {
     "@hourly": "0 * * * *",
@@ -60,7 +61,8 @@ class Rule:
         """Return the ticks from ``first``, which is one, to ``now``: at most `MOST_MISSED`, the newest."""
         found = list(islice(self._until(first - timedelta(microseconds=1), now), _COUNTED + 1))
         if len(found) > _COUNTED:
-            found = list(self._until(max(first, now - _LOOKED_AT), now))
+            looked_at = _LOOKED_AT if self.interval is None else self.interval * MOST_MISSED
+            found = list(self._until(max(first, now - looked_at), now))
         return found[-MOST_MISSED:]
 
     def _until(self, moment: datetime, now: datetime) -> Iterator[datetime]:
@@ -71,8 +73,7 @@ class Rule:
 
     def _all(self, moment: datetime) -> Iterator[datetime]:
         if self.cron:
-            for local in CronSim(expanded(self.cron), moment.astimezone(ZoneInfo(self.zone))):
-                yield local.astimezone(UTC)
+            yield from crons.ticks(expanded(self.cron), ZoneInfo(self.zone), moment)
         elif self.interval is not None and self.anchor is not None:
             count = max(0, (moment - self.anchor) // self.interval + 1)
             while True:

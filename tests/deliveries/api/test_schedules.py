@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -41,6 +42,15 @@ class ScheduleApiTests(ApiTestCase):
 
         self.assertIsNone(off["next_at"])
         self.assertIsNotNone(on["next_at"])
+
+    def test_keeps_a_tick_that_is_due_when_the_same_rule_is_sent_again(self) -> None:
+        answer = self.made()
+        due = timezone.now().replace(microsecond=0) - timedelta(hours=1)
+        Schedule.objects.update(next_at=due)
+
+        self.client.patch(f"{URL}{answer['id']}/", {"cron": answer["cron"], "enabled": True, "payload": {"a": 1}})
+
+        self.assertEqual(Schedule.objects.get().next_at, due)
 
     def test_says_when_it_runs_next(self) -> None:
         answer = self.client.get(f"{URL}{self.made()['id']}/next/").json()
