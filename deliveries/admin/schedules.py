@@ -64,7 +64,8 @@ class ScheduleAdmin(HubPages):
     actions: Any = None
     fieldsets = (
         (None, {"fields": ("name", ("endpoint", "event_type"), "payload")}),
-        ("When", {"fields": (("cron", "time_zone"), ("interval_seconds", "at"), ("starts_at", "ends_at"))}),
+        # A date with its time is too wide for half a line.
+        ("When", {"fields": (("cron", "time_zone"), "interval_seconds", "at", "starts_at", "ends_at")}),
         (None, {"fields": (("missed", "enabled"),)}),
     )
 
@@ -91,7 +92,7 @@ class ScheduleAdmin(HubPages):
         if row is not None:
             context["may_run"] = request.user.has_perm(PERMISSION)
             ticks = islice(row.rule.ticks(timezone.now()), _NEXT_RUNS) if row.enabled else ()
-            context["next_runs"] = [(tick, f"{row.local(tick):%H:%M} {row.time_zone}") for tick in ticks]
+            context["next_runs"] = [(tick, f"{row.local(tick):%a %H:%M} {row.time_zone}") for tick in ticks]
             context["events"] = self._events(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 

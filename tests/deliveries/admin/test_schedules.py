@@ -42,6 +42,20 @@ class SchedulePageTests(TestCase):
         self.assertContains(page, "At 09:00 every day (Europe/Berlin)")
         self.assertContains(page, "09:00 Europe/Berlin", count=5)
 
+    def test_shows_a_run_on_the_day_of_its_time_zone(self) -> None:
+        row = self.made(cron="0 22 * * SUN", time_zone="America/New_York")
+
+        page = self.client.get(reverse("admin:deliveries_schedule_change", args=[row.pk]))
+
+        self.assertContains(page, "Sun 22:00 America/New_York", count=5)
+
+    def test_gives_a_date_with_its_time_a_line_of_its_own(self) -> None:
+        page = self.client.get(reverse("admin:deliveries_schedule_add"))
+
+        lines = [[field.field.name for field in line] for part in page.context["adminform"] for line in part]
+        for name in ("at", "starts_at", "ends_at"):
+            self.assertIn([name], lines)
+
     def test_runs_now_and_leads_to_the_event(self) -> None:
         row = self.made()
 
