@@ -18,9 +18,9 @@ class Command(HubCommand):
     """Write the configuration as a file that ``apply`` takes. Changes nothing; the same rows give the same text."""
 
     help = (
-        "Writes the hub's configuration (groups, connections, endpoints, routes, backfills, with references to their "
-        "secrets) as one YAML file, for version control. No secret is in it: a stored one is left out, with a comment "
-        "that says how to give it."
+        "Writes the hub's configuration (groups, connections, endpoints, routes, backfills, schedules, with references "
+        "to their secrets) as one YAML file, for version control. No secret is in it: a stored one is left out, with a "
+        "comment that says how to give it."
     )
     examples = (
         ("keep it in a file", "export --output hub.yaml"),
