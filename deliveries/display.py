@@ -86,6 +86,13 @@ def length(value: timedelta | None) -> str:
     return f"{days} d {hours} h"
 
 
+def milliseconds(value: float | None) -> str:
+    """Return a number of milliseconds as a duration, in the unit that fits; a dash for None."""
+    if value is None:
+        return "–"
+    return f"{value:.2g} ms" if value < 10 else length(timedelta(milliseconds=value))
+
+
 def size(count: int) -> str:
     """Return a number of bytes in the unit that fits."""
     if count < 1024:

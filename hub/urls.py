@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from deliveries.admin import entrance, live_tail, lookups
+from deliveries.admin import entrance, home, live_tail, lookups
 from deliveries.api.documentation import DocsView, SchemaView
 from deliveries.api.urls import UnknownPath
 from deliveries.receiving.shared import SharedReceiveView
@@ -30,6 +30,7 @@ urlpatterns = [
     # Before the site's own at the same addresses: those fail at some query strings, count nothing and note nothing.
     path("admin/autocomplete/", lookups.autocomplete),
     path("admin/search/", lookups.search),
+    path("admin/overview/", home.live, name="home-live"),
     path("admin/tail/", live_tail.page, name="live-tail"),
     path("admin/tail/lines/", live_tail.lines, name="live-tail-lines"),
     path("admin/login/", entrance.login),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
 
 from deliveries import display
 from deliveries.admin.chart import Chart, chart
+from deliveries.admin.endpoint_lines import EndpointLine, endpoint_lines
+from deliveries.admin.timing_chart import Limit, TimingChart, timing_chart
+from deliveries.concerns import Sight
 from deliveries.models.rollup import Measure
 from deliveries.stats import reading
-from deliveries.stats.reading import Figures
+from deliveries.stats.reading import Summary
 from deliveries.stats.windows import Window, window
+from integrations.models import EndpointState
+from integrations.providers import providers
 
 #: The windows to choose from; `_DEFAULT` where none is chosen.
 WINDOWS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days"}
@@ -21,24 +25,14 @@ _DEFAULT = "24h"
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One number of the window, and the list where there is one."""
+class Card:
+    """One number, what it counts, where the list is ("" for none), and whether it is good, bad or neither."""
 
     title: str
     value: str
+    note: str
     url: str = ""
-
-
-@dataclass(frozen=True)
-class EndpointLine:
-    """What one endpoint did; ``rate`` is the part of its finished deliveries that succeeded."""
-
-    slug: str
-    url: str
-    accepted: int
-    refused: int
-    rate: str
-    took: str
+    kind: str = "neutral"
 
 
 @dataclass(frozen=True)
@@ -47,49 +41,62 @@ class Activity:
 
     chosen: Window
     windows: list[tuple[str, str, bool]]
-    figures: list[Figure]
+    cards: list[Card]
     chart: Chart
-    endpoints: list[EndpointLine] = field(default_factory=list)
+    timings: list[TimingChart]
+    endpoints: list[EndpointLine]
+    left_out: int
 
 
-def activity(request: HttpRequest, *, now: datetime) -> Activity:
+def activity(request: HttpRequest, sight: Sight) -> Activity:
     """Return what happened at the endpoints that the user may see, in the window that the address asks for."""
     asked = request.GET.get("window", _DEFAULT)
-    chosen = window(asked if asked in WINDOWS else _DEFAULT, now=now)
+    chosen = window(asked if asked in WINDOWS else _DEFAULT, now=sight.now)
     found = reading.summary(request.user, chosen)
-    lines = [
-        EndpointLine(
-            slug=item.slug,
-            url=reverse("admin:integrations_endpoint_change", args=[pk]),
-            accepted=item.counts[Measure.ACCEPTED],
-            refused=item.counts[Measure.REFUSED],
-            rate=_rate(item),
-            took=_p95(item),
-        )
-        for pk, item in sorted(found.endpoints.items(), key=lambda pair: pair[1].slug)
+    lines, left_out = endpoint_lines(sight, found)
+    return Activity(
+        chosen=chosen,
+        windows=[(key, title, key == chosen.text) for key, title in WINDOWS.items()],
+        cards=_cards(found, WINDOWS[chosen.text]),
+        chart=chart(found.slots),
+        timings=[
+            timing_chart("Answers to providers", found.slots, Measure.ACK, limit=strictest_deadline(sight)),
+            timing_chart("Handlers", found.slots, Measure.HANDLER),
+        ],
+        endpoints=lines,
+        left_out=left_out,
+    )
+
+
+def strictest_deadline(sight: Sight) -> Limit | None:
+    """Return the shortest time in which a provider of an endpoint in service wants its answer; None if none says so."""
+    found = [
+        (preset.deadline_seconds, preset.name)
+        for row in sight.endpoints.values()
+        if row.retired_at is None and row.state != EndpointState.DISABLED
+        if (preset := providers.get(row.provider)) is not None and preset.deadline_seconds is not None
     ]
-    choices = [(key, title, key == chosen.text) for key, title in WINDOWS.items()]
-    return Activity(chosen, choices, _figures(found), chart(found.slots), lines)
+    if not found:
+        return None
+    seconds, name = min(found)
+    return Limit(seconds * 1000, f"{name} waits {seconds:g} s")
 
 
-def _figures(found: Figures) -> list[Figure]:
+def _cards(found: Summary, span: str) -> list[Card]:
     deliveries = reverse("admin:deliveries_delivery_changelist")
+    accepted, refused, succeeded, dead = (
+        found.counts[measure] for measure in (Measure.ACCEPTED, Measure.REFUSED, Measure.SUCCEEDED, Measure.DEAD)
+    )
+    done = display.milliseconds(found.milliseconds(Measure.DONE, 95))
+    ended, refusals = f"Deliveries in {span}.", "warning" if refused else "neutral"
     return [
-        Figure("Accepted", f"{found.counts[Measure.ACCEPTED]:,}", reverse("admin:deliveries_event_changelist")),
-        Figure("Refused", f"{found.counts[Measure.REFUSED]:,}", reverse("admin:deliveries_rejection_changelist")),
-        Figure("Succeeded", f"{found.counts[Measure.SUCCEEDED]:,}", f"{deliveries}?status=succeeded"),
-        Figure("Gave up", f"{found.counts[Measure.DEAD]:,}", f"{deliveries}?status=dead"),
-        Figure("Receipt to done, 95 %", _p95(found)),
+        Card("Accepted", f"{accepted:,}", f"Events in {span}.", reverse("admin:deliveries_event_changelist")),
+        Card("Refused", f"{refused:,}", f"Requests in {span}.", _refusals(), refusals),
+        Card("Succeeded", f"{succeeded:,}", ended, f"{deliveries}?status=succeeded"),
+        Card("Gave up", f"{dead:,}", ended, f"{deliveries}?status=dead", "danger" if dead else "neutral"),
+        Card("Receipt to done", done, "95 % took no longer, retries included."),
     ]
 
 
-def _p95(figures: Figures) -> str:
-    milliseconds = figures.milliseconds(Measure.DONE, 95)
-    if milliseconds is None:
-        return "–"
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else display.length(timedelta(milliseconds=milliseconds))
-
-
-def _rate(figures: Figures) -> str:
-    succeeded, dead = figures.counts[Measure.SUCCEEDED], figures.counts[Measure.DEAD]
-    return f"{succeeded / (succeeded + dead):.1%}" if succeeded + dead else "–"
+def _refusals() -> str:
+    return reverse("admin:deliveries_rejection_changelist")

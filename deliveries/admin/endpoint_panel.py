@@ -8,7 +8,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from deliveries import display
+from deliveries.admin.endpoint_health import health
 from deliveries.models import Event, Rejection
+from deliveries.stats.windows import window
 from integrations.admin.inlines import may_write_secrets
 from integrations.models import Endpoint, Secret
 
@@ -26,6 +28,7 @@ def panel(request: HttpRequest, row: Endpoint, *, now: datetime) -> dict[str, An
     if request.user.has_perm("deliveries.view_event"):
         events = Event.objects.filter(endpoint=row).order_by("-received_at")
         shown["recent_events"] = events.only("pk", "event_type", "event_id", "verdict", "received_at")[:_RECENT]
+        shown["health"] = health(row, window("24h", now=now), user=request.user)
     if request.user.has_perm("deliveries.view_rejection"):
         refused = Rejection.objects.filter(endpoint=row).order_by("-received_at")
         shown["recent_refusals"] = refused.only("pk", "reason", "source", "received_at")[:_RECENT]

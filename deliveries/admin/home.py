@@ -1,116 +1,118 @@
-"""The first page: what needs attention, counted now, each number with the list behind it."""
+"""The first page: what needs attention, what went on, and each endpoint; every number with the list behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import QuerySet, Sum
-from django.http import HttpRequest
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from deliveries import display
-from deliveries.admin.activity import activity
-from deliveries.blocked_keys import count_needing_order
-from deliveries.models import Delivery, DeliveryStatus, ParkedKey, RejectionCount, Worker
-from deliveries.models.transitions import DeliveryQuerySet
-from deliveries.stats import queue
-from integrations.models import Endpoint, Route, groups_of
+from deliveries.admin.activity import Card, activity
+from deliveries.concerns import Concern, Page, Sight, concerns
+from deliveries.concerns.executing import LATE
+from deliveries.models import Delivery, DeliveryStatus
 
-#: So many dead letters are counted; of more, the card says that there are more.
-COUNTED = 1000
-#: Deliveries that are due for longer than this mean that nobody is taking them.
-LATE = timedelta(minutes=1)
+#: Concerns that are shown at once; the others are folded.
+SHOWN_AT_ONCE = 6
+#: The latest dead letters on the page.
+_LATEST = 8
+#: Each kind of page: its address, the permission to open it, and what the link to it says.
+_PAGES: dict[Page, tuple[str, str, str]] = {
+    Page.DELIVERIES: ("deliveries_delivery_changelist", "deliveries.view_delivery", "Show the deliveries"),
+    Page.REJECTIONS: ("deliveries_rejection_changelist", "deliveries.view_rejection", "Show the refusals"),
+    Page.BLOCKED_KEYS: ("deliveries_parkedkey_changelist", "deliveries.view_parkedkey", "Show the keys"),
+    Page.WORKERS: ("deliveries_worker_changelist", "deliveries.view_worker", "Show the workers"),
+    Page.WORKER: ("deliveries_worker_change", "deliveries.view_worker", "Show the worker"),
+    Page.ENDPOINT: ("integrations_endpoint_change", "integrations.view_endpoint", "Open the endpoint"),
+    Page.ROUTE: ("integrations_route_change", "integrations.view_route", "Open the route"),
+}
 
 
 @dataclass(frozen=True)
-class Card:
-    """One number, what it counts, where the list is, and whether it is good (success), bad (danger) or neither."""
+class ShownConcern:
+    """A concern with the address of its list, "" if the user may not open it."""
 
-    title: str
-    value: str
-    note: str
+    concern: Concern
     url: str
-    kind: str = "neutral"
+    link: str
 
 
 def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the index page's ``context`` what the user may see; Unfold calls this."""
-    now = timezone.now()
-    may = request.user.has_perm
-    deliveries = Delivery.objects.visible_to(request.user)
-    cards: list[Card] = []
-    if may("deliveries.view_delivery"):
-        cards += [_dead_letters(deliveries), _oldest_due(request.user, now)]
-    # The keys are counted over all routes, whoever asks.
-    sees_all = groups_of(request.user) is None
-    if sees_all and may("deliveries.view_parkedkey") and (blocked := _blocked_keys()):
-        cards.append(blocked)
-    if may("deliveries.view_rejection"):
-        cards.append(_refused(RejectionCount.objects.visible_to(request.user), now))
-    if may("deliveries.view_worker"):
-        cards.append(_workers(now))
-    context["title"] = "Overview"
-    context["cards"] = cards
-    if may("deliveries.view_delivery"):
-        context["activity"] = activity(request, now=now)
-        dead = deliveries.filter(status=DeliveryStatus.DEAD).select_related("event", "route", "endpoint")
-        context["dead_letters"] = dead.defer("event__raw_body", "event__sealed", "event__headers").order_by(
-            "-created_at"
-        )[:8]
-    context["has_endpoints"] = Endpoint.objects.live().visible_to(request.user).exists()
-    context["may_add_endpoint"] = may("integrations.add_endpoint")
-    return context
+    return context | _shown(request) | {"title": "Overview"}
 
 
-def _dead_letters(deliveries: DeliveryQuerySet) -> Card:
-    count = deliveries.filter(status=DeliveryStatus.DEAD).order_by("-created_at", "-pk")[: COUNTED + 1].count()
-    url = reverse("admin:deliveries_delivery_changelist") + f"?status={DeliveryStatus.DEAD}"
-    note = "Deliveries that gave up; mend the cause, then replay them." if count else "Nothing has given up."
-    shown = f"{COUNTED:,}+" if count > COUNTED else f"{count:,}"
-    return Card("Dead letters", shown, note, url, "danger" if count else "success")
+def live(request: HttpRequest) -> HttpResponseBase:
+    """Return the part of the page that changes, for the script that renews it."""
+    return admin.site.admin_view(_live)(request)
 
 
-def _oldest_due(user: Any, now: datetime) -> Card:
-    waiting = queue.look(user, now=now)
+def _live(request: HttpRequest) -> HttpResponse:
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    return TemplateResponse(request, "admin/deliveries/home/live.html", _shown(request))
+
+
+def _shown(request: HttpRequest) -> dict[str, Any]:
+    sight = Sight(request.user, now=timezone.now())
+    may_see = any(sight.may(permission) for _, permission, _ in _PAGES.values())
+    shown: dict[str, Any] = {
+        "now": sight.now,
+        "may_see": may_see,
+        "has_endpoints": any(row.retired_at is None for row in sight.endpoints.values()),
+        "may_add_endpoint": sight.may("integrations.add_endpoint"),
+    }
+    if not may_see:
+        return shown
+    found = [_with_link(concern, sight) for concern in concerns(sight)]
+    shown |= {"concerns": found[:SHOWN_AT_ONCE], "more_concerns": found[SHOWN_AT_ONCE:], "cards": []}
+    if sight.may("deliveries.view_delivery"):
+        shown["activity"] = activity(request, sight)
+        shown["cards"] = [*shown["activity"].cards, _queue(sight)]
+        shown["dead_letters"] = _latest_dead_letters(request)
+    if sight.may("deliveries.view_worker"):
+        shown["cards"].append(_workers(sight))
+    return shown
+
+
+def _with_link(concern: Concern, sight: Sight) -> ShownConcern:
+    name, permission, text = _PAGES[concern.place.page]
+    if not sight.may(permission):
+        return ShownConcern(concern, "", "")
+    pk, filters = concern.place.pk, concern.place.filters
+    url = reverse(f"admin:{name}", args=[pk] if pk is not None else None)
+    return ShownConcern(concern, f"{url}?{urlencode(filters)}" if filters else url, text)
+
+
+def _queue(sight: Sight) -> Card:
     url = reverse("admin:deliveries_delivery_changelist") + f"?status={DeliveryStatus.PENDING}"
-    if waiting.oldest_due_at is None:
-        return Card("Oldest due", "none", "No delivery waits for a worker.", url, "success")
-    age = now - waiting.oldest_due_at
-    depth = f"{waiting.depth:,}{' or more' if waiting.is_at_least else ''}"
-    return Card(
-        "Oldest due",
-        display.length(age),
-        f"How long it has been waiting for a worker; {depth} in the queue.",
-        url,
-        "danger" if age > LATE else "success",
-    )
+    found = sight.queue
+    if found.oldest_due_at is None:
+        return Card("Queue", "empty", "No delivery waits for a worker.", url, "success")
+    age = max(sight.now - found.oldest_due_at, timedelta(0))
+    depth = f"{found.depth:,}{'+' if found.is_at_least else ''}"
+    note = f"Due; the oldest for {display.length(age)}."
+    return Card("Queue", depth, note, url, "danger" if age > LATE else "success")
 
 
-def _blocked_keys() -> Card | None:
-    """Return how many ordering keys need an order; None where no route has ever ordered its deliveries."""
-    if not Route.objects.exclude(ordering_key="").exists() and not ParkedKey.objects.exists():
-        return None
-    count = count_needing_order()
-    url = reverse("admin:deliveries_parkedkey_changelist")
-    if not count:
-        return Card("Blocked keys", "0", "No ordering key waits for an order.", url, "success")
-    return Card("Blocked keys", f"{count:,}", "Ordering keys that stand still until you give an order.", url, "danger")
-
-
-def _refused(counts: QuerySet[RejectionCount], now: datetime) -> Card:
-    since = (now - timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-    count = counts.filter(hour__gte=since).aggregate(total=Sum("count"))["total"] or 0
-    url = reverse("admin:deliveries_rejection_changelist")
-    note = f"Requests since {timezone.localtime(since):%H:%M}, all reasons."
-    return Card("Refused", f"{count:,}", note, url, "warning" if count else "success")
-
-
-def _workers(now: datetime) -> Card:
-    alive = Worker.objects.alive(now).count()
+def _workers(sight: Sight) -> Card:
     url = reverse("admin:deliveries_worker_changelist")
+    alive = sight.workers_alive
     if not alive:
-        return Card("Workers", "0", "No worker is heard of: deliveries wait until one runs.", url, "danger")
-    return Card("Workers", f"{alive:,}", "Alive and taking deliveries.", url, "success")
+        return Card("Workers", "0", "None is heard of.", url, "danger")
+    running, threads = sum(row.running for row in alive), sum(row.threads for row in alive)
+    return Card("Workers", f"{len(alive):,}", f"Alive; {running:,} of {threads:,} threads busy.", url, "success")
+
+
+def _latest_dead_letters(request: HttpRequest) -> Any:
+    dead = Delivery.objects.visible_to(request.user).filter(status=DeliveryStatus.DEAD)
+    rows = dead.select_related("event", "route", "endpoint")
+    return rows.defer("event__raw_body", "event__sealed", "event__headers").order_by("-created_at")[:_LATEST]

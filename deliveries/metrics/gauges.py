@@ -15,8 +15,8 @@ from prometheus_client.core import Metric
 
 from deliveries.metrics.counters import Labels
 from deliveries.metrics.described import MOST, family, info
-from deliveries.models import Delivery, DeliveryStatus, Worker
-from deliveries.stats import queue
+from deliveries.models import Delivery, Worker
+from deliveries.stats import queue, standing
 from deliveries.stats.counting import counting
 from integrations.models import Route
 
@@ -59,26 +59,12 @@ def _queues(named: Mapping[UUID, Labels], now: datetime) -> Iterator[Metric]:
 def _dead_letters(named: Mapping[UUID, Labels]) -> Metric:
     letters: Any = family("hub_dead_letters")
     found: Counter[Labels] = Counter(dict.fromkeys(named.values(), 0))
-    connection = connections[router.db_for_read(Delivery)]
-    with connection.cursor() as cursor:
-        cursor.execute(_DEAD, {"most": MOST})
-        for route, count in cursor.fetchall():
-            pk = route if isinstance(route, UUID) else UUID(str(route))
-            if pk in named:
-                found[named[pk]] += count
+    for pk, count in standing.dead_letters(most=MOST).items():
+        if pk in named:
+            found[named[pk]] += count
     for labels in sorted(found):
         letters.add_metric(labels, found[labels])
     return cast(Metric, letters)
-
-
-#: A look at the index `delivery_dead` for each route.
-_DEAD = f"""
-    SELECT r.id, (SELECT COUNT(*) FROM (
-        SELECT 1 FROM deliveries_delivery d
-        WHERE d.route_id = r.id AND d.status = '{DeliveryStatus.DEAD}' LIMIT %(most)s
-    ) found)
-    FROM integrations_route r
-"""  # noqa: S608 - our own words
 
 
 def _workers(now: datetime) -> Iterator[Metric]:

@@ -42,3 +42,7 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_alive(self, now: datetime) -> bool:
+        """Return whether it beat within `SILENT_AFTER`."""
+        return self.beat_at > now - SILENT_AFTER

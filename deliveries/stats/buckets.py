@@ -29,6 +29,11 @@ def upper(bucket: int) -> float:
     return longest
 
 
+def over(counts: Mapping[int, int], seconds: float) -> int:
+    """Return how many of those in ``counts`` (by bucket) surely took longer than ``seconds``."""
+    return sum(count for bucket, count in counts.items() if bucket > 0 and upper(bucket - 1) >= seconds)
+
+
 def percentile(counts: Mapping[int, int], percent: float) -> float | None:
     """Return the duration in seconds that ``percent`` of those in ``counts`` (by bucket) do not exceed; None of none.
 

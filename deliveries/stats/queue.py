@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -46,7 +46,8 @@ def look(user: Person, *, now: datetime, endpoints: Collection[UUID] | None = No
     routes = Route.objects.visible_to(user).filter(paused=False).exclude(endpoint__state=EndpointState.PAUSED)
     if endpoints is not None:
         routes = routes.filter(endpoint__in=endpoints)
-    return _of(list(routes.values_list("pk", flat=True)), now)
+    ids = list(routes.values_list("pk", flat=True))
+    return together(by_route(ids, now=now, most=MOST).values()) if ids else Queue()
 
 
 def by_route(routes: Collection[UUID], *, now: datetime, most: int) -> dict[UUID, Queue]:
@@ -58,16 +59,13 @@ def by_route(routes: Collection[UUID], *, now: datetime, most: int) -> dict[UUID
     }
 
 
-def _of(routes: Collection[UUID], now: datetime) -> Queue:
-    if not routes:
-        return Queue()
-    found = _found(now, MOST)
-    rows = [found[route] for route in routes if route in found]
-    oldest = [due_at for _, due_at in rows if due_at is not None]
+def together(queues: Iterable[Queue]) -> Queue:
+    """Return ``queues`` as one."""
+    rows = list(queues)
     return Queue(
-        depth=sum(min(count, MOST) for count, _ in rows),
-        is_at_least=any(count > MOST for count, _ in rows),
-        oldest_due_at=min(oldest, default=None),
+        depth=sum(row.depth for row in rows),
+        is_at_least=any(row.is_at_least for row in rows),
+        oldest_due_at=min((row.oldest_due_at for row in rows if row.oldest_due_at is not None), default=None),
     )
 
 

@@ -108,22 +108,90 @@
         }
     }
 
-    // Parts of a page that change while one looks: only what is different is touched, so that nothing flickers, a button
-    // under the pointer stays, and bars move on from where they are.
+    // Parts of a page that change while one looks: only what is different is touched, so that nothing flickers, what has
+    // the focus keeps it, what was unfolded stays so, a button under the pointer stays, and bars move on from where they
+    // are. In a tab that nobody sees nothing is asked for; it catches up when it is seen again.
     const REFRESH_MS = 2000;
 
+    function setAttributes(before, after) {
+        for (const { name } of [...before.attributes]) {
+            // Who looks has opened it.
+            if (!after.hasAttribute(name) && name !== "open") {
+                before.removeAttribute(name);
+            }
+        }
+        for (const { name, value } of after.attributes) {
+            if (before.getAttribute(name) !== value) {
+                before.setAttribute(name, value);
+            }
+        }
+    }
+
+    function keyOf(node) {
+        return node.dataset ? node.dataset.key : undefined;
+    }
+
+    function isSame(before, after) {
+        return before.nodeType === after.nodeType && before.nodeName === after.nodeName && keyOf(before) === keyOf(after);
+    }
+
+    function takeChildren(before, after) {
+        const wanted = new Set([...after.children].map(keyOf).filter(Boolean));
+        const known = new Map();
+        for (const child of [...before.children]) {
+            if (keyOf(child) && !wanted.has(keyOf(child))) {
+                child.remove();
+            } else if (keyOf(child)) {
+                known.set(keyOf(child), child);
+            }
+        }
+        let at = before.firstChild;
+        for (const fresh of [...after.childNodes]) {
+            const found = known.get(keyOf(fresh));
+            if (found && found !== at) {
+                // What stands before it is new, or comes further down: it is put there when its turn comes.
+                while (at && at !== found && !keyOf(at)) {
+                    const next = at.nextSibling;
+                    at.remove();
+                    at = next;
+                }
+                if (at !== found) {
+                    before.insertBefore(found, at);
+                    at = found;
+                }
+            }
+            if (at && isSame(at, fresh)) {
+                take(at, fresh);
+                at = at.nextSibling;
+            } else {
+                before.insertBefore(fresh, at);
+            }
+        }
+        while (at) {
+            const next = at.nextSibling;
+            at.remove();
+            at = next;
+        }
+    }
+
     function take(before, after) {
-        if (before.getAttribute("style") !== after.getAttribute("style")) {
-            before.setAttribute("style", after.getAttribute("style") || "");
+        if (before.nodeType !== Node.ELEMENT_NODE) {
+            if (before.nodeValue !== after.nodeValue) {
+                before.nodeValue = after.nodeValue;
+            }
+        } else if (!before.isEqualNode(after)) {
+            setAttributes(before, after);
+            takeChildren(before, after);
         }
-        if (before.innerHTML !== after.innerHTML) {
-            before.replaceChildren(...after.childNodes);
-        }
+    }
+
+    function later(part) {
+        setTimeout(refresh, Number(part.dataset.refreshSeconds) * 1000 || REFRESH_MS, part);
     }
 
     function refresh(part) {
         if (document.hidden) {
-            setTimeout(refresh, REFRESH_MS, part);
+            document.addEventListener("visibilitychange", () => refresh(part), { once: true });
             return;
         }
         fetch(part.dataset.refresh, { credentials: "same-origin" }).then((answer) => {
@@ -139,10 +207,10 @@
                     take(before, after);
                 }
             }
-            return Boolean(fresh.querySelector("[data-refresh]"));
+            return Boolean(fresh.querySelector("[data-refresh], [data-goes-on]"));
         }, () => true).then((goesOn) => {
             if (goesOn) {
-                setTimeout(refresh, REFRESH_MS, part);
+                later(part);
             }
         });
     }
@@ -152,7 +220,7 @@
     document.addEventListener("change", onChange);
     document.addEventListener("DOMContentLoaded", () => {
         for (const part of document.querySelectorAll("[data-refresh]")) {
-            setTimeout(refresh, REFRESH_MS, part);
+            later(part);
         }
         const provider = document.getElementById("id_provider");
         if (provider) {

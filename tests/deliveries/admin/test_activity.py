@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from unittest import mock
 
 from django.db import connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from deliveries.admin import endpoint_lines
 from deliveries.models.rollup import Measure
 from deliveries.stats.counting import counting
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, restrict
-from tests.factories import make_endpoint
+from tests.factories import make_endpoint, make_event
 
 
 class ActivityTests(TestCase):
@@ -34,8 +36,9 @@ class ActivityTests(TestCase):
             found = client.get(f"/admin/{query}").context["activity"]
             lines = [(line.slug, line.accepted, line.rate) for line in found.endpoints]
             self.assertEqual(lines, [("orders", accepted, "75.0%")])
-            self.assertEqual(found.figures[0].value, str(accepted))
-            self.assertIn(" ms", found.figures[-1].value)
+            cards = {card.title: card.value for card in found.cards}
+            self.assertEqual((cards["Accepted"], cards["Succeeded"], cards["Gave up"]), (str(accepted), "3", "1"))
+            self.assertIn(" ms", cards["Receipt to done"])
 
     def test_draws_what_was_accepted_refused_and_given_up_over_one_another(self) -> None:
         now, orders = timezone.now(), make_endpoint(slug="orders")
@@ -54,6 +57,57 @@ class ActivityTests(TestCase):
         self.assertContains(page, "<rect", count=4)
         self.assertContains(page, "As a table")
 
+    def test_draws_answers_against_the_strictest_deadline_and_how_long_handlers_ran(self) -> None:
+        now, orders = timezone.now(), make_endpoint(slug="orders", provider="github")
+        make_endpoint(provider="slack")
+        make_endpoint(provider="line", state="disabled")
+        for at, seconds in ((now, 0.02), (now - timedelta(hours=2), 2.0)):
+            counting.time(Measure.ACK, orders.pk, at=at, seconds=seconds)
+        counting.flush()
+
+        page = logged_in("viewer").get("/admin/")
+
+        answers, handlers = page.context["activity"].timings
+        assert answers.limit is not None
+        self.assertEqual((answers.limit.name, answers.limit.milliseconds), ("Slack waits 3 s", 3000))
+        self.assertEqual([mark.name for mark in answers.marks], ["10 ms", "100 ms", "1.0 s", "10.0 s"])
+        self.assertEqual([row.count for row in answers.rows], [1, 1])
+        self.assertEqual(answers.lines[0].path.count("M"), 2, "a gap where nothing was timed")
+        self.assertEqual(handlers.lines, [])
+        self.assertContains(page, "Slack waits 3 s")
+        self.assertContains(page, "Nothing was timed since")
+
+    def test_has_a_line_with_a_sparkline_for_every_endpoint_in_service(self) -> None:
+        now, busy, idle = timezone.now(), make_endpoint(slug="busy"), make_endpoint(slug="idle", state="paused")
+        make_endpoint(slug="gone", retired_at=now)
+        event = make_event(busy)
+        for measure, at, count in ((Measure.ACCEPTED, now, 3), (Measure.REFUSED, now, 1)):
+            counting.add(measure, busy.pk, at=at, count=count)
+        counting.flush()
+
+        page = logged_in("viewer").get("/admin/?window=1h")
+
+        first, second = page.context["activity"].endpoints
+        self.assertEqual((first.slug, first.last_event_at, first.state), ("busy", event.received_at, ""))
+        self.assertEqual([kind for kind, _ in first.drawn], ["accepted", "refused"])
+        self.assertIn(f"h{120 / 61 * 0.8:.2f}v18.0h", first.drawn[0][1])
+        self.assertEqual((second.slug, second.last_event_at, second.drawn, second.rate), ("idle", None, [], "–"))
+        self.assertContains(page, 'class="hub-spark"', count=1)
+        self.assertEqual(second.pk, idle.pk)
+
+    def test_shows_the_busiest_of_many_endpoints_and_says_so(self) -> None:
+        now, busy = timezone.now(), make_endpoint(slug="z-busy")
+        for number in range(3):
+            make_endpoint(slug=f"idle-{number}")
+        counting.add(Measure.ACCEPTED, busy.pk, at=now)
+        counting.flush()
+
+        with mock.patch.object(endpoint_lines, "MOST_LINES", 2):
+            page = logged_in("viewer").get("/admin/")
+
+        self.assertEqual([line.slug for line in page.context["activity"].endpoints], ["idle-0", "z-busy"])
+        self.assertContains(page, "the 2 busiest; 2 more are in the list")
+
     def test_shows_nothing_of_another_group(self) -> None:
         ours, theirs, user = Team(OURS), Team(THEIRS), make_user("viewer")
         restrict(user, ours.group)
@@ -66,7 +120,7 @@ class ActivityTests(TestCase):
 
         self.assertContains(page, f"{OURS}-endpoint")
         self.assertNotContains(page, THEIRS)
-        self.assertEqual(page.context["activity"].figures[0].value, "1")
+        self.assertEqual(page.context["activity"].cards[0].value, "1")
 
     def test_takes_as_many_queries_for_many_endpoints_as_for_one(self) -> None:
         client = logged_in("viewer")

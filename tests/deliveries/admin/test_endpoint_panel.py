@@ -9,7 +9,10 @@ from uuid import uuid4
 from django.test import TestCase
 from django.utils import timezone
 
+from deliveries.admin.endpoint_health import Health
 from deliveries.models import AuditEntry, Event, Rejection
+from deliveries.models.rollup import Measure
+from deliveries.stats.counting import counting
 from integrations.models import Endpoint, Restriction, Route, Secret
 from tests.deliveries.admin.endpoint_form import page_of
 from tests.deliveries.admin.people import SECRET, logged_in, make_user
@@ -41,6 +44,45 @@ class PanelTests(TestCase):
         self.assertContains(logged_in("viewer").get(page_of(zoom)), "add the secret first, or the check fails")
         Secret.objects.create(endpoint=zoom, value=SECRET)
         self.assertContains(logged_in("viewer").get(page_of(zoom)), "the hub answers by itself")
+
+
+class HealthTests(TestCase):
+    def judged(self, *seconds: float, provider: str = "slack") -> Health:
+        """Return the judgement of an endpoint that took so long for its answers."""
+        endpoint = make_endpoint(provider=provider)
+        for took in seconds:
+            counting.time(Measure.ACK, endpoint.pk, at=timezone.now(), seconds=took)
+        counting.flush()
+        found: Health = logged_in("viewer").get(page_of(endpoint)).context["health"]
+        return found
+
+    def test_is_judged_against_the_providers_deadline(self) -> None:
+        for seconds, kind in ((0.01, "success"), (2.0, "warning"), (6.0, "danger")):
+            found = self.judged(*[seconds] * 10)
+            self.assertEqual(found.kind, kind, found)
+            self.assertIn("Slack waits 3 s for its answer.", found.text)
+            assert found.chart.limit is not None
+            self.assertEqual(found.chart.limit.milliseconds, 3000)
+
+    def test_tells_of_single_answers_that_came_too_late(self) -> None:
+        found = self.judged(*[0.01] * 999, 20.0)
+
+        self.assertEqual((found.kind, found.judgement), ("warning", "close to the deadline"))
+        self.assertIn("At least 1 answer was later than that", found.text)
+        self.assertIn(" ms", dict(found.percentiles)["99 %"])
+
+    def test_is_not_judged_where_the_provider_documents_no_deadline(self) -> None:
+        found = self.judged(9.0, provider="generic_none")
+
+        self.assertEqual((found.kind, found.chart.limit), ("neutral", None))
+        self.assertIn("The provider documents no deadline for the answer.", found.text)
+
+    def test_says_that_nothing_was_measured(self) -> None:
+        endpoint = make_endpoint(provider="slack")
+        page = logged_in("viewer").get(page_of(endpoint))
+
+        self.assertContains(page, "No event was accepted. Slack waits 3 s for its answer.")
+        self.assertEqual(page.context["health"].chart.lines, [])
 
 
 class RetiringASecretTests(TestCase):

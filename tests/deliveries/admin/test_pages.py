@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from typing import Any
-from unittest import mock
 from uuid import uuid4
 
 from django.contrib.auth.models import User
@@ -175,7 +174,7 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 16,
+                "/admin/": 17,
                 "/admin/deliveries/event/": 7,
                 "/admin/deliveries/delivery/": 8,
                 "/admin/deliveries/rejection/": 7,
@@ -284,43 +283,75 @@ class SearchTests(TestCase):
 
 
 class HomeTests(TestCase):
+    def page(self) -> Any:
+        return logged_in("viewer").get("/admin/")
+
     def cards(self) -> dict[str, Any]:
-        cards = logged_in("viewer").get("/admin/").context["cards"]
-        return {card.title: card for card in cards}
+        return {card.title: card for card in self.page().context["cards"]}
 
     def test_is_calm_about_an_empty_hub_but_for_its_workers(self) -> None:
-        kinds = {title: card.kind for title, card in self.cards().items()}
+        kinds = {title: card.kind for title, card in self.cards().items() if card.kind != "neutral"}
+
+        self.assertEqual(kinds, {"Queue": "success", "Workers": "danger"})
+        self.assertEqual([shown.concern.kind for shown in self.page().context["concerns"]], ["no_worker"])
+
+    def test_says_that_nothing_needs_attention(self) -> None:
+        Worker.objects.create(name="w", started_at=timezone.now(), beat_at=timezone.now(), threads=4, running=1)
+
+        page = self.page()
+
+        self.assertContains(page, "Nothing. What comes in gets done.")
+        self.assertContains(page, "Alive; 1 of 4 threads busy.")
+
+    def test_shows_what_needs_attention_with_the_list_behind_it(self) -> None:
+        now = timezone.now()
+        route = make_route(make_endpoint(slug="shop"), name="to the ERP")
+        make_delivery(route, status="dead", finished_at=now)
+        make_delivery(route, now=now - timedelta(minutes=10))
+        Worker.objects.create(name="w", started_at=now, beat_at=now)
+        Worker.objects.create(name="gone", started_at=now, beat_at=now - timedelta(hours=2))
+
+        page = self.page()
 
         self.assertEqual(
-            kinds, {"Dead letters": "success", "Oldest due": "success", "Refused": "success", "Workers": "danger"}
+            [(shown.concern.kind, shown.url) for shown in page.context["concerns"]],
+            [
+                ("queue_age", "/admin/deliveries/delivery/?status=pending"),
+                ("dead_letters", f"/admin/deliveries/delivery/?status=dead&route={route.pk}"),
+            ],
         )
-
-    def test_counts_what_needs_attention(self) -> None:
-        now = timezone.now()
-        endpoint = make_endpoint()
-        make_delivery(make_route(endpoint), status="dead", finished_at=now)
-        make_delivery(make_route(endpoint), now=now - timedelta(minutes=10))
-        RejectionCount.objects.create(
-            endpoint=endpoint, reason="x", hour=now.replace(minute=0, second=0, microsecond=0), count=41
-        )
-        Worker.objects.create(name="w", started_at=now, beat_at=now)
-        Worker.objects.create(name="gone", started_at=now, beat_at=now - timedelta(hours=1))
-        cards = self.cards()
-
-        self.assertEqual(cards["Dead letters"].value, "1")
-        self.assertEqual(cards["Refused"].value, "41")
+        self.assertContains(page, "shop → to the ERP</b> 1 delivery gave up.")
+        cards = {card.title: card for card in page.context["cards"]}
         self.assertEqual(cards["Workers"].value, "1")
-        self.assertEqual(cards["Oldest due"].kind, "danger")
-        self.assertIn("10 min", cards["Oldest due"].value)
+        self.assertEqual((cards["Queue"].value, cards["Queue"].kind), ("1", "danger"))
+        self.assertIn("10 min", cards["Queue"].note)
 
-    def test_counts_dead_letters_up_to_a_bound(self) -> None:
-        route = make_route(make_endpoint())
-        for _ in range(3):
-            make_delivery(route, status="dead", finished_at=timezone.now())
+    def test_folds_what_is_less_bad(self) -> None:
+        for _ in range(home.SHOWN_AT_ONCE + 2):
+            make_delivery(make_route(make_endpoint()), status="dead", finished_at=timezone.now())
 
-        for bound, shown in ((2, "2+"), (3, "3")):
-            with mock.patch.object(home, "COUNTED", bound):
-                self.assertEqual(self.cards()["Dead letters"].value, shown)
+        page = self.page()
+
+        self.assertEqual((len(page.context["concerns"]), len(page.context["more_concerns"])), (home.SHOWN_AT_ONCE, 3))
+        self.assertContains(page, "<summary>3 more</summary>")
+
+    def test_gives_the_part_that_changes_by_itself(self) -> None:
+        make_delivery(make_route(make_endpoint(slug="shop")), status="dead", finished_at=timezone.now())
+
+        page = self.page()
+        part = logged_in("viewer").get("/admin/overview/?window=1h")
+
+        self.assertContains(page, 'data-refresh="/admin/overview/?window=24h"')
+        self.assertContains(part, 'data-live="home" data-goes-on')
+        self.assertContains(part, "1 delivery gave up.")
+        self.assertEqual(part.context["activity"].chosen.text, "1h")
+        self.assertNotContains(part, "<html")
+        self.assertNotContains(part, "<script")
+
+    def test_keeps_that_part_for_who_is_logged_in_and_for_looking(self) -> None:
+        self.assertEqual(Client().get("/admin/overview/").status_code, 302)
+        self.assertContains(logged_in("nobody").get("/admin/overview/"), "no role yet")
+        self.assertEqual(logged_in("viewer").post("/admin/overview/").status_code, 405)
 
     def test_leads_who_may_from_an_empty_hub_to_the_first_steps(self) -> None:
         first_steps = "/admin/integrations/endpoint/first-steps/"

@@ -9,10 +9,13 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client, TestCase
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 from knox.models import AuthToken
 
 from deliveries import bulk_replay
 from deliveries.models import AuditEntry, Backfill, Delivery, Event, ParkedKey, Rejection, Replay, Schedule, Worker
+from deliveries.models.rollup import Measure
+from deliveries.stats.counting import counting
 from integrations.models import Connection, Endpoint, EndpointGroup, Route
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worker, restrict
@@ -122,9 +125,16 @@ class WalkTests(RestrictedAdminTestCase):
             self.assertNotContains(page, str(self.theirs.event.pk))
 
     def test_counts_the_own_group_only(self) -> None:
-        cards = {card.title: card.value for card in self.client.get("/admin/").context["cards"]}
+        for team in (self.ours, self.theirs):
+            counting.add(Measure.REFUSED, team.endpoint.pk, at=timezone.now(), count=7)
+        counting.flush()
 
-        self.assertEqual((cards["Dead letters"], cards["Refused"]), ("1", "7"))
+        for address in ("/admin/", "/admin/overview/"):
+            page = self.client.get(address)
+            cards = {card.title: card.value for card in page.context["cards"]}
+            self.assertEqual((cards["Queue"], cards["Refused"]), ("1", "7"))
+            self.assertContains(page, f"{OURS} route</b> 1 delivery gave up.")
+            self.assertNotContains(page, THEIRS)
 
     def test_filters_by_a_row_of_the_other_group_find_nothing(self) -> None:
         for kind in ("event", "delivery", "rejection"):

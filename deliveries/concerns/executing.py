@@ -1,0 +1,127 @@
+"""What keeps deliveries from getting done: no worker, a queue that grows old, dead letters, keys and pauses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+
+from deliveries.blocked_keys import MOST_SHOWN, count_needing_order
+from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
+from deliveries.concerns.sight import MOST_DEAD, Sight
+from deliveries.models import ParkedKey
+from deliveries.stats import standing
+from deliveries.stats.standing import Held
+from integrations.models import EndpointState, Route
+
+#: Deliveries that are due for longer than this mean that nobody is taking them.
+LATE = timedelta(minutes=1)
+#: For so long the end of a worker that did not end by order is told.
+_TOLD_FOR = timedelta(hours=1)
+#: What is held and was made in this time is a backlog that grows.
+_RECENT = timedelta(hours=1)
+_MOST_HELD = 1000
+
+
+def no_worker(sight: Sight) -> Iterator[Concern]:
+    """Tell that nothing takes deliveries."""
+    takers = [row for row in sight.workers_alive if not row.stopping]
+    if takers:
+        return
+    text = "No worker is heard of: events are taken in, and nothing is done with them until one runs."
+    if sight.workers_alive:
+        text = "Every worker that is alive is stopping, and none has taken its place."
+    mend = "Start the hub: python manage.py hub. If it runs, its log says what ails the workers."
+    yield Concern(Kind.NO_WORKER, Level.PROBLEM, "", text, mend, Place(Page.WORKERS))
+
+
+def silent_workers(sight: Sight) -> Iterator[Concern]:
+    """Tell of workers that went silent in the middle of their work."""
+    for row in sight.workers:
+        if row.is_alive(sight.now) or not row.running or row.stopping or row.beat_at < sight.now - _TOLD_FOR:
+            continue
+        text = f"It went silent while it ran {_deliveries(row.running)}."
+        mend = "Workers that are alive take over what it ran. Look in the log for why it ended: memory, or a handler."
+        place = Place(Page.WORKER, row.pk)
+        yield Concern(Kind.SILENT_WORKER, Level.WARNING, row.name, text, mend, place, row.running, row.beat_at)
+
+
+def queue_age(sight: Sight) -> Iterator[Concern]:
+    """Tell that what is due has been waiting for too long."""
+    found = sight.queue
+    if found.oldest_due_at is None or sight.now - found.oldest_due_at <= LATE:
+        return
+    is_long = found.age(sight.now) > settings.HUB_READY_QUEUE_SECONDS
+    depth = f"{found.depth:,}{' or more' if found.is_at_least else ''}"
+    text = f"{depth} due, and the oldest has been waiting for a worker for more than a minute."
+    if is_long:
+        text = f"{depth} due, and no worker takes the oldest."
+    running, threads = (sum(getattr(row, name) for row in sight.workers_alive) for name in ("running", "threads"))
+    mend = "Look at what is due first, and why it does not run."
+    if 0 < threads <= running:
+        mend = (
+            f"All workers are busy ({running} of {threads} threads): more HUB_WORKERS or HUB_WORKER_THREADS, "
+            "or shorter timeouts of slow routes."
+        )
+    place = Place(Page.DELIVERIES, filters={"status": "pending"})
+    level = Level.PROBLEM if is_long else Level.WARNING
+    yield Concern(Kind.QUEUE_AGE, level, "Queue", text, mend, place, found.depth, found.oldest_due_at)
+
+
+def dead_letters(sight: Sight) -> Iterator[Concern]:
+    """Tell, by route, of deliveries that gave up."""
+    for pk, count in sight.dead.items():
+        shown = f"{MOST_DEAD:,} or more deliveries" if count > MOST_DEAD else _deliveries(count)
+        text = f"{shown} gave up."
+        mend = "Open one to see its error, mend the cause, then replay them all; or discard what is not wanted."
+        place = Place(Page.DELIVERIES, filters={"status": "dead", "route": str(pk)})
+        yield Concern(Kind.DEAD_LETTERS, Level.PROBLEM, _named(sight.routes[pk]), text, mend, place, count)
+
+
+def blocked_keys(sight: Sight) -> Iterator[Concern]:
+    """Tell of ordering keys that stand still until somebody gives an order; they are counted over all routes."""
+    if not sight.sees_all:
+        return
+    if not any(row.ordering_key for row in sight.routes.values()) and not ParkedKey.objects.exists():
+        return
+    if count := count_needing_order():
+        shown = f"{count:,} or more" if count >= MOST_SHOWN else f"{count:,}"
+        text = f"{shown} ordering {'key stands' if count == 1 else 'keys stand'} still behind what gave up."
+        mend = "Replay or discard what is in the way, or let the key go on without it."
+        yield Concern(Kind.BLOCKED_KEYS, Level.PROBLEM, "Ordering", text, mend, Place(Page.BLOCKED_KEYS), count)
+
+
+def backlogs(sight: Sight) -> Iterator[Concern]:
+    """Tell of pauses behind which deliveries still pile up."""
+    paused = {pk: row for pk, row in sight.routes.items() if row.paused or row.endpoint.state == EndpointState.PAUSED}
+    if not paused:
+        return
+    by_endpoint: defaultdict[UUID, list[Held]] = defaultdict(list)
+    for pk, found in standing.held(paused, since=sight.now - _RECENT, most=_MOST_HELD).items():
+        row = paused[pk]
+        if row.endpoint.state == EndpointState.PAUSED:
+            by_endpoint[row.endpoint_id].append(found)
+        elif found.recent:
+            yield _backlog(_named(row), Place(Page.ROUTE, pk), found)
+    for endpoint, parts in by_endpoint.items():
+        found = Held(sum(part.count for part in parts), sum(part.recent for part in parts))
+        if found.recent:
+            yield _backlog(sight.endpoints[endpoint].slug, Place(Page.ENDPOINT, endpoint), found)
+
+
+def _backlog(about: str, place: Place, found: Held) -> Concern:
+    held, recent = (f"{n:,}{' or more' if n >= _MOST_HELD else ''}" for n in (found.count, found.recent))
+    text = f"Paused, and the backlog grows: {held} held, {recent} of them from the last hour."
+    mend = "Resume it once the cause is mended, at a rate if there is much; or switch it off if nothing is to come."
+    return Concern(Kind.BACKLOG, Level.WARNING, about, text, mend, place, found.count)
+
+
+def _named(route: Route) -> str:
+    return f"{route.endpoint.slug} → {route.name}"
+
+
+def _deliveries(count: int) -> str:
+    return f"{count:,} {'delivery' if count == 1 else 'deliveries'}"
