@@ -8,6 +8,7 @@ import http.server
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -233,3 +234,53 @@ class TestViewer:
 
             assert status == 403
         assert hub.python("from deliveries.models import Delivery; print(Delivery.objects.get().status)") == "dead"
+
+
+class TestHome:
+    def test_renews_itself_and_leaves_alone_what_one_does_there(self, hub: RunningHub) -> None:
+        hub.python(
+            "from django.utils import timezone\n"
+            "from deliveries.models.rollup import Measure\n"
+            "from deliveries.stats.counting import counting\n"
+            "from tests.factories import make_delivery, make_endpoint, make_route\n"
+            "route = make_route(make_endpoint(slug='shop'), name='to the ERP')\n"
+            "make_delivery(route, status='dead', finished_at=timezone.now())\n"
+            "counting.add(Measure.ACCEPTED, route.endpoint_id, at=timezone.now(), count=3)\n"
+        )
+        with open_browser() as browser:
+            visit = Visit(browser, hub)
+            visit.log_in("vera")
+            visit.find("//figure//summary").click()
+            browser.execute_script(
+                "window.link = document.querySelector('.hub-concerns a'); window.link.focus();"
+                "document.querySelector('[data-refresh]').dataset.refreshSeconds = '0.2';"
+            )
+            hub.python(
+                "from django.utils import timezone\n"
+                "from integrations.models import Route\n"
+                "from tests.factories import make_delivery, make_endpoint, make_event, make_route\n"
+                "first, now = Route.objects.get(), timezone.now()\n"
+                "for route in (first, make_route(make_endpoint(slug='crm')), make_route(first.endpoint, name='a')):\n"
+                "    event = make_event(route.endpoint, dedupe_key=str(route.pk))\n"
+                "    make_delivery(route, event=event, status='dead', finished_at=now)\n"
+            )
+            browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
+
+            visit.find("//li[contains(., 'shop → to the ERP') and contains(., '2 deliveries gave up')]")
+            visit.find("//li[contains(., 'crm →') and contains(., '1 delivery gave up')]")
+            assert browser.execute_script("return document.activeElement === window.link")
+            assert browser.execute_script("return document.querySelector('.hub-chart details').open")
+            assert len(browser.find_elements(By.XPATH, "//ul[@class='hub-concerns']/li")) == 3
+            assert console(browser) == []
+
+            asked = (
+                "return performance.getEntriesByType('resource').filter((one) => one.name.includes('overview')).length"
+            )
+            hide = "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});"
+            browser.execute_script(hide, True)
+            time.sleep(0.4)  # one that was under way has come
+            before = browser.execute_script(asked)
+            time.sleep(0.6)
+            assert browser.execute_script(asked) == before, "nothing is asked for where nobody looks"
+            browser.execute_script(f"{hide} document.dispatchEvent(new Event('visibilitychange'))", False)
+            wait_until(lambda: browser.execute_script(asked) > before, what="catching up")

@@ -185,15 +185,27 @@
         }
     }
 
+    // The parts that wait to be renewed, each with its timer.
+    const waiting = new Map();
+
     function later(part) {
-        setTimeout(refresh, Number(part.dataset.refreshSeconds) * 1000 || REFRESH_MS, part);
+        waiting.set(part, setTimeout(refresh, Number(part.dataset.refreshSeconds) * 1000 || REFRESH_MS, part));
+    }
+
+    function catchUp() {
+        if (!document.hidden) {
+            for (const [part, timer] of [...waiting]) {
+                clearTimeout(timer);
+                refresh(part);
+            }
+        }
     }
 
     function refresh(part) {
-        if (document.hidden) {
-            document.addEventListener("visibilitychange", () => refresh(part), { once: true });
+        if (document.hidden) { // until `catchUp`
             return;
         }
+        waiting.delete(part);
         fetch(part.dataset.refresh, { credentials: "same-origin" }).then((answer) => {
             if (!answer.ok || answer.redirected) { // somebody has logged out, or the thing is gone
                 throw new Error(String(answer.status));
@@ -218,6 +230,7 @@
     document.addEventListener("click", onCopy);
     document.addEventListener("formset:added", onRowAdded);
     document.addEventListener("change", onChange);
+    document.addEventListener("visibilitychange", catchUp);
     document.addEventListener("DOMContentLoaded", () => {
         for (const part of document.querySelectorAll("[data-refresh]")) {
             later(part);

@@ -20,6 +20,8 @@ from tests.factories import make_endpoint, make_event
 
 class ActivityTests(TestCase):
     def test_says_that_nothing_happened(self) -> None:
+        self.assertNotContains(logged_in("viewer").get("/admin/"), "Activity", msg_prefix="nothing can happen yet")
+        make_endpoint()
         self.assertContains(logged_in("viewer").get("/admin/"), "Nothing happened since")
 
     def test_counts_what_happened_in_the_chosen_window(self) -> None:

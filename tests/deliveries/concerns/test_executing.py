@@ -15,6 +15,7 @@ from tests.deliveries.admin.people import make_user
 from tests.deliveries.concerns.history import hear_every_week
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, restrict
 from tests.factories import make_delivery, make_endpoint, make_route
+from tests.running_hub import ROOT
 
 
 class ExecutingTestCase(TestCase):
@@ -193,3 +194,10 @@ class OrderTests(SimpleTestCase):
         ]
         mixed = [wanted[number] for number in (3, 1, 4, 0, 2)]
         self.assertEqual(sorted(mixed, key=lambda one: one.rank), wanted)
+
+
+class DocumentationTests(SimpleTestCase):
+    def test_explains_every_kind(self) -> None:
+        page = (ROOT / "docs" / "how-to" / "see-what-needs-attention.md").read_text(encoding="utf-8")
+        told = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+        self.assertEqual(sorted(told), sorted(Kind))
