@@ -296,6 +296,7 @@ class HomeTests(TestCase):
         self.assertEqual([shown.concern.kind for shown in self.page().context["concerns"]], ["no_worker"])
 
     def test_says_that_nothing_needs_attention(self) -> None:
+        make_endpoint()
         Worker.objects.create(name="w", started_at=timezone.now(), beat_at=timezone.now(), threads=4, running=1)
 
         page = self.page()
