@@ -1,4 +1,4 @@
-"""What happened in a window of time, added up from rollup rows: two statements, however much it was."""
+"""What happened in a window of time, added up from rollup rows: three statements, however much it was."""
 
 from __future__ import annotations
 
@@ -65,12 +65,14 @@ def summary(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = 
     counted = rows.filter(measure__in=COUNTS).values_list("endpoint", "endpoint__slug", "starts_at", "measure")
     for pk, slug, at, name, count in counted.annotate(sum=Sum("count")).order_by():
         _count(found, (pk, slug, at), Measure(name), count)
-    timed = rows.filter(measure__in=TIMINGS).values_list("endpoint", "endpoint__slug", "starts_at", "measure", "bucket")
-    for pk, slug, at, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
-        measure = Measure(name)
-        for figures in (found, found.slots.get(at), _of(found, pk, slug)):
-            if figures is not None:
-                figures.timings[measure][bucket] += count
+    # Once by span and once by endpoint: both at once would be a row for every bucket of every endpoint's every hour.
+    timed = rows.filter(measure__in=TIMINGS)
+    by_span = timed.values_list("starts_at", "measure", "bucket").annotate(sum=Sum("count")).order_by()
+    for at, name, bucket, count in by_span:
+        _time((found, found.slots.get(at)), Measure(name), bucket, count)
+    by_endpoint = timed.values_list("endpoint", "endpoint__slug", "measure", "bucket").annotate(sum=Sum("count"))
+    for pk, slug, name, bucket, count in by_endpoint.order_by():
+        _time((_of(found, pk, slug),), Measure(name), bucket, count)
     return found
 
 
@@ -93,6 +95,12 @@ def _count(found: Summary, place: tuple[UUID, str, datetime], measure: Measure, 
         counts[measure] += count
     if at in found.slots:  # one that has begun since counts in the sums alone
         found.slots[at].counts[measure] += count
+
+
+def _time(places: Iterable[Figures | None], measure: Measure, bucket: int, count: int) -> None:
+    for figures in places:
+        if figures is not None:
+            figures.timings[measure][bucket] += count
 
 
 def _of(found: Summary, pk: UUID, slug: str) -> EndpointFigures:
