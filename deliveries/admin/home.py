@@ -32,6 +32,7 @@ _PAGES: dict[Page, tuple[str, str, str]] = {
     Page.WORKERS: ("deliveries_worker_changelist", "deliveries.view_worker", "Show the workers"),
     Page.WORKER: ("deliveries_worker_change", "deliveries.view_worker", "Show the worker"),
     Page.ENDPOINT: ("integrations_endpoint_change", "integrations.view_endpoint", "Open the endpoint"),
+    Page.CONNECTION: ("integrations_connection_change", "integrations.view_connection", "Open the connection"),
     Page.ROUTE: ("integrations_route_change", "integrations.view_route", "Open the route"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from deliveries.concerns import executing, receiving
+from deliveries.concerns import calling, executing, receiving
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import Sight
 
@@ -21,6 +21,7 @@ LOOKS: tuple[tuple[str, Callable[[Sight], Iterable[Concern]]], ...] = (
     ("deliveries.view_delivery", executing.backlogs),
     ("deliveries.view_rejection", receiving.only_refuse),
     ("deliveries.view_event", receiving.silence),
+    ("integrations.view_connection", calling.open_circuits),
 )
 
 

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     NO_WORKER = "no_worker"
     QUEUE_AGE = "queue_age"
     ONLY_REFUSES = "only_refuses"
+    OPEN_CIRCUIT = "open_circuit"
     DEAD_LETTERS = "dead_letters"
     BLOCKED_KEYS = "blocked_keys"
     SILENT_WORKER = "silent_worker"
@@ -39,6 +40,7 @@ class Page(StrEnum):
     WORKER = "worker"
     ENDPOINT = "endpoint"
     ROUTE = "route"
+    CONNECTION = "connection"
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 18,
+                "/admin/": 19,
                 "/admin/deliveries/event/": 7,
                 "/admin/deliveries/delivery/": 8,
                 "/admin/deliveries/rejection/": 7,

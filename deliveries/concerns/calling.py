@@ -1,0 +1,30 @@
+"""What keeps handlers from reaching outside systems: connections whose circuit is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
+from deliveries.concerns.sight import Sight
+from integrations.models import Connection
+from integrations.models.connection_health import Circuit
+
+
+def open_circuits(sight: Sight) -> Iterator[Concern]:
+    """Tell of outside systems that are not called, as too many calls failed; one that is tried again is a warning."""
+    rows = Connection.objects.live().filter(health__open_until__isnull=False).select_related("health")
+    if sight.user is not None:
+        rows = rows.visible_to(sight.user)
+    for row in rows.order_by("name"):
+        is_open = row.health.circuit(sight.now) is Circuit.OPEN
+        failures = row.health.failures
+        text = f"{'It is not called' if is_open else 'The next call tries it again'}: "
+        text += f"{failures:,} {'call' if failures == 1 else 'calls'} failed in a row, the last with: "
+        text += row.health.last_error or "no error kept"
+        mend = (
+            "Deliveries that need it wait without spending an attempt, and go on by themselves once it answers. "
+            "See whether the system is down, or its address or credentials were changed."
+        )
+        level = Level.PROBLEM if is_open else Level.WARNING
+        place = Place(Page.CONNECTION, row.pk)
+        yield Concern(Kind.OPEN_CIRCUIT, level, row.name, text, mend, place, failures)
