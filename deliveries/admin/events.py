@@ -52,6 +52,7 @@ class EventAdmin(RevealingAdmin):
     """Events, the newest first."""
 
     page_template = "admin/deliveries/event/page.html"
+    list_before_template = "admin/deliveries/list_before.html"
     list_display = ("type_shown", "endpoint_shown", "verdict_shown", "id_shown", "size_shown", "received_shown")
     list_display_links = ("type_shown",)
     list_filter = (

@@ -14,10 +14,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from unfold.paginator import InfinitePaginator
 
+from deliveries.admin import exports
 from deliveries.admin.keyset import KeysetChangeList, SafeChangeList
+from deliveries.admin.list_tools import list_tools
 from deliveries.admin.pages import HubPages
 
 __all__ = ["HistoryAdmin", "SafeChangeList", "same", "search"]
@@ -57,6 +59,20 @@ class HistoryAdmin(HubPages):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the class of the list."""
         return KeysetChangeList if self.keyset else SafeChangeList
+
+    def get_urls(self) -> list[Any]:
+        """Add the address that takes the order to export a large table's list."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        orders = [path("export/", self.admin_site.admin_view(self.export), name=name)] if self.keyset else []
+        return [*orders, *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> Any:
+        """Write what the list's filters match into a file."""
+        return exports.export(self, request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the list, with what can be done about all of it."""
+        return super().changelist_view(request, {**list_tools(self, request), **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """Return False: facts come from outside."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from deliveries.paging import Place
+
 _AFTER, _BEFORE = "after", "before"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Rows that a filter without an index looks through for one page.
 LOOKED_THROUGH = 20_000
 
@@ -31,34 +31,6 @@ class SafeChangeList(ChangeList):
         """Return the rows without the columns that only a page of its own shows."""
         rows = super().get_queryset(request, *args, **kwargs)
         return rows.defer(*getattr(self.model_admin, "list_defer", ()))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a row stands in a list that is ordered by a moment and then by id, the newest first."""
-
-    at: datetime
-    pk: UUID
-
-    def __str__(self) -> str:
-        return f"{(self.at - _EPOCH) // timedelta(microseconds=1)}.{self.pk.hex}"
-
-    @classmethod
-    def read(cls, text: str) -> Place:
-        """Return the place that ``str`` of one wrote; raises `ValueError` for what is none."""
-        microseconds, _, pk = text.partition(".")
-        try:
-            return cls(_EPOCH + timedelta(microseconds=int(microseconds)), UUID(pk))
-        except OverflowError as exc:
-            raise ValueError(f"not a moment: {microseconds}") from exc
-
-    def older(self, column: str) -> Q:
-        """Return the condition of the rows that come after it. The first part of it is what an index can begin at."""
-        return Q(**{f"{column}__lte": self.at}) & (Q(**{f"{column}__lt": self.at}) | Q(pk__lt=self.pk))
-
-    def newer(self, column: str) -> Q:
-        """Return the condition of the rows that come before it."""
-        return Q(**{f"{column}__gte": self.at}) & (Q(**{f"{column}__gt": self.at}) | Q(pk__gt=self.pk))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class RejectionAdmin(RevealingAdmin):
     """Refused requests, the newest first; a bounded number of them for a bounded time."""
 
     page_template = "admin/deliveries/rejection/page.html"
+    list_before_template = "admin/deliveries/list_before.html"
     list_display = ("reason_shown", "endpoint_shown", "source_shown", "size_shown", "received_shown")
     list_display_links = ("reason_shown",)
     list_filter = (EndpointFilter, ReasonFilter, ("received_at", MomentFilter))

@@ -62,7 +62,10 @@ class Delivery(models.Model):
 
     class Meta:
         verbose_name_plural = "deliveries"
-        permissions = [("replay_delivery", "Can replay, hold and discard deliveries")]
+        permissions = [
+            ("replay_delivery", "Can replay, hold and discard deliveries"),
+            ("export_delivery", "Can export lists of events, deliveries and rejections"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["event", "route"], name="delivery_once_per_event_and_route"),
             models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
