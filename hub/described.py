@@ -91,6 +91,12 @@ SECTIONS: tuple[Section, ...] = (
                 "further private networks, which only a connection that names them in `egress` may call",
             ),
             Described(
+                "HUB_EMAIL_URL",
+                "the mail server of [`email.send`](handlers.md): `smtp+tls://user:password@host:587` (STARTTLS), "
+                "`smtp+ssl://` (TLS from the start) or `smtp://`",
+            ),
+            Described("HUB_EMAIL_FROM", "the sender of mails whose route names none"),
+            Described(
                 "SECURE_HSTS_SECONDS",
                 "`Strict-Transport-Security`",
                 default="a year if `HUB_BASE_URL` is https, else 0",

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 from cryptography.fernet import Fernet
@@ -171,6 +171,34 @@ def env_database(name: str, default: str) -> dict[str, Any]:
     except Exception:  # the library raises whatever urllib raises; the address may hold a password
         raise ImproperlyConfigured(f"{name} has to be a sqlite:///FILE or postgres:// address") from None
     return config
+
+
+def env_mail(name: str) -> dict[str, Any]:
+    """Return Django's mail settings for an address such as ``smtp+tls://user:password@host:587``; {} if it is not set.
+
+    ``smtp`` is without TLS, ``smtp+tls`` with STARTTLS, ``smtp+ssl`` with TLS from the start.
+    """
+    _declare(name, "address of a mail server", "")
+    value = _raw(name)
+    if not value:
+        return {}
+    try:
+        parts = urlsplit(value)
+        ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+        if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError
+        return {
+            "EMAIL_HOST": parts.hostname,
+            "EMAIL_PORT": parts.port or ports[parts.scheme],
+            "EMAIL_HOST_USER": unquote(parts.username or ""),
+            "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+            "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+            "EMAIL_USE_SSL": parts.scheme == "smtp+ssl",
+        }
+    except (ValueError, KeyError):  # the address may hold a password: it is not shown
+        raise ImproperlyConfigured(
+            f"{name} has to be an address such as smtp+tls://user:password@host:587 (smtp, smtp+tls, smtp+ssl)"
+        ) from None
 
 
 def env_fernet_keys(name: str) -> list[str]:

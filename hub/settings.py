@@ -41,6 +41,16 @@ HUB_EGRESS_ALLOW = env.env_networks("HUB_EGRESS_ALLOW")
 HUB_EGRESS_CONNECTIONS = env.env_networks("HUB_EGRESS_CONNECTIONS")
 _HTTPS = _BASE.scheme == "https"
 
+# -- mail -------------------------------------------------------------------------------------------------------------
+_MAIL = env.env_mail("HUB_EMAIL_URL")
+EMAIL_HOST = _MAIL.get("EMAIL_HOST", "")  # "" is no mail server: `email.send` says so
+EMAIL_PORT = _MAIL.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = _MAIL.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = _MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = _MAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_SSL", False)
+DEFAULT_FROM_EMAIL = env.env_str("HUB_EMAIL_FROM", "")
+
 # -- database ---------------------------------------------------------------------------------------------------------
 HUB_DATA_DIR = Path(env.env_str("HUB_DATA_DIR", str(BASE_DIR / "var")))
 DATABASES: dict[str, dict[str, Any]] = {

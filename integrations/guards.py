@@ -100,27 +100,38 @@ def guard_connection(user: Person, before: Connection, after: Connection) -> Non
                 raise ValidationError({"credentials": f"{name}: {exc.message}"}) from exc
 
 
-def guard_named_connections(user: Person | None, *, handler: str, config: Any, stored: Any) -> None:
-    """Raise `ValidationError` for a connection named in a route's ``config`` that ``user`` cannot see.
+def guard_named(user: Person | None, *, handler: str, config: Any, stored: Any) -> None:
+    """Raise `ValidationError` for a connection or an endpoint named in a route's ``config`` that ``user`` cannot see.
 
-    Their events would be sent with another group's credentials. What is ``stored`` stays; None is nobody restricted.
+    Their events would be sent with another group's credentials, or to another group's endpoint. What is ``stored``
+    stays; None is nobody restricted.
     """
     for name in named_connections(handler, config):
-        if name in named_connections(handler, stored):
-            continue
-        rows = Connection.objects.live().filter(name=name)
-        if not (rows if user is None else rows.visible_to(user)).exists():
+        connections = Connection.objects.live().filter(name=name)
+        if name not in named_connections(handler, stored) and not _seen(user, connections):
             raise ValidationError({"config": f"There is no connection {name!r}."})
+    for slug in _named(handler, config, "endpoint"):
+        endpoints = Endpoint.objects.live().filter(slug=slug)
+        if slug not in _named(handler, stored, "endpoint") and not _seen(user, endpoints):
+            raise ValidationError({"config": f"There is no endpoint {slug!r}."})
+
+
+def _seen(user: Person | None, rows: Any) -> bool:
+    return bool((rows if user is None else rows.visible_to(user)).exists())
 
 
 def named_connections(handler: str, config: Any) -> list[str]:
     """Return the names of connections in a route's ``config``: properties of the schema's format "connection"."""
+    return _named(handler, config, "connection")
+
+
+def _named(handler: str, config: Any, form: str) -> list[str]:
     entry = handlers.get(handler)
     if entry is None or not isinstance(config, Mapping):
         return []
     properties = entry.config_schema.get("properties", {})
-    found = [config.get(name) for name, schema in properties.items() if schema.get("format") == "connection"]
-    return [name for name in found if isinstance(name, str)]
+    found = [config.get(name) for name, schema in properties.items() if schema.get("format") == form]
+    return [name for name in found if isinstance(name, str) and name]
 
 
 def _shows_key(provider: str, settings: Any) -> bool:

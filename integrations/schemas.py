@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError as Violation
 
 from integrations.routing import compiled
+from integrations.values import TemplateInvalid, check_template
 
 _TYPES = {
     "object": "an object",
@@ -39,7 +40,7 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "uniqueItems": lambda _: "has an item twice",
 }
 
-#: The formats that are checked: what is a JMESPath has to be one.
+#: The formats that are checked: what is a JMESPath or a template has to be one.
 _FORMATS = FormatChecker(formats=())
 
 
@@ -47,6 +48,13 @@ _FORMATS = FormatChecker(formats=())
 def _is_jmespath(value: object) -> bool:
     if isinstance(value, str) and value:
         compiled(value)
+    return True
+
+
+@_FORMATS.checks("template", raises=TemplateInvalid)
+def _is_template(value: object) -> bool:
+    if isinstance(value, str):
+        check_template(value)
     return True
 
 
@@ -107,7 +115,7 @@ def _message(violation: Violation) -> str:
         text = f"there is no {', '.join(str(name)[:50] for name in value if name not in known)} here"
         text += f"; known: {', '.join(known)}" if known else ""
     elif keyword == "format" and violation.cause is not None:
-        text = f"is no JMESPath: {violation.cause}"
+        text = f"is no {'template' if wanted == 'template' else 'JMESPath'}: {violation.cause}"
     elif keyword in _TEXTS:
         text = _TEXTS[keyword](wanted)
     else:

@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
 from integrations.guards import (
-    guard_named_connections,
+    guard_named,
     guard_reference,
     guard_secrets,
     guard_sensitive,
@@ -222,7 +222,7 @@ class RouteForm(_RouteForm):
         if "config" in values:
             handler = values.get("handler") or self.instance.handler
             try:
-                guard_named_connections(self.user, handler=handler, config=values["config"], stored=self._stored_config)
+                guard_named(self.user, handler=handler, config=values["config"], stored=self._stored_config)
             except ValidationError as exc:
                 self.add_error(None, exc)
         return values

@@ -14,7 +14,7 @@ from rest_framework import serializers
 from integrations.api.checked import CheckedSerializer, messages
 from integrations.errors import ReferenceMissing
 from integrations.guards import (
-    guard_named_connections,
+    guard_named,
     guard_reference,
     guard_secrets,
     guard_sensitive,
@@ -265,7 +265,7 @@ class RouteSerializer(CheckedSerializer[Route]):
         before = self.instance.config if isinstance(self.instance, Route) else {}
         request = self.context.get("request")
         user = None if request is None else request.user
-        guard_named_connections(user, handler=candidate.handler, config=candidate.config, stored=before)
+        guard_named(user, handler=candidate.handler, config=candidate.config, stored=before)
 
     def validate_retry(self, value: dict[str, Any]) -> dict[str, Any]:
         """Merge into the policy that the route has; `validate` completes a new route's from its handler's."""

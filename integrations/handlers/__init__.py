@@ -17,7 +17,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any, TypeVar
 
-from integrations.contracts import Context, InboundEvent
+from integrations.contracts import Context, InboundEvent, Json
 from integrations.errors import GiveUp, RetryLater
 from integrations.registry import Registry, load_handlers
 from integrations.retry import RetryPolicy
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 HandlerFunction = Callable[[InboundEvent, Context], Any]
+Preview = Callable[[InboundEvent, Mapping[str, Any]], Json]
 F = TypeVar("F", bound=Callable[[InboundEvent, Context], None] | Callable[[InboundEvent, Context], Awaitable[None]])
 
 ANY_CONFIG: dict[str, Any] = {"type": "object"}
@@ -43,7 +44,8 @@ ANY_CONFIG: dict[str, Any] = {"type": "object"}
 class Handler:
     """A registered handler: the function, its docstring's first line, and what its routes start from.
 
-    ``max_attempts`` and ``timeout`` are the defaults of a new route; None leaves the hub's own.
+    ``max_attempts`` and ``timeout`` are the defaults of a new route; None leaves the hub's own. ``preview`` returns, as
+    JSON, what it would do with an event and a config, and does nothing; it raises `GiveUp` where it would.
     """
 
     key: str
@@ -52,10 +54,11 @@ class Handler:
     config_schema: Mapping[str, Any]
     max_attempts: int | None = None
     timeout: timedelta | None = None
+    preview: Preview | None = None
 
 
 def _load() -> None:
-    for name in ("log", "http", "http_request"):
+    for name in ("log", "http", "http_request", "emit", "mail"):
         import_module(f"{__name__}.{name}")
     load_handlers()
 
@@ -69,15 +72,17 @@ def handler(
     max_attempts: int | None = None,
     timeout: timedelta | None = None,
     config_schema: Mapping[str, Any] | None = None,
+    preview: Preview | None = None,
 ) -> Callable[[F], F]:
     """Register a function under a dotted ``key``; a key taken twice stops the start-up.
 
-    ``config_schema`` is a JSON Schema of the route's config; without it any object is taken.
+    ``config_schema`` is a JSON Schema of the route's config; without it any object is taken. ``preview`` is shown on
+    the route's page: what the handler would do with an event (`Handler.preview`).
     """
 
     def register(run: F) -> F:
         summary = (inspect.getdoc(run) or "").partition("\n")[0]
-        entry = Handler(key, run, summary, config_schema or ANY_CONFIG, max_attempts, timeout)
+        entry = Handler(key, run, summary, config_schema or ANY_CONFIG, max_attempts, timeout, preview)
         handlers.register(key)(entry)
         return run
 

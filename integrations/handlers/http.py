@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -71,7 +72,19 @@ CONFIG_SCHEMA: dict[str, Any] = {
 }
 
 
-@handler("http.forward", config_schema=CONFIG_SCHEMA)
+def preview(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what would be sent: where, how, the names of the headers passed on, and how much of a body."""
+    method = config.get("method", "POST")
+    place = {name: config[name] for name in ("url", "connection", "path") if name in config}
+    return {
+        "method": method,
+        **place,
+        "headers": [name for name in ("Content-Type", *config.get("headers", ())) if name in event.headers],
+        "body_bytes": 0 if method == "GET" else len(event.body),
+    }
+
+
+@handler("http.forward", config_schema=CONFIG_SCHEMA, preview=preview)
 def forward(event: InboundEvent, context: Context) -> None:
     """Send the event's body to an HTTP address; any answer but 2xx is a failure.
 

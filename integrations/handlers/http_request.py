@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -47,7 +48,12 @@ CONFIG_SCHEMA: dict[str, Any] = {
 }
 
 
-@handler("http.request", config_schema=CONFIG_SCHEMA)
+def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
+    """Return the call that would be made; raises `GiveUp` as `prepared` does."""
+    return {"connection": config["connection"], **prepared(event.payload, config)}
+
+
+@handler("http.request", config_schema=CONFIG_SCHEMA, preview=preview)
 def request(event: InboundEvent, context: Context) -> None:
     """Call an API by a connection, with values of the event; any answer but 2xx is a failure."""
     config = context.config

@@ -171,6 +171,29 @@ class TestADatabaseUrl:
         assert_hides(refusal.value, text)
 
 
+class TestAMailServersUrl:
+    def test_says_host_port_login_and_tls(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert env.env_mail("HUB_TEST") == {}
+        monkeypatch.setenv("HUB_TEST", "smtp+tls://me%40shop:p%2Fss@mail.example")
+        assert env.env_mail("HUB_TEST") == {
+            "EMAIL_HOST": "mail.example",
+            "EMAIL_PORT": 587,
+            "EMAIL_HOST_USER": "me@shop",
+            "EMAIL_HOST_PASSWORD": "p/ss",
+            "EMAIL_USE_TLS": True,
+            "EMAIL_USE_SSL": False,
+        }
+        monkeypatch.setenv("HUB_TEST", "smtp://127.0.0.1:2525")
+        assert env.env_mail("HUB_TEST")["EMAIL_PORT"] == 2525
+
+    @pytest.mark.parametrize("text", ["mail.example", "http://me:s3cret@mail", "smtp://", "smtp://me:s3cret@mail:no/"])
+    def test_is_refused_without_its_password(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HUB_TEST", text)
+        with pytest.raises(ImproperlyConfigured, match=r"^HUB_TEST has to be an address such as smtp") as refusal:
+            env.env_mail("HUB_TEST")
+        assert_hides(refusal.value, text)
+
+
 class TestTheDotenvFile:
     def test_does_not_overrule_what_is_set(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         path = tmp_path / ".env"

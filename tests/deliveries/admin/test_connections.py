@@ -154,7 +154,7 @@ class ConnectionPageTests(TestCase):
         self.assertEqual(self.client.post(test).status_code, 404)
         self.refused(ADD, "restricted to groups", name="mine", group="")
 
-    def test_is_named_by_routes_of_those_only_who_see_it(self) -> None:
+    def test_and_an_endpoint_are_named_by_routes_of_those_only_who_see_them(self) -> None:
         ours = EndpointGroup.objects.create(name="ours")
         self.made()
         endpoint = make_endpoint(group=ours)
@@ -180,6 +180,14 @@ class ConnectionPageTests(TestCase):
         self.assertIn("There is no connection", _errors(response))
         route.refresh_from_db()
         self.assertEqual(route.handler, "log")
+
+        make_endpoint(slug="theirs", provider="internal")
+        config = '{"endpoint": "theirs", "event_type": "x"}'
+        response = self.client.post(
+            reverse("admin:integrations_route_change", args=[route.pk]),
+            {**form, "handler": "hub.emit", "config": config},
+        )
+        self.assertIn("There is no endpoint", _errors(response))
 
 
 class TheButtonTests(TestCase):
