@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from deliveries import display
 from deliveries.admin.activity import Card, activity
-from deliveries.concerns import Concern, Page, Sight, concerns
+from deliveries.concerns import LOOKS, Concern, Page, Sight, concerns
 from deliveries.concerns.executing import LATE
 from deliveries.models import Delivery, DeliveryStatus
 
@@ -64,7 +64,7 @@ def _live(request: HttpRequest) -> HttpResponse:
 
 def _shown(request: HttpRequest) -> dict[str, Any]:
     sight = Sight(request.user, now=timezone.now())
-    may_see = any(sight.may(permission) for _, permission, _ in _PAGES.values())
+    may_see = any(sight.may(permission) for permission, _ in LOOKS)
     shown: dict[str, Any] = {
         "now": sight.now,
         "may_see": may_see,

@@ -148,7 +148,6 @@ class SilenceTests(TestCase):
         hear_every_week(self.shop, timezone.now(), [40] * 4)
         user = make_user("nobody")
         user.user_permissions.add(Permission.objects.get(codename="view_event"))
-        user.user_permissions.add(Permission.objects.get(codename="view_delivery"))
         self.client.force_login(user)
 
         page = self.client.get("/admin/")
