@@ -11,6 +11,7 @@ from django.utils import timezone
 from deliveries.concerns import Concern, Kind, Level, Page, Sight, concerns
 from deliveries.models import RejectionCount
 from deliveries.models.rollup import Measure
+from deliveries.stats.counting import counting
 from integrations.models import Endpoint
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.concerns.history import hear, hear_every_week
@@ -107,7 +108,8 @@ class SilenceTests(TestCase):
             for week in range(5):
                 morning = sunday.replace(hour=8, minute=0) - timedelta(days=day, weeks=week)
                 for hour in range(10):
-                    hear(self.shop, morning + timedelta(hours=hour), 50)
+                    counting.add(Measure.ACCEPTED, self.shop.pk, at=morning + timedelta(hours=hour), count=50)
+        counting.flush()
 
         for now in (sunday, sunday + timedelta(hours=12)):
             self.assertEqual(found(Kind.SILENCE, now=now), [])
