@@ -20,6 +20,7 @@ from deliveries.admin.endpoints import ServiceFilter
 from deliveries.admin.filters import EndpointFilter
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
+from deliveries.admin.route_previews import may_preview, preview_route
 from deliveries.admin.trying import back_to
 from deliveries.models import Release
 from integrations.admin.forms import RouteForm
@@ -68,6 +69,7 @@ class RouteAdmin(RetiringAdmin):
         context["show_delete"] = False  # the page has its own button, which says what happens
         context["may_retire"] = row is not None and self.has_delete_permission(request, row)
         context["may_hold"] = row and row.retired_at is None and request.user.has_perm(orders.PERMISSION)
+        context["may_preview"] = may_preview(request)
         context["release"] = Release.objects.running().filter(route=row).first() if row else None
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -82,6 +84,7 @@ class RouteAdmin(RetiringAdmin):
         """Add the addresses of the buttons."""
         view = self.admin_site.admin_view
         return [
+            path("preview/", view(preview_route), name="integrations_route_preview"),
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_route_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_route_resume"),
             path("<uuid:pk>/order/on/", view(self.switch_on), name="integrations_route_on"),
