@@ -11,7 +11,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-rejections lint types checks dockerfile screenshots format clean
+.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-rejections bench-desk lint types checks dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -53,6 +53,9 @@ bench: bench-rejections bench-engine  ## all measurements
 
 bench-engine: $(VENV)/.development $(CELERY)/.stamp  ## the engine against django-q2 and Celery (BENCH="--save NAME --saturation-seconds 20")
 	$(BIN)/python -m bench.engine $(BENCH)
+
+bench-desk: $(VENV)/.development  ## the admin's pages at a million events, on PostgreSQL (BENCH="--save NAME")
+	$(BIN)/python -m tests.with_postgres $(BIN)/python -m bench.desk $(BENCH)
 
 bench-rejections: $(VENV)/.development  ## good requests in a flood of bad signatures, on both databases
 	$(BIN)/python -m bench.rejection_flood

@@ -72,6 +72,7 @@ def pages() -> dict[str, str]:
 
     event, dead = Event.objects.latest("received_at"), Delivery.objects.filter(status="dead").latest("created_at")
     endpoint, route = Endpoint.objects.get(slug="endpoint-07"), Route.objects.filter(endpoint__slug="endpoint-10")[0]
+    customer = f"cus_{event.event_id.removeprefix('evt_')}"
     events, deliveries = "/admin/deliveries/event/", "/admin/deliveries/delivery/"
     return {
         "events": events,
@@ -82,6 +83,8 @@ def pages() -> dict[str, str]:
         "event by the provider's id": f"{events}?q={event.event_id}",
         "event by its request": f"{events}?q={event.request_id}",
         "event by an id that there is not": f"{events}?q=nothing",
+        "event by a value in its payload": f"{events}?value=customer.id+%3D+{customer}",
+        "event by a value that there is not": f"{events}?value=customer.id+%3D+nothing",
         "an event": f"{events}{event.pk}/change/",
         "deliveries": deliveries,
         "dead letters": f"{deliveries}?status=dead",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -17,6 +19,7 @@ from deliveries.models import DeliveryStatus, Replay
 from deliveries.models import replaying as moves
 from deliveries.models.selection import described
 from deliveries.models.states import FINISHED
+from integrations.models import Route
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -79,9 +82,23 @@ def complete(selection: Mapping[str, Any], *, everything: bool = False) -> dict[
 
 def preview(selection: Mapping[str, Any]) -> list[Matching]:
     """Return what an order for a complete ``selection`` would run again if it were given now, by route and status."""
-    groups = ("endpoint__slug", "route_id", "route__name", "status")
-    counted = moves.covered(dict(selection)).order_by().values_list(*groups).annotate(count=Count("pk"))
-    found = [Matching(slug, str(route), name, status, count) for slug, route, name, status, count in counted]
+    counted = moves.covered(dict(selection)).order_by().values_list("route_id", "status").annotate(count=Count("pk"))
+    return _named({(route, status): count for route, status, count in counted})
+
+
+def preview_of_some(selection: Mapping[str, Any], *, most: int) -> tuple[list[Matching], bool]:
+    """Return what `preview` does, but count no further than ``most`` deliveries; and whether there are more."""
+    found = moves.covered(dict(selection)).order_by().values_list("route_id", "status")[: most + 1]
+    counted = Counter(found)
+    return _named(counted), counted.total() > most
+
+
+def _named(counts: Mapping[tuple[UUID, str], int]) -> list[Matching]:
+    routes = Route.objects.select_related("endpoint").in_bulk({route for route, _ in counts})
+    found = [
+        Matching(routes[pk].endpoint.slug, str(pk), routes[pk].name, status, count)
+        for (pk, status), count in counts.items()
+    ]
     return sorted(found, key=lambda row: (-row.count, row.endpoint, row.route_name, row.status))
 
 

@@ -72,6 +72,7 @@ class DeliveryAdmin(HistoryAdmin):
     ordering = ("-created_at",)
     keyset = "created_at"
     without_index = ("provider", "event_type", "error")
+    looked_through = 10_000
     search_fields = ("id",)
     search_help_text = "The delivery's id, the event's id (the provider's or the hub's), or a request id; whole."
     actions = ("replay", "replay_from_start", "discard")

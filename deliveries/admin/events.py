@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,15 +14,17 @@ from django.urls import path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from deliveries import display
+from deliveries import display, payload_search
 from deliveries.admin import orders, rerouting
 from deliveries.admin.filters import (
     EndpointFilter,
     EventTypeFilter,
     MomentFilter,
+    PayloadFilter,
     ProviderFilter,
     ReceivedWhenFilter,
     VerdictFilter,
+    wanted_in,
 )
 from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
 from deliveries.admin.searching import event_ids
@@ -62,13 +65,14 @@ class EventAdmin(RevealingAdmin):
         VerdictFilter,
         EventTypeFilter,
         ("received_at", MomentFilter),
+        PayloadFilter,
     )
     list_select_related = ("endpoint",)
     never_loaded = ("sealed",)
     list_defer = ("raw_body", "headers", "query_string", "body_sha256")
     ordering = ("-received_at",)
     keyset = "received_at"
-    without_index = ("provider", "verdict", "event_type")
+    without_index = ("provider", "verdict", "event_type", "value")
     search_fields = ("event_id",)
     search_help_text = "The provider's event id, the hub's own id, or a request id; whole."
 
@@ -78,6 +82,11 @@ class EventAdmin(RevealingAdmin):
         """Find by id; no part of one, as only whole ones are indexed."""
         term = search_term.strip()
         return (queryset.filter(pk__in=event_ids(term)) if term else queryset), False
+
+    def checked(self, params: Mapping[str, Any]) -> Callable[[Sequence[UUID]], Iterator[UUID]] | None:
+        """Return what leaves the events whose payload has the value that is looked for; None where none is."""
+        wanted = wanted_in(params.get(PayloadFilter.parameter_name))
+        return None if wanted is None else lambda ids: payload_search.matching(ids, wanted)
 
     def get_urls(self) -> list[Any]:
         """Add the downloads of raw bodies, and the address that takes the order to reroute."""

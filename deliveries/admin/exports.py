@@ -43,6 +43,9 @@ def export(admin: Any, request: HttpRequest) -> HttpResponse | StreamingHttpResp
     except IncorrectLookupParameters:
         messages.error(request, "The filters of this address mean nothing to the list.")
         return HttpResponseRedirect(reverse(f"{base}_changelist"))
+    if admin.checked(request.GET) is not None:
+        messages.error(request, "What a search by payload finds cannot be exported: narrow the list down otherwise.")
+        return HttpResponseRedirect(f"{reverse(f'{base}_changelist')}?{request.GET.urlencode()}")
     written, now = FORMATS[chosen], timezone.now()
     # Before the first row: whoever breaks off has it all the same.
     message = f"Exported {admin.opts.verbose_name_plural} as {chosen.replace('_', ' ')}: {_filters(request)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
@@ -17,8 +17,8 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from unfold.paginator import InfinitePaginator
 
-from deliveries.admin import exports
-from deliveries.admin.keyset import KeysetChangeList, SafeChangeList
+from deliveries.admin import exports, views
+from deliveries.admin.keyset import LOOKED_THROUGH, KeysetChangeList, SafeChangeList
 from deliveries.admin.list_tools import list_tools
 from deliveries.admin.pages import HubPages
 
@@ -40,6 +40,8 @@ class HistoryAdmin(HubPages):
     keyset: ClassVar[str] = ""
     #: Parameters of filters that no index serves.
     without_index: ClassVar[tuple[str, ...]] = ()
+    #: Rows that such a filter looks through for one page; fewer where each takes a look at another table.
+    looked_through: ClassVar[int] = LOOKED_THROUGH
     show_facets = ShowFacets.NEVER  # each would count the whole table
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -60,11 +62,28 @@ class HistoryAdmin(HubPages):
         """Return the class of the list."""
         return KeysetChangeList if self.keyset else SafeChangeList
 
+    def checked(self, params: Mapping[str, Any]) -> Callable[[Sequence[UUID]], Iterator[UUID]] | None:
+        """Return what leaves, of ids of rows, those that a filter means which the database alone cannot tell; or None.
+
+        Such a filter is one ``without_index``.
+        """
+        return None
+
     def get_urls(self) -> list[Any]:
-        """Add the address that takes the order to export a large table's list."""
+        """Add the addresses that export a large table's list, and keep views of it."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
-        orders = [path("export/", self.admin_site.admin_view(self.export), name=name)] if self.keyset else []
-        return [*orders, *super().get_urls()]
+        if not self.keyset:
+            return super().get_urls()
+        export = path("export/", self.admin_site.admin_view(self.export), name=name)
+        return [export, *views.urls(self), *super().get_urls()]
+
+    def save_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep the list's filters under a name."""
+        return views.refuse_get(request) or views.save(self, request)
+
+    def forget_view(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Remove what was kept."""
+        return views.refuse_get(request) or views.forget(self, request, pk)
 
     def export(self, request: HttpRequest) -> Any:
         """Write what the list's filters match into a file."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
+from uuid import UUID
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -13,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from deliveries.paging import Place
+from deliveries.payload_search import LARGEST_BYTES, LOOKED_THROUGH_BYTES
 
 _AFTER, _BEFORE = "after", "before"
 #: Rows that a filter without an index looks through for one page.
@@ -90,8 +93,16 @@ class KeysetChangeList(SafeChangeList):
         if bound is not None:
             beyond = bound.newer(column) if backwards else bound.older(column)
             rows = rows.exclude(beyond)
-        found = list(rows[: self.list_per_page + 1])
+        found = self._found(rows)
         self._fill(found, place, backwards=backwards, bound=bound)
+
+    def _found(self, rows: QuerySet[Any]) -> list[Any]:
+        """Return the rows of the page and one more; those alone that the admin's ``checked`` leaves, if it has one."""
+        checked = self._admin.checked(self.params)
+        if checked is not None:
+            left = islice(checked(list(rows.values_list("pk", flat=True))), self.list_per_page + 1)
+            rows = rows.filter(pk__in=list(left))
+        return list(rows[: self.list_per_page + 1])
 
     def _bound(self, request: HttpRequest, place: Mapping[str, Place], *, backwards: bool) -> Place | None:
         """Return the last place that this page may look at; None if it may look at all, or all is nearer."""
@@ -109,7 +120,10 @@ class KeysetChangeList(SafeChangeList):
             rows = rows.filter(place[_BEFORE].newer(column)).reverse()
         elif _AFTER in place:
             rows = rows.filter(place[_AFTER].older(column))
-        last = rows.values_list(column, "pk")[LOOKED_THROUGH - 1 : LOOKED_THROUGH]
+        if self._admin.checked(self.params) is not None:
+            return _bound_by_bytes(rows.values_list(column, "pk", "body_bytes")[:LOOKED_THROUGH])
+        most = min(LOOKED_THROUGH, self._admin.looked_through)
+        last = rows.values_list(column, "pk")[most - 1 : most]
         return next((Place(*row) for row in last), None)
 
     def _fill(self, found: list[Any], place: Mapping[str, Place], *, backwards: bool, bound: Place | None) -> None:
@@ -133,3 +147,13 @@ class KeysetChangeList(SafeChangeList):
             newest=self.get_query_string() if place else "",
             looked_back_to=bound.at if bound and not more and not backwards else None,
         )
+
+
+def _bound_by_bytes(rows: Iterable[tuple[datetime, UUID, int]]) -> Place | None:
+    """Return the place of the row up to which the bodies that are looked through add up; None if all are few."""
+    total = 0
+    for number, (at, pk, body_bytes) in enumerate(rows, start=1):
+        total += body_bytes if body_bytes <= LARGEST_BYTES else 0
+        if number == LOOKED_THROUGH or total >= LOOKED_THROUGH_BYTES:
+            return Place(at, pk)
+    return None

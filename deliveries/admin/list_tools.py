@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from deliveries.admin import exports
+from deliveries.admin import exports, views
 from deliveries.exporting import MOST_ROWS, formats_of
 
 
@@ -17,6 +17,7 @@ def list_tools(admin: Any, request: HttpRequest) -> dict[str, Any]:
         return {}
     base = f"admin:{admin.opts.app_label}_{admin.opts.model_name}"
     return {
+        **views.offered(admin, request),
         "filters": request.GET.urlencode(),
         "export_url": reverse(f"{base}_export") if request.user.has_perm(exports.PERMISSION) else "",
         "export_formats": formats_of(admin.model),

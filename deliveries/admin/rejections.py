@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from deliveries import display
 from deliveries.admin import orders
 from deliveries.admin.events import attachment
-from deliveries.admin.filters import EndpointFilter, MomentFilter, ReasonFilter
+from deliveries.admin.filters import EndpointFilter, MomentFilter, ReasonFilter, ReceivedWhenFilter
 from deliveries.admin.history import search
 from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
 from deliveries.forensics import diagnose
@@ -37,7 +37,7 @@ class RejectionAdmin(RevealingAdmin):
     list_before_template = "admin/deliveries/list_before.html"
     list_display = ("reason_shown", "endpoint_shown", "source_shown", "size_shown", "received_shown")
     list_display_links = ("reason_shown",)
-    list_filter = (EndpointFilter, ReasonFilter, ("received_at", MomentFilter))
+    list_filter = (ReceivedWhenFilter, EndpointFilter, ReasonFilter, ("received_at", MomentFilter))
     list_select_related = ("endpoint",)
     never_loaded = ("sealed",)
     list_defer = ("raw_body", "headers", "query_string")

@@ -25,6 +25,9 @@ from deliveries.models.states import FINISHED
 from integrations.admin.base import HubAdmin
 from integrations.models import groups_of
 
+#: Deliveries that the page counts; of more, it says that there are more.
+COUNTED = 10_000
+
 
 class ReplayForm(forms.Form):
     """How they are to run."""
@@ -139,9 +142,14 @@ def _span(params: QueryDict) -> dict[str, str]:
 def _context(
     admin: HubAdmin, request: HttpRequest, selection: dict[str, Any], form: ReplayForm, problem: str
 ) -> dict[str, Any]:
-    counts = [] if problem else bulk_replay.preview(selection)
-    dead = sum(row.count for row in counts if row.status == DeliveryStatus.DEAD)
+    counts, is_cut = ([], False) if problem else bulk_replay.preview_of_some(selection, most=COUNTED)
     total = sum(row.count for row in counts)
+    dead = sum(row.count for row in counts if row.status == DeliveryStatus.DEAD)
+    dead_are_cut = is_cut
+    if is_cut and "status" not in selection:
+        # What was counted is any part of them; the dead letters have an index, and are what is mostly meant.
+        counts, dead_are_cut = bulk_replay.preview_of_some({**selection, "status": ["dead"]}, most=COUNTED)
+        dead = sum(row.count for row in counts)
     query = urlencode([(name, value) for name, values in request.GET.lists() for value in values])
     return {
         **admin.admin_site.each_context(request),
@@ -153,6 +161,9 @@ def _context(
         "dead": dead,
         "total": total,
         "asks_which": "status" not in selection and total > dead,
+        "is_cut": is_cut,
+        "dead_are_cut": dead_are_cut,
+        "counted": COUNTED,
         "form": form,
         "problem": problem,
         "query": query,

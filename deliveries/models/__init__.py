@@ -10,6 +10,7 @@ from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
 from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
 from deliveries.models.rollup import Rollup
+from deliveries.models.saved_view import SavedView
 from deliveries.models.schedule import Missed, Schedule
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
 from deliveries.models.token import TokenTerms
@@ -40,6 +41,7 @@ __all__ = [
     "ReplayState",
     "Rollup",
     "RunState",
+    "SavedView",
     "Schedule",
     "StepResult",
     "TokenTerms",

@@ -110,6 +110,9 @@ class Delivery(models.Model):
             models.Index(
                 fields=["status", "-created_at", "-id"], name="delivery_failed", condition=Q(status__in=FAILED)
             ),
+            models.Index(
+                fields=["-created_at", "-id"], name="delivery_discarded", condition=Q(status=DeliveryStatus.DISCARDED)
+            ),
             models.Index(fields=["endpoint", "id"], name="delivery_held", condition=Q(status=DeliveryStatus.HELD)),
         ]
 
