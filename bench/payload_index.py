@@ -1,7 +1,7 @@
 """What an index on payloads costs: ``python -m tests.with_postgres python -m bench.payload_index``.
 
 Inserts the same rows, one statement for each, into a table with the raw body alone, with a jsonb column beside it, and
-with a GIN index (jsonb_path_ops) on that: all in one transaction, so that it is not the disk's commits that are measured.
+with a GIN index (jsonb_path_ops) on that: all in one transaction, so that the disk's commits are not what is measured.
 Then looks for one value in the bytes of the newest 20,000 bodies, and by the index.
 """
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -94,5 +95,5 @@ def forget(view: SavedView, *, by: User) -> None:
         view.delete()
 
 
-def _is_within(groups: Collection[object] | None, mine: set[object]) -> bool:
+def _is_within(groups: Collection[UUID] | None, mine: set[UUID]) -> bool:
     return groups is not None and set(groups) <= mine

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deliveries', '0023_export_permission'),
+        ('deliveries', '0026_export_permission'),
         ('integrations', '0008_connections'),
     ]
 

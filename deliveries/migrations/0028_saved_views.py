@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deliveries', '0024_discarded_index'),
+        ('deliveries', '0027_discarded_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
