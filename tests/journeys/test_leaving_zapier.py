@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["connections", "hub"]
 
+pytestmark = pytest.mark.any_database
+
 PAGE = (ROOT / "docs" / "how-to" / "leave-zapier.md").read_text(encoding="utf-8")
 FILES = [
     re.sub(r"^   ", "", text, flags=re.MULTILINE) if text.startswith("   ") else text
