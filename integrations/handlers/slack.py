@@ -1,0 +1,75 @@
+"""`slack.message`: a message in a channel, by a connection with a bot's token.
+
+https://docs.slack.dev/reference/methods/chat.postMessage
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from integrations.contracts import Json
+from integrations.errors import GiveUp, RetryLater
+from integrations.handlers import Context, InboundEvent, handler
+from integrations.values import rendered, scope_of
+
+#: What Slack answers when it is not the message that is wrong.
+_FOR_NOW = frozenset({"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"})
+_WAIT = timedelta(minutes=1)
+_MOST_CHARACTERS = 40_000
+
+CONFIG_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["connection", "channel", "text"],
+    "properties": {
+        "connection": {
+            "type": "string",
+            "format": "connection",
+            "description": "the name of a connection: base URL https://slack.com/api, a bot's token as bearer",
+        },
+        "channel": {
+            "type": "string",
+            "format": "template",
+            "minLength": 1,
+            "maxLength": 500,
+            "description": "a template: the channel's id or name, such as C0123456789",
+        },
+        "text": {
+            "type": "string",
+            "format": "template",
+            "minLength": 1,
+            "maxLength": 10_000,
+            "description": "a template: the message, in Slack's markup; values cannot bring mentions or links along",
+        },
+    },
+}
+
+
+def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
+    """Return the message: ``channel`` and ``text``; raises `GiveUp` where one is empty or the text too long."""
+    scope = scope_of(event)
+    # Slack wants &, < and > escaped and nothing else: https://docs.slack.dev/messaging/formatting-message-text
+    text = rendered(config["text"], scope, field="text", html=True).replace("&quot;", '"').replace("&#x27;", "'")
+    message = {"channel": rendered(config["channel"], scope, field="channel").strip(), "text": text}
+    for name, value in message.items():
+        if not value.strip():
+            raise GiveUp(f"{name}: it comes out empty")
+    if len(text) > _MOST_CHARACTERS:
+        raise GiveUp(f"text: it has {len(text):,} characters; Slack takes {_MOST_CHARACTERS:,}")
+    return message
+
+
+@handler("slack.message", config_schema=CONFIG_SCHEMA, preview=preview)
+def message(event: InboundEvent, context: Context) -> None:
+    """Write a message made from the event into a channel of Slack."""
+    answer = (
+        context.http(context.config["connection"]).post("chat.postMessage", json=preview(event, context.config)).json()
+    )
+    if isinstance(answer, dict) and answer.get("ok") is True:
+        return
+    error = str(answer.get("error", "unknown"))[:100] if isinstance(answer, dict) else "unknown"
+    if error in _FOR_NOW:
+        raise RetryLater(_WAIT, f"Slack says {error}")
+    raise GiveUp(f"Slack refuses it: {error}")
