@@ -37,6 +37,14 @@ for name, role in (("anna", "administrator"), ("vera", "viewer")):
 """
 
 
+LAST_NIGHT = """
+from datetime import UTC, datetime, timedelta
+from deliveries.models import Delivery
+midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+Delivery.objects.update(created_at=midnight - timedelta(hours=1))
+"""
+
+
 class Erp(http.server.BaseHTTPRequestHandler):
     """The system that events are forwarded to: /broken fails, anything else is well."""
 
@@ -168,8 +176,31 @@ def set_up_endpoint(visit: Visit, erp_url: str) -> None:
     visit.find("//*[contains(., 'is ready to receive')]")
 
 
+def keep_the_failures_of_the_night(visit: Visit, folder: Path) -> None:
+    """Find what failed last night, save the list as a view, and export it."""
+    visit.hub.python(LAST_NIGHT)
+    visit.browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+    visit.browser.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Etc/GMT-1"})
+    visit.open("/admin/")  # names the zone: it is shown and understood from the next page on
+    visit.open("/admin/deliveries/delivery/")
+    visit.click("Failed last night")
+    visit.find("//a[.='order.paid']")
+    shown = visit.find("//td//time | //th//time")
+    assert shown.text.endswith(" 00:00:00"), "23:00 in UTC, one hour further in the viewer's zone"
+    assert " 23:00:00.000000 UTC" in (shown.get_attribute("title") or "")
+
+    visit.open("/admin/deliveries/delivery/?status=dead&when=last_night&event_type=order.*")
+    visit.write("name", "Orders of the night")
+    visit.click("Save view")
+    visit.find("//a[.='Orders of the night'][@aria-current]")
+    visit.click("Export")
+    file: Path = wait_until(lambda: next(iter(folder.glob("delivery-*.csv")), None), what="the file")
+    assert "order.paid" in file.read_text(encoding="utf-8")
+    visit.open("/admin/deliveries/delivery/")
+
+
 class TestAdministrator:
-    def test_sets_up_mends_and_replays(self, hub: RunningHub) -> None:
+    def test_sets_up_mends_and_replays(self, hub: RunningHub, tmp_path: Path) -> None:
         with erp() as (erp_url, taken), open_browser() as browser:
             visit = Visit(browser, hub)
             visit.log_in("anna")
@@ -182,6 +213,7 @@ class TestAdministrator:
 
             visit.click("Deliveries")
             visit.reload_until(lambda: "DEAD LETTER" in visit.text(), "the dead letter")
+            keep_the_failures_of_the_night(visit, tmp_path)
             visit.click("order.paid")
             delivery = browser.current_url
             visit.find("//*[contains(., '500')]")
