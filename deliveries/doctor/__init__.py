@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     Check("workers", work.workers_are_alive),
     Check("queue", work.queue_moves),
     Check("leases", work.leases_are_taken_over),
+    Check("schedules", work.schedules_are_in_time),
 )
 
 

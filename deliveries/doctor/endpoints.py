@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from deliveries import waiting
 from deliveries.doctor.symptoms import Finding, Symptom, problem, warning
 from integrations.errors import ReferenceMissing
-from integrations.models import Endpoint, Secret
+from integrations.models import Connection, Endpoint, Secret
 from integrations.providers import providers
 from integrations.references import is_reference, resolve
 
@@ -37,7 +37,7 @@ def endpoints_have_secrets(now: datetime) -> Finding:
 
 
 def references_lead_somewhere(now: datetime) -> Finding:
-    """Follow every reference of a live endpoint, in this process's environment."""
+    """Follow every reference of live endpoints and connections, in this process's environment."""
     return "", list(_missing(now))
 
 
@@ -56,6 +56,13 @@ def _missing(now: datetime) -> Iterator[Symptom]:
             continue
         for name in sorted(preset.secret_settings & settings.keys()) if preset else ():
             yield from _symptom(settings[name], f"The setting {name} of endpoint {row.slug!r}")
+    for connection in Connection.objects.live():
+        try:
+            credentials = connection.credentials
+        except ImproperlyConfigured:
+            continue
+        for name in sorted(credentials):
+            yield from _symptom(credentials[name], f"The credential {name} of connection {connection.name!r}")
 
 
 def _symptom(value: str, subject: str) -> Iterator[Symptom]:

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from deliveries import readiness
 from deliveries.doctor.symptoms import Finding, problem
-from deliveries.models import Delivery, DeliveryStatus
+from deliveries.models import Delivery, DeliveryStatus, Schedule
 
+#: A live worker makes the event of a tick within seconds.
+_OVERDUE = timedelta(minutes=2)
 #: A lease runs out after HUB_LEASE_SECONDS and a live worker takes it over at once.
 _LATE = timedelta(seconds=60)
 
@@ -39,3 +41,13 @@ def leases_are_taken_over(now: datetime) -> Finding:
         return fact, ()
     text = f"{left} {'delivery is' if left == 1 else 'deliveries are'} held by a worker that has gone silent."
     return fact, [problem(text, "No live worker takes them over: start the hub, or look into its log.")]
+
+
+def schedules_are_in_time(now: datetime) -> Finding:
+    """Look for schedules whose tick has passed and made no event."""
+    overdue = list(Schedule.objects.due(now - _OVERDUE).order_by("next_at").values_list("name", flat=True)[:5])
+    fact = f"{Schedule.objects.filter(enabled=True).count()} on"
+    if not overdue:
+        return fact, ()
+    text = f"The time of {', '.join(map(repr, overdue))} has come, and no event was made."
+    return fact, [problem(text, "Is a worker alive? If so, its log says what keeps the schedule (schedule.failed).")]

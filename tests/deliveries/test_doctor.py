@@ -20,8 +20,8 @@ from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 
 from deliveries.doctor import CHECKS, storage
-from deliveries.models import Delivery, Worker
-from integrations.models import Endpoint, Route, Secret
+from deliveries.models import Delivery, Schedule, Worker
+from integrations.models import Connection, Endpoint, Route, Secret
 from tests.deliveries.api.cases import make_user
 from tests.factories import make_delivery, make_endpoint, make_route
 
@@ -107,6 +107,7 @@ class DoctorTests(TestCase):
         endpoint = make_endpoint(slug="orders", provider="github", secret="env:HUB_SECRET_GONE")
         Secret.objects.create(endpoint=endpoint, value="env:HUB_SECRET_THERE", label="fine")
         make_endpoint(slug="meta", provider="meta", secret="a", settings={"verify_token": "file:gone"})
+        Connection.objects.create(name="crm", auth="bearer", credentials={"token": "env:HUB_SECRET_NOT"})
 
         with mock.patch.dict(os.environ, {"HUB_SECRET_THERE": "x"}):
             found = self.found("references")
@@ -116,8 +117,19 @@ class DoctorTests(TestCase):
             [
                 "problem: The secret 'test' of endpoint 'orders' cannot be had: env:HUB_SECRET_GONE leads nowhere.",
                 "problem: The setting verify_token of endpoint 'meta' cannot be had: file:gone leads nowhere.",
+                "problem: The credential token of connection 'crm' cannot be had: env:HUB_SECRET_NOT leads nowhere.",
             ],
         )
+
+    def test_names_schedules_whose_time_has_passed(self) -> None:
+        now = timezone.now()
+        inside = make_endpoint(provider="internal")
+        for name, minutes in (("late", -10), ("just now", -1), ("later", 10)):
+            Schedule.objects.create(
+                name=name, endpoint=inside, cron="0 3 * * *", next_at=now + timedelta(minutes=minutes)
+            )
+
+        self.assertEqual(self.found("schedules"), ["problem: The time of 'late' has come, and no event was made."])
 
     def test_names_values_that_no_key_decrypts(self) -> None:
         secret = Secret.objects.create(endpoint=make_endpoint(slug="gh", provider="github"), value="a")
