@@ -175,9 +175,9 @@ class ListTests(TestCase):
             many,
             {
                 "/admin/": 19,
-                "/admin/deliveries/event/": 7,
-                "/admin/deliveries/delivery/": 8,
-                "/admin/deliveries/rejection/": 7,
+                "/admin/deliveries/event/": 8,
+                "/admin/deliveries/delivery/": 9,
+                "/admin/deliveries/rejection/": 8,
                 "/admin/deliveries/worker/": 7,
                 "/admin/deliveries/parkedkey/": 7,
                 "/admin/integrations/endpoint/": 9,
