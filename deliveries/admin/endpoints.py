@@ -29,8 +29,8 @@ from deliveries.admin.filters import GroupFilter
 from deliveries.admin.first_steps import FirstStepsAdmin
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
-from deliveries.admin.test_events import TestEventsAdmin
 from deliveries.admin.trying import CurlLine, back_to, curl_line, send_test
+from deliveries.admin.trying_payloads import TryingPayloadsAdmin
 from deliveries.admin.waiting import AwaitedSecretAdmin
 from deliveries.models import Event, RejectionCount, Release
 from integrations.admin.forms import EndpointForm
@@ -59,7 +59,7 @@ class ServiceFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(FirstStepsAdmin, TestEventsAdmin, AwaitedSecretAdmin, RetiringAdmin):
+class EndpointAdmin(FirstStepsAdmin, TryingPayloadsAdmin, AwaitedSecretAdmin, RetiringAdmin):
     """Endpoints by slug."""
 
     form = EndpointForm
@@ -244,7 +244,7 @@ class EndpointAdmin(FirstStepsAdmin, TestEventsAdmin, AwaitedSecretAdmin, Retiri
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_endpoint_resume"),
             *self.wait_urls(),
             *self.first_steps_urls(),
-            *self.test_event_urls(),
+            *self.trying_urls(),
             path("<uuid:pk>/order/end/<uuid:secret>/", view(self.end_secret), name="integrations_endpoint_end_secret"),
             *super().get_urls(),
         ]

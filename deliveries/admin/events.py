@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,8 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from deliveries import display, payload_search
-from deliveries.admin import orders, rerouting
+from deliveries import fixture as test_fixture
+from deliveries.admin import fixtures, orders, rerouting
 from deliveries.admin.filters import (
     EndpointFilter,
     EventTypeFilter,
@@ -93,11 +95,13 @@ class EventAdmin(RevealingAdmin):
         view = self.admin_site.admin_view
         return [
             path("<uuid:pk>/body/", view(self.event_body), name="deliveries_event_body"),
+            path("<uuid:pk>/payload/", view(self.event_payload), name="deliveries_event_payload"),
             path(
                 "<uuid:pk>/variants/<int:variant>/body/", view(self.variant_body), name="deliveries_eventvariant_body"
             ),
             *self.reveal_urls(),
             path("<uuid:pk>/reroute/", view(self.reroute_one), name="deliveries_event_reroute"),
+            path("<uuid:pk>/fixture/", view(self.make_fixture), name="deliveries_event_fixture"),
             *super().get_urls(),
         ]
 
@@ -110,10 +114,32 @@ class EventAdmin(RevealingAdmin):
             raise Http404
         return rerouting.give(self, request, event)
 
+    def make_fixture(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Make a test of the event."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        event = self.get_queryset(request).filter(pk=pk).first()
+        if event is None:
+            raise Http404
+        return fixtures.give(self, request, event)
+
     def event_body(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hand out the raw body, for part of a batch the whole."""
         row = Event.objects.visible_to(request.user).filter(pk=pk).first()
         return self._download(request, row, f"event-{pk}")
+
+    def event_payload(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Hand out the decoded body, however large: credentials masked, nothing that is hidden."""
+        row = self.get_queryset(request).filter(pk=pk).first()
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        try:
+            payload = row.shown_payload if row is not None else None
+        except ImproperlyConfigured:
+            payload = None
+        if payload is None:
+            raise Http404
+        return HttpResponse(json.dumps(payload), content_type="application/json", headers=_DOWNLOAD_HEADERS)
 
     def variant_body(self, request: HttpRequest, pk: UUID, variant: int) -> HttpResponse:
         """Hand out the raw body of another request under the same id."""
@@ -132,8 +158,10 @@ class EventAdmin(RevealingAdmin):
         """Return the decoded body, what the flags mean, the other bodies and the deliveries."""
         received = row.as_received
         url = reverse("admin:deliveries_event_body", args=[row.pk])
+        payload = self._shown_payload(request, row)
         return {
-            "body": display.body(row, self._shown_payload(request, row), revealed=self.is_revealed(request)),
+            "body": display.body(row, payload, revealed=self.is_revealed(request)),
+            **_tree(row, payload, revealed=self.is_revealed(request)),
             **self.hiding(request, row),
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
@@ -150,6 +178,7 @@ class EventAdmin(RevealingAdmin):
                 for variant in row.variants.defer("sealed").order_by("received_at")
             ],
             "may_reroute": not obstacle(row) and request.user.has_perm(orders.PERMISSION),
+            "may_make_fixture": not test_fixture.obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "deliveries": row.deliveries.select_related("route").order_by("created_at", "pk"),
         }
 
@@ -193,6 +222,15 @@ class EventAdmin(RevealingAdmin):
     def received_shown(self, row: Event) -> SafeString:
         """Return when it came."""
         return display.moment(row.received_at)
+
+
+def _tree(row: Event, payload: Any, *, revealed: bool) -> dict[str, Any]:
+    """Return whether the body is shown as a tree, and where a script fetches it; "" if it stands on the page."""
+    if row.hides_body:
+        return {"shows_tree": revealed and payload is not None, "payload_url": ""}
+    is_large = row.body_bytes > display.DECODED_BYTES
+    url = reverse("admin:deliveries_event_payload", args=[row.pk])
+    return {"shows_tree": is_large or payload is not None, "payload_url": url}
 
 
 def _made_from(request: HttpRequest, row: Event) -> Event | None:

@@ -205,3 +205,41 @@ class LengthTests(TestCase):
             None: "–",
         }
         self.assertEqual({span: display.length(span) for span in spans}, spans)
+
+
+class PayloadTests(TestCase):
+    def payload_of(self, event: Event, role: str = "viewer") -> Any:
+        return logged_in(role).get(f"/admin/deliveries/event/{event.pk}/payload/")
+
+    def test_comes_whole_however_large_and_is_rendered_by_no_browser(self) -> None:
+        body = json.dumps({"items": ["x" * 100] * 6000}).encode()
+        event = make_event(make_endpoint(), body=body, content_type="application/json")
+
+        answer = self.payload_of(event)
+
+        self.assertGreater(len(body), display.DECODED_BYTES)
+        self.assertEqual(answer.json(), json.loads(body))
+        self.assertEqual(answer["X-Content-Type-Options"], "nosniff")
+        self.assertIn("no-store", answer["Cache-Control"])
+        self.assertContains(page_of(event), f'data-tree="/admin/deliveries/event/{event.pk}/payload/"')
+
+    def test_of_a_sensitive_endpoint_is_nowhere_to_be_fetched(self) -> None:
+        event = make_event(make_endpoint(sensitive=True), body=b'{"iban": "DE00"}', content_type="application/json")
+
+        for role in ("viewer", "administrator", "superuser"):
+            self.assertEqual(self.payload_of(event, role).status_code, 404)
+        self.assertNotContains(page_of(event, "superuser"), "data-tree=")
+
+        revealed = logged_in("superuser").post(f"/admin/deliveries/event/{event.pk}/reveal/")
+        self.assertContains(revealed, 'data-tree=""')
+
+    def test_that_is_no_json_has_no_tree(self) -> None:
+        event = make_event(make_endpoint(), body=b"<a/>", content_type="text/xml")
+
+        self.assertEqual(self.payload_of(event).status_code, 404)
+        self.assertNotContains(page_of(event), "data-tree=")
+
+    def test_is_for_those_only_who_may_see_events(self) -> None:
+        event = make_event(make_endpoint(), body=b"{}", content_type="application/json")
+
+        self.assertEqual(self.payload_of(event, "nobody").status_code, 403)

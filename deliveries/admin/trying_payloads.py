@@ -45,12 +45,10 @@ class _Sample:
     payload: Any
 
 
-class TestEventsAdmin(HubPages):
+class TryingPayloadsAdmin(HubPages):
     """Part of the endpoints' pages."""
 
-    __test__ = False  # no tests are in here, whatever its name
-
-    def test_event_urls(self) -> list[URLPattern]:
+    def trying_urls(self) -> list[URLPattern]:
         """Return the address of the page."""
         return [path("<uuid:pk>/try/", self.admin_site.admin_view(self.try_out), name="integrations_endpoint_try")]
 
