@@ -83,6 +83,7 @@ def _log_in(browser: Chrome, hub: RunningHub) -> None:
     browser.find_element(By.NAME, "username").send_keys("anna")
     browser.find_element(By.NAME, "password").send_keys("correct horse battery")
     browser.find_element(By.CSS_SELECTOR, "form [type=submit]").click()
+    wait_until(lambda: "/login/" not in browser.current_url, what="the login")
 
 
 class TestTheBodyOfAnEvent:
@@ -97,6 +98,8 @@ class TestTheBodyOfAnEvent:
             assert console(browser) == []
             for theme in ("light", "dark"):
                 set_theme(browser, theme)
+                page.open(f"{hub.url}/admin/deliveries/event/{small}/change/")
+                assert bool(browser.find_elements(By.CSS_SELECTOR, "html.dark")) == (theme == "dark")
                 assert barriers(browser) == []
 
     def _small(self, page: Page, address: str) -> None:
