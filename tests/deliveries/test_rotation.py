@@ -121,7 +121,9 @@ class TestTheColumns:
             "deliveries_eventvariant.raw_body",
             "deliveries_rejection.sealed",
             "deliveries_rejection.raw_body",
-            "deliveries_backfill.token",
+            "integrations_connection.credentials",
+            "integrations_connectiontoken.access_token",
+            "integrations_connectiontoken.refresh_token",
         } <= found
 
     @pytest.mark.django_db
