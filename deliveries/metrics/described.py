@@ -82,6 +82,13 @@ METRICS: tuple[Described, ...] = (
         f"Deliveries that gave up and wait for somebody; of a route at most {MOST:,}.",
         _ROUTE,
     ),
+    Described(
+        "hub_connection_open",
+        "gauge",
+        "Whether the circuit of a connection keeps calls from being made, being tried again included.",
+        ("connection",),
+    ),
+    Described("hub_connection_failures", "gauge", "Failures of a connection in a row.", ("connection",)),
     Described("hub_workers", "gauge", "Worker processes that are heard of.", more="Within 30 s."),
     Described("hub_worker_threads", "gauge", "Handlers that they can run at once."),
     Described("hub_worker_threads_busy", "gauge", "Handlers that they run."),

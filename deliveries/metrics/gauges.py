@@ -18,7 +18,7 @@ from deliveries.metrics.described import MOST, family, info
 from deliveries.models import Delivery, Worker
 from deliveries.stats import queue, standing
 from deliveries.stats.counting import counting
-from integrations.models import Route
+from integrations.models import Connection, ConnectionHealth, Route
 
 if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
@@ -30,6 +30,7 @@ def families(user: Person | None, *, now: datetime) -> Iterator[Metric]:
     named = {pk: (slug, name) for pk, slug, name in routes.values_list("pk", "endpoint__slug", "name")}
     yield from _queues(named, now)
     yield _dead_letters(named)
+    yield from _connections(user)
     yield from _workers(now)
     yield from _database()
     yield _single("hub_statistics_lag_seconds", counting.lag())
@@ -65,6 +66,17 @@ def _dead_letters(named: Mapping[UUID, Labels]) -> Metric:
     for labels in sorted(found):
         letters.add_metric(labels, found[labels])
     return cast(Metric, letters)
+
+
+def _connections(user: Person | None) -> Iterator[Metric]:
+    rows = Connection.objects.live() if user is None else Connection.objects.live().visible_to(user)
+    is_open, failures = family("hub_connection_open"), family("hub_connection_failures")
+    for row in rows.select_related("health").only("name", "health__open_until", "health__failures").order_by("name"):
+        health: ConnectionHealth | None = getattr(row, "health", None)
+        is_open.add_metric([row.name], 1 if health and health.open_until is not None else 0)
+        failures.add_metric([row.name], health.failures if health else 0)
+    yield is_open
+    yield failures
 
 
 def _workers(now: datetime) -> Iterator[Metric]:

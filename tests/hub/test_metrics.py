@@ -17,7 +17,7 @@ from deliveries.receiving.tally import tally
 from deliveries.stats import outcomes
 from deliveries.stats.counting import counting
 from integrations.api.scopes import Scope
-from integrations.models import EndpointGroup, Restriction
+from integrations.models import Connection, ConnectionHealth, EndpointGroup, Restriction
 from tests.deliveries.api.cases import client_of, make_user
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
@@ -134,6 +134,15 @@ class MetricsTests(Sender, MetricsTestCase):
         self.assertEqual(found["hub_queue_depth", "orders", "Book"], 0)
         self.assertEqual(found["hub_dead_letters", "orders", "Book"], 0)
 
+    def test_tell_of_connections_that_are_not_called(self) -> None:
+        crm, _ = (Connection.objects.create(name=name, base_url="https://crm.example.com") for name in ("crm", "idle"))
+        ConnectionHealth.objects.create(connection=crm, failures=5, open_until=timezone.now())
+
+        found = self.read()
+
+        self.assertEqual([found["hub_connection_open", name] for name in ("crm", "idle")], [1, 0])
+        self.assertEqual(found["hub_connection_failures", "crm"], 5)
+
     def test_tell_of_the_workers(self) -> None:
         now = timezone.now()
         Worker.objects.beat("host:1", now=now, threads=8, running=3)
@@ -177,7 +186,7 @@ class MetricsTests(Sender, MetricsTestCase):
         counting.flush()
 
         self.assertEqual(queries(), before)
-        self.assertLessEqual(before, 11)
+        self.assertLessEqual(before, 12)
 
 
 class AccessTests(Sender, MetricsTestCase):
