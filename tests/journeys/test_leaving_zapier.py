@@ -43,7 +43,11 @@ PAYLOADS: dict[str, Any] = {
         {
             "event_type": "form_response",
             "form_response": {
-                "answers": [{"type": "text", "text": "Ada"}, {"type": "email", "email": "ada@example.com"}]
+                "answers": [
+                    {"type": "text", "text": "Ada", "field": {"ref": "name", "type": "short_text"}},
+                    {"type": "text", "text": "By train", "field": {"ref": "how", "type": "long_text"}},
+                    {"type": "email", "email": "ada@example.com", "field": {"ref": "mail", "type": "email"}},
+                ]
             },
         },
     ),
