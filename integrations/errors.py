@@ -77,6 +77,15 @@ class ConnectionPaused(NotCalled):
     """An operator has paused the connection."""
 
 
+class StillRunning(RetryLater):
+    """What an outside system was asked to do is not over yet: the delivery looks again, and no attempt is spent.
+
+    Whoever raises it has to come to an end: the route's number of attempts sets none, only its greatest age would.
+    """
+
+    spends_attempt = False
+
+
 class ConnectionMissing(HubError):
     """A handler names a connection that there is not, or whose credentials cannot be had; the message says which."""
 
