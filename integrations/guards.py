@@ -100,19 +100,20 @@ def guard_connection(user: Person, before: Connection, after: Connection) -> Non
                 raise ValidationError({"credentials": f"{name}: {exc.message}"}) from exc
 
 
-def guard_named(user: Person | None, *, handler: str, config: Any, stored: Any) -> None:
+def guard_named(user: Person | None, *, handler: str, config: Any, stored: tuple[str, Any]) -> None:
     """Raise `ValidationError` for a connection or an endpoint named in a route's ``config`` that ``user`` cannot see.
 
-    Their events would be sent with another group's credentials, or to another group's endpoint. What is ``stored``
-    stays; None is nobody restricted.
+    Their events would be sent with another group's credentials, or to another group's endpoint. What is named in the
+    ``stored`` handler and config stays: a text that the handler of before took for something else is not named there.
+    None is nobody restricted.
     """
     for name in named_connections(handler, config):
         connections = Connection.objects.live().filter(name=name)
-        if name not in named_connections(handler, stored) and not _seen(user, connections):
+        if name not in named_connections(*stored) and not _seen(user, connections):
             raise ValidationError({"config": f"There is no connection {name!r}."})
     for slug in _named(handler, config, "endpoint"):
         endpoints = Endpoint.objects.live().filter(slug=slug)
-        if slug not in _named(handler, stored, "endpoint") and not _seen(user, endpoints):
+        if slug not in _named(*stored, "endpoint") and not _seen(user, endpoints):
             raise ValidationError({"config": f"There is no endpoint {slug!r}."})
 
 

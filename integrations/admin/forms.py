@@ -214,7 +214,7 @@ class RouteForm(_RouteForm):
         _ask_for(self, "handler", handler_choices())
         if "handler" in self.fields:
             self.fields["handler"].widget.attrs["data-handlers"] = json.dumps(handler_defaults())
-        self._stored_config = self.initial.get("config") or {}
+        self._stored = (self.instance.handler, self.initial.get("config") or {})
 
     def clean(self) -> dict[str, Any]:
         """Refuse connections that are not there, or not for the user."""
@@ -222,7 +222,7 @@ class RouteForm(_RouteForm):
         if "config" in values:
             handler = values.get("handler") or self.instance.handler
             try:
-                guard_named(self.user, handler=handler, config=values["config"], stored=self._stored_config)
+                guard_named(self.user, handler=handler, config=values["config"], stored=self._stored)
             except ValidationError as exc:
                 self.add_error(None, exc)
         return values

@@ -262,10 +262,10 @@ class RouteSerializer(CheckedSerializer[Route]):
 
     def check(self, candidate: Route, attrs: Mapping[str, Any]) -> None:
         """Refuse connections that are not there, or not for the user; those that the route has stay."""
-        before = self.instance.config if isinstance(self.instance, Route) else {}
+        before = self.instance if isinstance(self.instance, Route) else Route()
         request = self.context.get("request")
         user = None if request is None else request.user
-        guard_named(user, handler=candidate.handler, config=candidate.config, stored=before)
+        guard_named(user, handler=candidate.handler, config=candidate.config, stored=(before.handler, before.config))
 
     def validate_retry(self, value: dict[str, Any]) -> dict[str, Any]:
         """Merge into the policy that the route has; `validate` completes a new route's from its handler's."""

@@ -168,5 +168,10 @@ class ConnectionApiTests(ApiTestCase):
 
         self.assert_error(client_of(sam).post(f"{API}/routes/", route), 400, "validation_error", "config")
         self.assertEqual(self.client.post(f"{API}/routes/", route).status_code, 201)
+        # Nor by way of a handler to which the same word says nothing.
+        other = {**route, "name": "y", "handler": "test.note"}
+        made = client_of(sam).post(f"{API}/routes/", other).json()
+        change = client_of(sam).patch(f"{API}/routes/{made['id']}/", {"handler": "http.request"})
+        self.assert_error(change, 400, "validation_error", "config")
         unknown = {**route, "config": {"connection": "nothing"}}
         self.assert_error(self.client.post(f"{API}/routes/", unknown), 400, "validation_error", "config")
