@@ -8,16 +8,18 @@ from django.test import SimpleTestCase, TransactionTestCase
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out of the run on PostgreSQL what the run on SQLite has proved for both: it asks no database."""
-    if not os.environ.get("TEST_DATABASE_URL"):
-        return
-    left_out = [item for item in items if _is_proved_by_one_run(item)]
+    """Leave out of each run what the other proves for both."""
+    if os.environ.get("TEST_DATABASE_URL"):
+        left_out = [item for item in items if _is_proved_on_sqlite(item)]
+    else:
+        left_out = [item for item in items if item.get_closest_marker("stricter_database")]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
 
 
-def _is_proved_by_one_run(item: pytest.Item) -> bool:
+def _is_proved_on_sqlite(item: pytest.Item) -> bool:
+    """Return whether it asks no database, or says that it makes no difference which."""
     if item.get_closest_marker("any_database"):
         return True
     owner = getattr(item, "cls", None)

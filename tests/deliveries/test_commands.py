@@ -117,6 +117,7 @@ class TestACommand:
 
 
 @pytest.mark.journey
+@pytest.mark.any_database
 class TestTail:
     def test_goes_on_until_ctrl_c(self, tmp_path: Path) -> None:
         with running_hub(tmp_path) as hub:

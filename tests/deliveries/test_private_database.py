@@ -12,6 +12,7 @@ from tests.running_hub import RunningHub
 pytestmark = pytest.mark.journey
 
 
+@pytest.mark.any_database
 class TestANewSqliteDatabase:
     def test_can_be_read_by_its_owner_alone_until_the_operator_says_otherwise(self, tmp_path: Path) -> None:
         database = tmp_path / "new.sqlite3"

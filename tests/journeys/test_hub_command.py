@@ -63,6 +63,7 @@ def none_left(processes: list[psutil.Process]) -> bool:
     return all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in processes)
 
 
+@pytest.mark.any_database
 class TestTheHub:
     def test_prints_a_login_and_a_curl_line_whose_event_is_handled_within_a_second(self, hub: RunningHub) -> None:
         hub.start("--quickstart")

@@ -150,6 +150,7 @@ def watch_the_tail(visit: Visit) -> None:
     visit.find("//*[@data-tail-body]//*[.='succeeded']")
 
 
+@pytest.mark.any_database
 class TestSettingUp:
     def test_leads_from_an_empty_hub_through_a_life_without_losing_an_event(self, hub: RunningHub) -> None:
         with erp() as (erp_url, taken), open_browser() as browser:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, TestCase
@@ -127,6 +128,7 @@ class PageTests(TestCase):
 
 
 class SecretTests(TestCase):
+    @pytest.mark.any_database
     def test_is_on_no_page_in_any_form(self) -> None:
         encoded = base64.b64encode(f"user:{SECRET}".encode()).decode()
         for provider, value in (

@@ -4,6 +4,7 @@ import json
 import subprocess
 from io import StringIO
 
+import pytest
 from django.core.management import CommandError, call_command
 from django.test import LiveServerTestCase, TestCase, override_settings
 from django.utils import timezone
@@ -108,6 +109,7 @@ class _OnAServer(LiveServerTestCase):
         endpoints.forget()
 
 
+@pytest.mark.any_database
 class ACurlLine(_OnAServer):
     def paste(self, line: str) -> tuple[int, str]:
         done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client, TestCase
@@ -53,6 +54,7 @@ class RestrictedAdminTestCase(TestCase):
         self.assertNotIn(THEIRS, text, (method, address))
 
 
+@pytest.mark.any_database
 class WalkTests(RestrictedAdminTestCase):
     def test_knows_every_page_of_the_admin(self) -> None:
         unknown = set(admin.site._registry) - OF_ENDPOINTS - set(OF_NONE)

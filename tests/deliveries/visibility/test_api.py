@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -35,6 +36,7 @@ class RestrictedApiTestCase(ApiTestCase):
         restrict(self.user, self.ours.group)
 
 
+@pytest.mark.any_database
 class WalkTests(RestrictedApiTestCase):
     def test_knows_every_address_outside_the_router(self) -> None:
         named = {pattern.name for pattern in urlpatterns} - {pattern.name for pattern in router.urls}
