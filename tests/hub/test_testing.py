@@ -101,6 +101,7 @@ class TestTheHub:
         assert hub.deliver("here").status == 200
         assert Event.objects.get().provider == provider
 
+    @pytest.mark.any_database
     def test_knows_no_provider_whose_secrets_it_could_not_guess(self, hub: HubUnderTest) -> None:
         unknown = []
         for key in providers:

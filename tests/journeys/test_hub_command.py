@@ -132,6 +132,7 @@ class TestTheHub:
 
 
 class TestAKilledHub:
+    @pytest.mark.any_database
     def test_leaves_no_process_and_comes_up_at_once(self, hub: RunningHub) -> None:
         hub.start()
         children = descendants(hub)
@@ -153,6 +154,7 @@ class TestAKilledHub:
 
         hub.start()
 
+    @pytest.mark.any_database
     def test_replaces_a_cluster_that_is_frozen_by_an_idle_workers_death(self, hub: RunningHub) -> None:
         hub.start("--quickstart")
         line = printed_curl_line(hub)

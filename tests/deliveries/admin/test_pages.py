@@ -206,6 +206,7 @@ class ListTests(TestCase):
 
         self.assertEqual((len(first.result_list), len(second.result_list)), (50, 1))
 
+    @pytest.mark.stricter_database
     def test_answers_any_query_string(self) -> None:
         fill()
         client = logged_in("viewer")

@@ -158,6 +158,7 @@ def test_a_handler_that_stops_its_whole_process_takes_no_other_down(tmp_path: Pa
         assert "in keep_the_lock" in running.hub.python(TRACEBACK)
 
 
+@pytest.mark.any_database
 def test_a_stuck_handler_costs_its_process_and_not_the_queue(tmp_path: Path) -> None:
     with workers(tmp_path, HUB_WORKERS="1") as running:
         running.make("test.sleep", 1, timeout=0.3, seconds=3600, nap=3600)
@@ -169,6 +170,7 @@ def test_a_stuck_handler_costs_its_process_and_not_the_queue(tmp_path: Path) -> 
         wait_until(lambda: running.statuses()["succeeded"] == 5, seconds=20, what="the others' success")
 
 
+@pytest.mark.any_database
 def test_sigterm_lets_handlers_finish(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
         # Long enough to be seen running on a busy machine, and shorter than the time that a stop gives.
@@ -196,6 +198,7 @@ def test_sigterm_gives_back_what_does_not_finish(tmp_path: Path) -> None:
         assert running.statuses() == {"pending": 12}, running.output
 
 
+@pytest.mark.any_database
 def test_sigterm_to_the_whole_group_hangs_nothing(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
         running.make("test.sleep", 3, seconds=600, nap=600, timeout=700)
@@ -208,6 +211,7 @@ def test_sigterm_to_the_whole_group_hangs_nothing(tmp_path: Path) -> None:
         wait_until(lambda: not any(child.is_running() for child in children), seconds=2, what="the end of all")
 
 
+@pytest.mark.any_database
 def test_no_process_outlives_a_killed_main_process(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
         running.make("test.sleep", 4, seconds=600, nap=600, timeout=700)
@@ -225,6 +229,7 @@ def test_no_process_outlives_a_killed_main_process(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.any_database
 def test_an_idle_cluster_keeps_showing_that_it_works(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
         first = running.beat_file.stat().st_mtime
