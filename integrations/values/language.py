@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from django.template import Context, Engine, Template, TemplateSyntaxError, VariableDoesNotExist
+from django.template import Context, Engine, Library, Template, TemplateSyntaxError, VariableDoesNotExist
 from django.template import defaulttags as tags
 from django.template.base import DebugLexer, FilterExpression, Node, NodeList, Parser, TextNode, Token, Variable
 from django.template.base import VariableNode as DjangoVariableNode
-from django.template.library import Library
 from django.utils.html import conditional_escape
 
 from integrations.values.filters import FILTERS, MOST_CHARACTERS, TooMuchOutput, as_text
