@@ -18,6 +18,7 @@ import psutil
 from cryptography.fernet import Fernet
 
 from tests.databases import fresh_database
+from tests.shell import Shell
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,14 +32,16 @@ def free_port() -> int:
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "it") -> Any:
     """Return the first true value of ``condition``; fail when ``seconds`` are over."""
-    until = time.monotonic() + seconds
+    begun = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > until:
+        waited = time.monotonic() - begun
+        if waited > seconds:
             raise AssertionError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.05)
+        # A look costs the waited-for hub a part of its core: the longer it takes, the less often.
+        time.sleep(min(max(0.05, waited / 10), 0.25))
 
 
 class RunningHub:
@@ -64,6 +67,7 @@ class RunningHub:
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self._shell: Shell | None = None
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a management command to its end."""
@@ -78,17 +82,11 @@ class RunningHub:
         )
 
     def python(self, code: str) -> str:
-        """Run ``code`` with the hub's settings and return what it prints."""
-        setup = "import django; django.setup()\n"
-        done = subprocess.run(
-            [sys.executable, "-c", setup + code],
-            cwd=ROOT,
-            env=self.environment,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        """Run ``code`` in a process of its own with the hub's settings and return what it prints."""
+        if self._shell is None or self._shell.environment is not self.environment:
+            self._close_shell()
+            self._shell = Shell(self.environment)
+        done = self._shell.run(code)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -113,10 +111,11 @@ class RunningHub:
             assert self.process is not None
             assert self.process.poll() is None, self.output.read_text()[-4000:]
             with suppress(httpx.HTTPError):
-                return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+                return client.get(f"{self.url}/health/ready").status_code == 200
             return False
 
-        wait_until(ready, seconds=40, what="the hub's readiness")
+        with httpx.Client(timeout=5) as client:  # one for all looks: it reads the machine's certificates
+            wait_until(ready, seconds=40, what="the hub's readiness")
 
     def processes(self) -> list[psutil.Process]:
         """Return the supervisor and all that descends from it."""
@@ -132,6 +131,7 @@ class RunningHub:
 
     def kill_everything(self) -> None:
         """End whatever still runs."""
+        self._close_shell()
         if self.process is None:
             return
         with suppress(psutil.NoSuchProcess):
@@ -139,6 +139,11 @@ class RunningHub:
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         self.process.wait(10)
+
+    def _close_shell(self) -> None:
+        if self._shell is not None:
+            self._shell.close()
+            self._shell = None
 
 
 @contextmanager
