@@ -1,4 +1,4 @@
-"""How long the admin's lists take at a million events: ``python -m tests.with_postgres python -m bench.desk``.
+"""How long the admin's pages take at a million events: ``python -m tests.with_postgres python -m bench.desk``.
 
 Fills the database that ``TEST_DATABASE_URL`` names with SQL alone, opens each list three times as an administrator, and
 prints the middle one of the three: the time in the server. ``--save NAME`` keeps it in bench/results.
@@ -20,8 +20,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 AIM_MS = 300
 _RESULTS = Path(__file__).parent / "results"
 
-#: Twenty endpoints with two routes each; every event has a delivery for both.
-_SET_UP_ROWS = 20
+#: Endpoints with two routes each; every event has a delivery for both.
+_SET_UP_ROWS = 200
 _EVENTS = """
     INSERT INTO deliveries_event (id, endpoint_id, provider, verdict, flags, event_id, event_type, dedupe_key,
         body_sha256, received_at, request_id, source, duplicates, hops, headers, query_string, sealed, raw_body,
@@ -47,10 +47,26 @@ _DELIVERIES = """
     LATERAL (SELECT substr(e.event_id, 5)::int AS n, CASE WHEN substr(e.event_id, 5)::int %% 50 = 0
         THEN 'dead' ELSE 'succeeded' END AS status) s
 """
+#: Rows of a hub in which everything is counted at every endpoint in every span; durations in four buckets each.
+_STATISTICS = """
+    INSERT INTO deliveries_rollup (grain_minutes, measure, starts_at, endpoint_id, route, bucket, count)
+    SELECT %(grain)s, m.measure, date_trunc(%(unit)s, now()) - n * ('1 ' || %(unit)s)::interval, e.id,
+        coalesce(r.id, '00000000-0000-0000-0000-000000000000'), bucket, 1 + (n * 7 + bucket) %% 50
+    FROM generate_series(0, %(spans)s) n
+    CROSS JOIN integrations_endpoint e
+    CROSS JOIN (VALUES ('accepted', false, 1), ('duplicate', false, 1), ('refused', false, 1), ('succeeded', true, 1),
+        ('dead', true, 1), ('failed', true, 1), ('ack', false, 4), ('done', true, 4), ('handler', true, 4)
+    ) m (measure, of_route, buckets)
+    CROSS JOIN LATERAL generate_series(CASE buckets WHEN 1 THEN 0 ELSE 30 END,
+        CASE buckets WHEN 1 THEN 0 ELSE 29 + buckets END) bucket
+    LEFT JOIN integrations_route r ON m.of_route AND r.endpoint_id = e.id
+"""
+#: As many as are kept of hours; of minutes, more than the page looks at.
+_SPANS = ((60, "hour", 24 * 35), (1, "minute", 180))
 
 
 def fill(events: int) -> None:
-    """Make ``events`` events with two deliveries each, one in fifty of them dead."""
+    """Make ``events`` events with two deliveries each, one in fifty of them dead, and the statistics of a busy hub."""
     from django.db import connection
 
     from integrations.models import Endpoint, Route
@@ -62,6 +78,8 @@ def fill(events: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_EVENTS, {"events": events, "endpoints": _SET_UP_ROWS})
         cursor.execute(_DELIVERIES, {})
+        for grain, unit, spans in _SPANS:
+            cursor.execute(_STATISTICS, {"grain": grain, "unit": unit, "spans": spans})
         cursor.execute("ANALYZE")
 
 
@@ -75,6 +93,9 @@ def pages() -> dict[str, str]:
     customer = f"cus_{event.event_id.removeprefix('evt_')}"
     events, deliveries = "/admin/deliveries/event/", "/admin/deliveries/delivery/"
     return {
+        "overview": "/admin/",
+        "overview of an hour": "/admin/?window=1h",
+        "overview of a week": "/admin/?window=7d",
         "events": events,
         "events of an endpoint": f"{events}?endpoint={endpoint.pk}",
         "events of a rare type": f"{events}?event_type=order.rare",

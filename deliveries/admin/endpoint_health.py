@@ -36,7 +36,7 @@ class Health:
 
 def health(row: Endpoint, window: Window, *, user: Person) -> Health:
     """Return how fast requests to ``row`` were answered in ``window``, of those that were accepted."""
-    found = reading.summary(user, window, endpoints=[row.pk])
+    found = reading.overall(user, window, endpoints=[row.pk])
     preset = providers.get(row.provider)
     seconds = preset.deadline_seconds if preset is not None else None
     limit = Limit(seconds * 1000, f"{preset.name} waits {seconds:g} s") if preset is not None and seconds else None

@@ -15,7 +15,7 @@ from deliveries import display
 from deliveries.concerns import Sight
 from deliveries.models import Event
 from deliveries.models.rollup import Measure
-from deliveries.stats.reading import EndpointFigures, Figures, Summary
+from deliveries.stats.reading import Detail, EndpointFigures, Figures, Summary
 from integrations.models import Endpoint, EndpointState
 
 #: Endpoints in the table, the busiest.
@@ -23,6 +23,8 @@ MOST_LINES = 50
 #: The drawing's size in its own units; the page stretches it.
 WIDTH, HEIGHT = 120.0, 24.0
 _DRAWN = ((Measure.ACCEPTED, "accepted"), (Measure.REFUSED, "refused"))
+#: What the lines show of single endpoints.
+DETAIL = Detail(most=MOST_LINES, measures=[measure for measure, _ in _DRAWN], timings=[Measure.DONE])
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def endpoint_lines(sight: Sight, found: Summary) -> tuple[list[EndpointLine], in
     in_service = [pk for pk, row in sight.endpoints.items() if row.retired_at is None]
     known = [pk for pk in {*in_service, *found.endpoints} if pk in sight.endpoints]
     nothing = EndpointFigures()
-    busiest = sorted(known, key=lambda pk: (-_traffic(found.endpoints.get(pk, nothing)), sight.endpoints[pk].slug))
+    busiest = sorted(known, key=lambda pk: (-found.endpoints.get(pk, nothing).requests, sight.endpoints[pk].slug))
     shown = sorted(busiest[:MOST_LINES], key=lambda pk: sight.endpoints[pk].slug)
     last = _last_events(shown)
     slots = list(found.slots)
@@ -84,10 +86,6 @@ def _line(
         last_event_at=last_event_at,
         drawn=_sparkline(figures.slots, slots),
     )
-
-
-def _traffic(figures: Figures) -> int:
-    return figures.counts[Measure.ACCEPTED] + figures.counts[Measure.REFUSED]
 
 
 def _last_events(endpoints: list[UUID]) -> Mapping[UUID, datetime | None]:

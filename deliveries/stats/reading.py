@@ -1,9 +1,9 @@
-"""What happened in a window of time, added up from rollup rows: three statements, however much it was."""
+"""What happened in a window of time, added up from rollup rows: a few statements, however much it was."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Sum
 
 from deliveries.models import RejectionCount, Rollup
-from deliveries.models.rollup import COUNTS, TIMINGS, Measure
+from deliveries.models.rollup import COUNTS, TIMINGS, Measure, RollupQuerySet
 from deliveries.stats.buckets import percentile
 from deliveries.stats.windows import Window
 
@@ -47,6 +47,11 @@ class EndpointFigures(Figures):
     slug: str = ""
     slots: defaultdict[datetime, Counter[Measure]] = field(default_factory=lambda: defaultdict(Counter))
 
+    @property
+    def requests(self) -> int:
+        """How many were accepted or refused."""
+        return self.counts[Measure.ACCEPTED] + self.counts[Measure.REFUSED]
+
 
 @dataclass
 class Summary(Figures):
@@ -55,25 +60,57 @@ class Summary(Figures):
     slots: dict[datetime, Figures] = field(default_factory=dict)
     endpoints: dict[UUID, EndpointFigures] = field(default_factory=dict)
 
+    def with_slot(self, at: datetime) -> Iterator[Figures]:
+        """Yield the sums and the span that begins ``at``; one that has begun since counts in the sums alone."""
+        yield self
+        if at in self.slots:
+            yield self.slots[at]
 
-def summary(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None) -> Summary:
-    """Return what happened in ``window`` at the endpoints that ``user`` may see; at ``endpoints`` only, if given."""
-    rows = Rollup.objects.visible_to(user).within(window.grain, window.since)
-    if endpoints is not None:
-        rows = rows.filter(endpoint__in=list(endpoints))
-    found = Summary(slots={at: Figures() for at in window.slots})
-    counted = rows.filter(measure__in=COUNTS).values_list("endpoint", "endpoint__slug", "starts_at", "measure")
-    for pk, slug, at, name, count in counted.annotate(sum=Sum("count")).order_by():
-        _count(found, (pk, slug, at), Measure(name), count)
-    # Once by span and once by endpoint: both at once would be a row for every bucket of every endpoint's every hour.
-    timed = rows.filter(measure__in=TIMINGS)
-    by_span = timed.values_list("starts_at", "measure", "bucket").annotate(sum=Sum("count")).order_by()
-    for at, name, bucket, count in by_span:
-        _time((found, found.slots.get(at)), Measure(name), bucket, count)
-    by_endpoint = timed.values_list("endpoint", "endpoint__slug", "measure", "bucket").annotate(sum=Sum("count"))
-    for pk, slug, name, bucket, count in by_endpoint.order_by():
-        _time((_of(found, pk, slug),), Measure(name), bucket, count)
+
+@dataclass(frozen=True)
+class Detail:
+    """What is read of single endpoints: the ``most`` busiest (None: all), and which measures of them.
+
+    ``measures`` are counted by span, ``timings`` over the whole window. The endpoints' sums are always read.
+    """
+
+    most: int | None = None
+    measures: Collection[Measure] = COUNTS
+    timings: Collection[Measure] = TIMINGS
+
+
+def overall(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None) -> Summary:
+    """Return what happened in ``window`` at all the endpoints together that ``user`` may see, by span: two statements.
+
+    With ``endpoints``: at those only.
+    """
+    return _overall(_rows(user, window, endpoints), window)
+
+
+def summary(
+    user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None, detail: Detail | None = None
+) -> Summary:
+    """Return `overall`, and what happened at each endpoint: five statements, however much it was."""
+    rows = _rows(user, window, endpoints)
+    found = _overall(rows, window)
+    _count_by_endpoint(found, rows)
+    detail = detail or Detail()
+    if detail.most is not None:
+        rows = rows.filter(endpoint__in=busiest(found.endpoints, detail.most))
+    by_span = rows.filter(measure__in=detail.measures).values_list("endpoint", "starts_at", "measure")
+    for pk, at, name, count in by_span.annotate(sum=Sum("count")).order_by():
+        if pk in found.endpoints:  # else it is the first of its endpoint, and has come since
+            found.endpoints[pk].slots[at][Measure(name)] += count
+    timed = rows.filter(measure__in=detail.timings).values_list("endpoint", "measure", "bucket")
+    for pk, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
+        if pk in found.endpoints:
+            found.endpoints[pk].timings[Measure(name)][bucket] += count
     return found
+
+
+def busiest(endpoints: Mapping[UUID, EndpointFigures], most: int) -> list[UUID]:
+    """Return up to ``most`` endpoints, those first to which most requests came."""
+    return sorted(endpoints, key=lambda pk: (-endpoints[pk].requests, endpoints[pk].slug))[:most]
 
 
 def refusals(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None) -> Mapping[str, int]:
@@ -88,22 +125,25 @@ def refusals(user: Person, window: Window, *, endpoints: Iterable[UUID] | None =
     return dict(rows.values_list("reason").annotate(sum=Sum("count")).order_by("-sum", "reason"))
 
 
-def _count(found: Summary, place: tuple[UUID, str, datetime], measure: Measure, count: int) -> None:
-    pk, slug, at = place
-    of_endpoint = _of(found, pk, slug)
-    for counts in (found.counts, of_endpoint.counts, of_endpoint.slots[at]):
-        counts[measure] += count
-    if at in found.slots:  # one that has begun since counts in the sums alone
-        found.slots[at].counts[measure] += count
+def _rows(user: Person, window: Window, endpoints: Iterable[UUID] | None) -> RollupQuerySet:
+    rows = Rollup.objects.visible_to(user).within(window.grain, window.since)
+    return rows if endpoints is None else rows.filter(endpoint__in=list(endpoints))
 
 
-def _time(places: Iterable[Figures | None], measure: Measure, bucket: int, count: int) -> None:
-    for figures in places:
-        if figures is not None:
-            figures.timings[measure][bucket] += count
+def _overall(rows: RollupQuerySet, window: Window) -> Summary:
+    found = Summary(slots={at: Figures() for at in window.slots})
+    by_span = rows.values_list("starts_at", "measure")
+    for at, name, count in by_span.filter(measure__in=COUNTS).annotate(sum=Sum("count")).order_by():
+        for figures in found.with_slot(at):
+            figures.counts[Measure(name)] += count
+    timed = rows.filter(measure__in=TIMINGS).values_list("starts_at", "measure", "bucket")
+    for at, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
+        for figures in found.with_slot(at):
+            figures.timings[Measure(name)][bucket] += count
+    return found
 
 
-def _of(found: Summary, pk: UUID, slug: str) -> EndpointFigures:
-    if pk not in found.endpoints:
-        found.endpoints[pk] = EndpointFigures(slug=slug)
-    return found.endpoints[pk]
+def _count_by_endpoint(found: Summary, rows: RollupQuerySet) -> None:
+    counted = rows.values_list("endpoint", "endpoint__slug", "measure").annotate(sum=Sum("count")).order_by()
+    for pk, slug, name, count in counted.filter(measure__in=COUNTS):
+        found.endpoints.setdefault(pk, EndpointFigures(slug=slug)).counts[Measure(name)] += count

@@ -75,5 +75,5 @@ class StatsTests(ApiTestCase):
         counting.flush()
         self.client.get(URL)
 
-        with self.assertNumQueries(10):
+        with self.assertNumQueries(12):
             self.client.get(URL)
