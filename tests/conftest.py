@@ -6,6 +6,10 @@ from collections.abc import Iterator
 import pytest
 from django.test import SimpleTestCase, TransactionTestCase
 
+from tests.emptying import replace_flush
+
+replace_flush()
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out of each run what the other proves for both."""
@@ -23,7 +27,10 @@ def _is_proved_on_sqlite(item: pytest.Item) -> bool:
     if item.get_closest_marker("any_database"):
         return True
     owner = getattr(item, "cls", None)
-    return owner is not None and issubclass(owner, SimpleTestCase) and not issubclass(owner, TransactionTestCase)
+    if owner is not None and issubclass(owner, SimpleTestCase):
+        return not issubclass(owner, TransactionTestCase)
+    asks = {"db", "transactional_db"}.intersection(getattr(item, "fixturenames", ()))
+    return not (asks or item.get_closest_marker("django_db") or item.get_closest_marker("journey"))
 
 
 @pytest.fixture(autouse=True)
