@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,10 +105,15 @@ class Reader:
         with output.open("wb") as log:
             process = subprocess.Popen([sys.executable, str(program)], stdout=log, stderr=subprocess.DEVNULL)
         try:
+            wait_until(self.ticket_system_listens, what="the ticket system")
             yield output
         finally:
             process.kill()
             process.wait(10)
+
+    def ticket_system_listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.ticket_port)) == 0
 
 
 @pytest.fixture

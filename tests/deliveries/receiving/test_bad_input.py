@@ -116,13 +116,13 @@ class BadInput(Sender, HypothesisTestCase):
     def test_for_every_provider_is_stored_or_refused(self) -> None:
         from integrations.providers import providers
 
-        for provider in providers:
+        for place, provider in enumerate(providers):
             endpoint = make_endpoint(provider=provider, secret=SECRET)
-            for body, content_type, _ in BODIES:
-                for headers in HEADERS[:3]:
-                    with self.subTest(provider=provider, body=body[:40]):
-                        response = self.send(endpoint, body, content_type=content_type, headers=headers, secret="")
-                        self.assertLess(response.status_code, 500)
+            for number, (body, content_type, _) in enumerate(BODIES):
+                headers = HEADERS[(place + number) % 3]  # each body meets each of them at one provider in three
+                with self.subTest(provider=provider, body=body[:40]):
+                    response = self.send(endpoint, body, content_type=content_type, headers=headers, secret="")
+                    self.assertLess(response.status_code, 500)
 
     # WSGI's own strings: a character for each byte.
     wire_text = st.text(st.characters(max_codepoint=255), max_size=60)
