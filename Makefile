@@ -11,7 +11,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-rejections bench-desk lint types checks dockerfile screenshots format clean
+.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-rejections bench-desk lint types checks audit dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -71,6 +71,9 @@ types: $(VENV)/.development  ## mypy, strict
 checks: $(VENV)/.development  ## migrations are complete, the deployment settings are safe
 	$(CHECKED) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(CHECKED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+audit: $(VENV)/.development  ## known holes in what is pinned; says so where the index cannot be asked
+	$(BIN)/python -m tests.dependency_audit requirements-dev.txt requirements-sdks.txt
 
 dockerfile: $(VENV)/.development  ## the Dockerfile's linter
 	$(BIN)/hadolint Dockerfile

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 
-from deliveries.models import Delivery, Event, Rejection
+from deliveries.models import AuditEntry, Delivery, Event, Rejection
 from deliveries.models.sealing import storable
 from deliveries.paging import Place
 
@@ -72,6 +72,22 @@ COLUMNS: Mapping[type[Model], Columns] = {
         "request_id": lambda row: row.request_id,
         "content_type": lambda row: row.content_type,
         "body_bytes": lambda row: row.body_bytes,
+    },
+    AuditEntry: {
+        "id": lambda row: str(row.pk),
+        "at": lambda row: _moment(row.at),
+        "who": lambda row: row.who,
+        "via": lambda row: row.via,
+        "source": lambda row: row.source,
+        "request_id": lambda row: row.request_id,
+        "action": lambda row: row.action,
+        "object_type": lambda row: row.object_type,
+        "object_id": lambda row: row.object_id,
+        "object_name": lambda row: row.object_name,
+        "endpoint": lambda row: str(row.endpoint_id or ""),
+        "message": lambda row: row.message,
+        "before": lambda row: row.before,
+        "after": lambda row: row.after,
     },
 }
 
@@ -156,6 +172,8 @@ def harmless(value: Any) -> str:
     """Return ``value`` as a cell that no spreadsheet takes for a formula: an apostrophe stands before what it might."""
     if isinstance(value, list):
         value = " ".join(map(str, value))
+    elif isinstance(value, dict):
+        value = json.dumps(value, default=str, ensure_ascii=False)
     text = "" if value is None else storable(str(value))
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 

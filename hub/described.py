@@ -72,6 +72,23 @@ SECTIONS: tuple[Section, ...] = (
                 "host names that the hub answers to, health probes included; a list of your own replaces this one",
                 default="loopback and the host of `HUB_BASE_URL`",
             ),
+            Described(
+                "HUB_ADMIN_HOSTS",
+                "host names at which the admin and the API's pages answer; elsewhere they are 404. Add them to the "
+                "proxy; they need not stand in `ALLOWED_HOSTS`",
+                default="every host of the hub",
+            ),
+            Described(
+                "HUB_ADMIN_NETWORKS",
+                "networks from which the admin and the API's pages answer, such as `10.8.0.0/16`; for others they are "
+                "404. Webhooks and API tokens are not concerned",
+                default="every network",
+            ),
+            Described(
+                "HUB_ALLOW_HTTP",
+                "let others than this machine reach a hub without TLS: for a network that you trust. Without it the "
+                "hub [does not start](checks.md#what-stops-the-start)",
+            ),
             Described("HUB_BIND", "the address to listen on"),
             Described("HUB_PORT", "the port to listen on"),
             Described(

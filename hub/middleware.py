@@ -8,11 +8,14 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.receiving.source import through_trusted_proxy
+from deliveries.receiving.source import client_address, is_within, through_trusted_proxy
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -28,6 +31,8 @@ _ADMIN_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+#: What people use in a browser: it is where ``HUB_ADMIN_HOSTS`` and ``HUB_ADMIN_NETWORKS`` say.
+_FOR_PEOPLE = ("/admin", "/api/docs")
 # All else is JSON, text or a file; a page with needs of its own sets its own policy.
 _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -65,6 +70,34 @@ def forwarded_scheme(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
+
+
+def admin_place(get_response: GetResponse) -> GetResponse:
+    """Answer for people only at ``HUB_ADMIN_HOSTS`` and to ``HUB_ADMIN_NETWORKS``; 404 to all others.
+
+    Raises `MiddlewareNotUsed` where neither is set.
+    """
+    if not settings.HUB_ADMIN_HOSTS and not settings.HUB_ADMIN_NETWORKS:
+        raise MiddlewareNotUsed
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        is_for_people = request.path_info == "/" or request.path_info.startswith(_FOR_PEOPLE)
+        if is_for_people and not _is_where_the_admin_is(request):
+            # As what is not there: nobody learns from it where the admin is.
+            return HttpResponse("Not found.\n", status=404, content_type="text/plain")
+        return get_response(request)
+
+    return middleware
+
+
+def _is_where_the_admin_is(request: HttpRequest) -> bool:
+    hosts = settings.HUB_ADMIN_HOSTS
+    whole = request.get_host()
+    if hosts and not validate_host(split_domain_port(whole)[0], hosts) and whole not in hosts:
+        return False
+    address = client_address(request)
+    networks = settings.HUB_ADMIN_NETWORKS
+    return not networks or (address is not None and is_within(address, networks))
 
 
 def viewer_zone(get_response: GetResponse) -> GetResponse:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.http.request import split_domain_port
 from django.templatetags.static import static
 
-from hub import described, env
+from hub import described, env, unsafe
 from hub.logging import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -33,13 +34,34 @@ HUB_BIND = env.env_str("HUB_BIND", "127.0.0.1")
 HUB_PORT = env.env_int("HUB_PORT", 8000, minimum=1, maximum=65535)
 HUB_BASE_URL = env.env_base_url("HUB_BASE_URL", f"http://127.0.0.1:{HUB_PORT}")
 _BASE = urlsplit(HUB_BASE_URL)
-ALLOWED_HOSTS = env.env_list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", _BASE.hostname or ""])
+# Where the admin answers, if not at every address of the hub.
+HUB_ADMIN_HOSTS = env.env_list("HUB_ADMIN_HOSTS")
+HUB_ADMIN_NETWORKS = env.env_networks("HUB_ADMIN_NETWORKS")
+HUB_ADMIN_URL = f"{_BASE.scheme}://{HUB_ADMIN_HOSTS[0]}" if HUB_ADMIN_HOSTS else HUB_BASE_URL
+ALLOWED_HOSTS = [
+    *env.env_list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", _BASE.hostname or ""]),
+    *(split_domain_port(host)[0] for host in HUB_ADMIN_HOSTS),
+]
 HUB_TRUSTED_PROXIES = env.env_networks("HUB_TRUSTED_PROXIES")
 HUB_OPERATIONS_NETWORKS = env.env_networks("HUB_OPERATIONS_NETWORKS", ["127.0.0.0/8", "::1/128"])
 HUB_READY_QUEUE_SECONDS = env.env_int("HUB_READY_QUEUE_SECONDS", 300, minimum=1)
 HUB_EGRESS_ALLOW = env.env_networks("HUB_EGRESS_ALLOW")
 HUB_EGRESS_CONNECTIONS = env.env_networks("HUB_EGRESS_CONNECTIONS")
 _HTTPS = _BASE.scheme == "https"
+unsafe.refuse(
+    unsafe.Chosen(
+        secret_key=SECRET_KEY,
+        base_url=HUB_BASE_URL,
+        bind=HUB_BIND,
+        allowed_hosts=ALLOWED_HOSTS,
+        allow_http=env.env_bool("HUB_ALLOW_HTTP", False),
+        networks={
+            "HUB_TRUSTED_PROXIES": HUB_TRUSTED_PROXIES,
+            "HUB_OPERATIONS_NETWORKS": HUB_OPERATIONS_NETWORKS,
+            "HUB_EGRESS_ALLOW": HUB_EGRESS_ALLOW,
+        },
+    )
+)
 
 # -- mail -------------------------------------------------------------------------------------------------------------
 _MAIL = env.env_mail("HUB_EMAIL_URL")
@@ -124,6 +146,7 @@ MIDDLEWARE = [
     "hub.middleware.request_id",
     "hub.middleware.origin",
     "hub.middleware.forwarded_scheme",
+    "hub.middleware.admin_place",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hub.middleware.content_security_policy",
@@ -176,7 +199,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = env.env_int("SECURE_HSTS_SECONDS", 31_536_000 if _HTTPS else 0)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_TRUSTED_ORIGINS = [f"{_BASE.scheme}://{_BASE.netloc}"]
+CSRF_TRUSTED_ORIGINS = [f"{_BASE.scheme}://{host}" for host in (_BASE.netloc, *HUB_ADMIN_HOSTS)]
 SILENCED_SYSTEM_CHECKS = [
     # The proxy in front turns http into https; redirecting here too would answer a webhook with a 301.
     "security.W008",

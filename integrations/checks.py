@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import DatabaseError
 
+from integrations.addresses import is_loopback
 from integrations.handlers import handlers
 from integrations.models import Endpoint, Route
 from integrations.providers import providers
@@ -20,7 +20,7 @@ from integrations.providers import providers
 def base_url_is_https(**_: Any) -> list[checks.CheckMessage]:
     """Warn of a public address without TLS, unless it is this machine's own."""
     base = urlsplit(settings.HUB_BASE_URL)
-    if base.scheme == "https" or _is_loopback(base.hostname or ""):
+    if base.scheme == "https" or is_loopback(base.hostname or ""):
         return []
     return [
         checks.Warning(
@@ -70,10 +70,3 @@ def _rows(rows: Any, databases: Sequence[str] | None) -> list[Any]:
         return list(rows)
     except DatabaseError:
         return []
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -31,7 +31,7 @@ from tests.running_hub import ROOT
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 PROVIDER_PAGES = [REFERENCE / "providers.md", *sorted((DOCS / "providers").glob("*.md"))]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

@@ -86,6 +86,9 @@ class AuditEntryAdmin(HistoryAdmin):
     list_filter = (WhoFilter, ActionFilter, ObjectFilter, EndpointFilter, ("at", MomentFilter))
     list_defer = ("before", "after")
     ordering = ("-at", "-id")
+    keyset = "at"
+    export_permission = "deliveries.export_auditentry"
+    without_index = ("action", "object_type", "endpoint")
     search_fields = ("object_id",)
     search_help_text = "The id of an object, a request id, or an address; whole."
 

@@ -32,7 +32,7 @@ def export(admin: Any, request: HttpRequest) -> HttpResponse | StreamingHttpResp
     """Answer with a file of what the list at the same filters holds; raises `PermissionDenied` for who may not."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    if not admin.has_view_permission(request) or not request.user.has_perm(PERMISSION):
+    if not admin.has_view_permission(request) or not request.user.has_perm(admin.export_permission):
         raise PermissionDenied
     chosen = request.POST.get("format", "")
     if chosen not in dict(formats_of(admin.model)):

@@ -38,6 +38,8 @@ class HistoryAdmin(HubPages):
     list_defer: ClassVar[tuple[str, ...]] = ()
     #: The moment that a list of a large table is ordered by, the newest first; "" is for a small one.
     keyset: ClassVar[str] = ""
+    #: What it takes to write the list of a large table into a file.
+    export_permission: ClassVar[str] = exports.PERMISSION
     #: Parameters of filters that no index serves.
     without_index: ClassVar[tuple[str, ...]] = ()
     #: Rows that such a filter looks through for one page; fewer where each takes a look at another table.

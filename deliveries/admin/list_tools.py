@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from deliveries.admin import exports, views
+from deliveries.admin import views
 from deliveries.exporting import MOST_ROWS, formats_of
 
 
@@ -19,7 +19,7 @@ def list_tools(admin: Any, request: HttpRequest) -> dict[str, Any]:
     return {
         **views.offered(admin, request),
         "filters": request.GET.urlencode(),
-        "export_url": reverse(f"{base}_export") if request.user.has_perm(exports.PERMISSION) else "",
+        "export_url": reverse(f"{base}_export") if request.user.has_perm(admin.export_permission) else "",
         "export_formats": formats_of(admin.model),
         "export_most": MOST_ROWS,
     }

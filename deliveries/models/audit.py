@@ -91,7 +91,7 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name = "audit entry"
         verbose_name_plural = "audit log"
-        default_permissions = ("view",)
+        default_permissions = ("view", "export")
         constraints = [models.CheckConstraint(condition=Q(action__in=Action.values), name="audit_action_known")]
         indexes = [
             models.Index(fields=["at"], name="audit_by_time"),

@@ -16,6 +16,7 @@ os.environ.update(
     SECRET_KEY="only-for-tests-" + "x" * 50,
     HUB_ENCRYPTION_KEYS=Fernet.generate_key().decode(),
     HUB_BASE_URL="http://testserver",
+    HUB_ALLOW_HTTP="true",
     ALLOWED_HOSTS="testserver,127.0.0.1,localhost",
 )
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{_FOLDER / 'unused.sqlite3'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+from django.contrib.auth.models import User
 from django.test import SimpleTestCase, TestCase, override_settings
 
 from hub.middleware import zone_named
@@ -57,6 +58,79 @@ class PagesTests(TestCase):
         policy = self.client.get("/health/live")["Content-Security-Policy"]
 
         self.assertEqual(policy, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+
+class TheHeadersTests(TestCase):
+    """What `check --deploy` can only hope for, seen on answers: settings of production, a request over TLS."""
+
+    PRODUCTION = {"SECURE_HSTS_SECONDS": 31_536_000, "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True}
+
+    def test_of_every_answer_bind_the_browser_to_tls_and_to_types_and_to_referrers(self) -> None:
+        with override_settings(**self.PRODUCTION):
+            answers = [self.client.get(path, secure=True) for path in ("/admin/login/", "/health/live", "/hooks/none")]
+        for answer in answers:
+            with self.subTest(path=answer.request["PATH_INFO"]):
+                self.assertEqual(answer["Strict-Transport-Security"], "max-age=31536000")
+                self.assertEqual(answer["X-Content-Type-Options"], "nosniff")
+                self.assertEqual(answer["Referrer-Policy"], "same-origin")
+                self.assertEqual(answer["Cross-Origin-Opener-Policy"], "same-origin")
+                self.assertEqual(answer["X-Frame-Options"], "DENY")
+                self.assertIn("frame-ancestors 'none'", answer["Content-Security-Policy"])
+
+    def test_keep_cookies_to_tls_and_from_other_sites(self) -> None:
+        User.objects.create_superuser("root", password="a long password")
+        with override_settings(**self.PRODUCTION):
+            self.client.post("/admin/login/", {"username": "root", "password": "a long password"}, secure=True)
+            self.client.get("/admin/password_change/", secure=True)
+        cookies = self.client.cookies
+        for name in ("sessionid", "csrftoken"):
+            with self.subTest(name=name):
+                self.assertTrue(cookies[name]["secure"])
+                self.assertEqual(cookies[name]["samesite"], "Lax")
+        self.assertTrue(cookies["sessionid"]["httponly"])
+
+    @override_settings(ALLOWED_HOSTS=["hub.example.com"])
+    def test_of_a_request_may_name_no_other_host(self) -> None:
+        for path in ("/admin/login/", "/api/v1/events/", "/hooks/demo"):
+            for host in ("evil.example", "hub.example.com.evil.example", "hub.example.com:80@evil.example"):
+                answer = self.client.post(path, headers={"Host": host})
+                self.assertEqual((path, host, answer.status_code), (path, host, 400))
+                self.assertNotIn(b"evil", answer.content)
+
+
+class TheAdminsPlaceTests(TestCase):
+    def status(self, path: str, *, host: str = "hub.example.com", source: str = "203.0.113.9") -> int:
+        return self.client.get(path, headers={"Host": host}, REMOTE_ADDR=source).status_code
+
+    @override_settings(HUB_ADMIN_HOSTS=["desk.example.com:8443"], ALLOWED_HOSTS=[".example.com"])
+    def test_is_the_host_that_is_set(self) -> None:
+        self.assertEqual(self.status("/admin/login/", host="desk.example.com:8443"), 200)
+        for path in ("/admin/login/", "/admin/", "/admin", "/api/docs/", "/api/docs", "/"):
+            self.assertEqual((path, self.status(path)), (path, 404))
+
+    @override_settings(HUB_ADMIN_NETWORKS=[ip_network("10.8.0.0/16")], ALLOWED_HOSTS=[".example.com"])
+    def test_is_the_network_that_is_set(self) -> None:
+        self.assertEqual(self.status("/admin/login/", source="10.8.1.2"), 200)
+        self.assertEqual(self.status("/admin/login/", source="10.9.1.2"), 404)
+        self.assertEqual(self.status("/admin/login/", source=""), 404)  # a Unix socket: nobody knows
+
+    @override_settings(HUB_ADMIN_NETWORKS=[ip_network("10.8.0.0/16")], HUB_TRUSTED_PROXIES=PROXIES)
+    def test_goes_by_the_address_before_the_proxy(self) -> None:
+        for sender, status in (("10.8.1.2", 200), ("203.0.113.9", 404)):
+            answer = self.client.get(
+                "/admin/login/", REMOTE_ADDR="192.0.2.7", headers={"X-Forwarded-For": f"10.8.9.9, {sender}"}
+            )
+            self.assertEqual((sender, answer.status_code), (sender, status))
+
+    @override_settings(HUB_ADMIN_HOSTS=["desk.example.com"], ALLOWED_HOSTS=[".example.com"])
+    def test_does_not_concern_webhooks_tokens_and_probes(self) -> None:
+        self.assertEqual(self.status("/health/live"), 200)
+        self.assertEqual(self.status("/api/v1/events/"), 401)
+        answer = self.client.post("/hooks/none", headers={"Host": "hub.example.com"})
+        self.assertEqual(answer.json(), {"error": "unknown_endpoint"})
+
+    def test_is_everywhere_by_default(self) -> None:
+        self.assertEqual(self.status("/admin/login/", host="testserver"), 200)
 
 
 class TheViewersZoneTests(SimpleTestCase):

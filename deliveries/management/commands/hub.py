@@ -84,6 +84,6 @@ class Command(HubCommand):
         return [*lines, "", "Send a signed event (again and again: each has a new id):", line] if line else lines
 
     def _print_ready(self, lines: list[str]) -> None:
-        admin = f"{settings.HUB_BASE_URL}{reverse('admin:index')}"
+        admin = f"{settings.HUB_ADMIN_URL}{reverse('admin:index')}"
         self.stdout.write("\n".join(["", f"The hub is running: {admin}", *lines]))
         self.stdout.flush()

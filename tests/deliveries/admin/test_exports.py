@@ -9,17 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from django.contrib.auth.models import Permission
 from django.db import connection
-from django.test import SimpleTestCase, TestCase
+from django.test import Client, SimpleTestCase, TestCase
 from django.test.utils import CaptureQueriesContext
 
-from deliveries import exporting
+from deliveries import audit, exporting
 from deliveries.models import AuditEntry, Rejection
-from tests.deliveries.admin.people import logged_in
+from tests.deliveries.admin.people import logged_in, make_user
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 NOW = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
 EVENTS, DELIVERIES = "/admin/deliveries/event/export/", "/admin/deliveries/delivery/export/"
+AUDIT = "/admin/deliveries/auditentry/export/"
 REJECTIONS = "/admin/deliveries/rejection/export/"
 
 
@@ -107,6 +109,35 @@ class AFileTests(TestCase):
             self.assertEqual(len(queries), 1)
             self.assertNotIn("SAVEPOINT", queries[0]["sql"])
             self.assertEqual(len(list(begun)), 2)
+
+    def test_of_the_audit_log_has_what_was_before_and_after(self) -> None:
+        self.client = logged_in("administrator")
+        audit.record(
+            audit.Action.CHANGED,
+            self.endpoint,
+            by=None,
+            who="=cmd()",
+            message="Changed.",
+            change=({"state": "active"}, {"state": "paused"}),
+        )
+
+        line, *_ = (row for row in self.lines(AUDIT) if row["message"] == "Changed.")
+        self.assertEqual((line["before"], line["after"]), ({"state": "active"}, {"state": "paused"}))
+        self.assertEqual((line["object_type"], line["endpoint"]), ("endpoint", str(self.endpoint.pk)))
+        cell, *_ = (row for row in self.cells(f"{AUDIT}?action=changed") if row["message"] == "Changed.")
+        self.assertEqual((cell["who"], cell["after"]), ("'=cmd()", '{"state": "paused"}'))
+        self.assertTrue(AuditEntry.objects.filter(message__startswith="Exported audit log as csv: action=").exists())
+
+    def test_of_the_audit_log_is_for_those_with_the_right_of_its_own(self) -> None:
+        operator = make_user("operator", name="reader")
+        operator.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
+        client = Client()
+        client.force_login(operator)
+
+        self.assertEqual(client.post(AUDIT, {"format": "csv"}).status_code, 403)
+        self.assertNotContains(client.get("/admin/deliveries/auditentry/"), 'id="export"')
+        operator.user_permissions.add(Permission.objects.get(codename="export_auditentry"))
+        self.assertEqual(client.post(AUDIT, {"format": "csv"}).status_code, 200)
 
     def test_is_on_record_without_what_was_looked_for(self) -> None:
         self.file(f"{EVENTS}?verdict=verified&q=cus_123", "csv")
