@@ -27,7 +27,18 @@ if TYPE_CHECKING:
 
     Person = User | AnonymousUser
 
-__all__ = ["Action", "Origin", "coming_from", "difference", "kind_of", "origin_of", "record", "record_all", "snapshot"]
+__all__ = [
+    "Action",
+    "Origin",
+    "coming_from",
+    "difference",
+    "kind_of",
+    "origin_of",
+    "readable",
+    "record",
+    "record_all",
+    "snapshot",
+]
 
 #: Where a noun of the hub is not the model's name.
 _KINDS = {"auth.group": "role", "integrations.endpointgroup": "endpoint_group", "knox.authtoken": "token"}
@@ -124,6 +135,11 @@ def difference(
         if old[name] == new[name]:  # the difference is in what is masked
             new[name] = _marked(new[name], before[name], after[name])
     return old, new
+
+
+def readable(value: Any) -> Any:
+    """Return a JSON value as an entry may keep it: bounded, what is a credential by its name masked."""
+    return _bounded(_without_credentials(value))
 
 
 def _entry(

@@ -16,6 +16,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer, PythonTracebackLexer
 
 from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
+from deliveries.models.event import EDITED_PAYLOAD
 from deliveries.models.sealing import storable
 from deliveries.why import Reason
 from integrations.admin.moments import shown_moment
@@ -209,3 +210,11 @@ def _highlighted(text: str, lexer: Any) -> SafeString:
     shown = storable(text[:SHOWN_CHARACTERS])
     html: str = highlight(shown, lexer, HtmlFormatter(nowrap=True))
     return mark_safe(html)  # noqa: S308 - escaped by the formatter
+
+
+def made_how(row: Event) -> str:
+    """Return who made an event of another by hand, and how, to stand behind the link; "" if a handler did."""
+    if not row.requested_by:
+        return ""
+    how = ", with an edited payload" if EDITED_PAYLOAD in row.flags else ""
+    return f" by {row.requested_by}{how}"

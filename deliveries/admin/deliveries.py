@@ -150,6 +150,7 @@ class DeliveryAdmin(HistoryAdmin):
             "attempts": latest,
             "earlier_attempts": max(row.attempt_count - len(latest), 0),
             "orders": [order for order in ORDERS.values() if may_order and row.status in order.legal],
+            "may_edit": may_order and not row.endpoint.sensitive and request.user.has_perm("deliveries.view_event"),
             "why": reason_of(row),
             "priority": row.endpoint.priority + row.route.priority,
             "worker_pk": Worker.objects.filter(name=row.worker).values_list("pk", flat=True).first()

@@ -15,9 +15,9 @@ from django.urls import path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from deliveries import display, payload_search
+from deliveries import display, edited_replay, payload_search
 from deliveries import fixture as test_fixture
-from deliveries.admin import fixtures, orders, rerouting
+from deliveries.admin import editing, fixtures, orders, rerouting
 from deliveries.admin.filters import (
     EndpointFilter,
     EventTypeFilter,
@@ -40,9 +40,11 @@ FLAGS = {
     "the others are kept below.",
     "possible_replay": "The same body came before under another id, and the signature does not cover the id: "
     "this may be somebody sending a recorded request again.",
+    "edited_payload": "It did not come like this: an operator made it from another event, with a payload of their own.",
 }
 
 _MOST_DERIVED = 20
+_OF_DERIVED = ("pk", "requested_by", "flags")
 
 # Everything a browser might do with a stranger's bytes is ruled out.
 _DOWNLOAD_HEADERS = {
@@ -101,6 +103,7 @@ class EventAdmin(RevealingAdmin):
             ),
             *self.reveal_urls(),
             path("<uuid:pk>/reroute/", view(self.reroute_one), name="deliveries_event_reroute"),
+            path("<uuid:pk>/edit/", view(self.edit_one), name="deliveries_event_edit"),
             path("<uuid:pk>/fixture/", view(self.make_fixture), name="deliveries_event_fixture"),
             *super().get_urls(),
         ]
@@ -113,6 +116,15 @@ class EventAdmin(RevealingAdmin):
         if event is None:
             raise Http404
         return rerouting.give(self, request, event)
+
+    def edit_one(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Replay the event with an edited payload."""
+        if request.method not in {"GET", "HEAD", "POST"}:
+            return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+        event = self.get_queryset(request).filter(pk=pk).first()
+        if event is None:
+            raise Http404
+        return editing.give(self, request, event)
 
     def make_fixture(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Make a test of the event."""
@@ -166,7 +178,7 @@ class EventAdmin(RevealingAdmin):
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
             "made_from": _made_from(request, row),
-            "derived": row.derived.visible_to(request.user).order_by("pk").values_list("pk", flat=True)[:_MOST_DERIVED],
+            "derived": row.derived.visible_to(request.user).order_by("pk").only(*_OF_DERIVED)[:_MOST_DERIVED],
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
             "variants": [
@@ -177,6 +189,7 @@ class EventAdmin(RevealingAdmin):
                 }
                 for variant in row.variants.defer("sealed").order_by("received_at")
             ],
+            "may_edit": not edited_replay.obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "may_reroute": not obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "may_make_fixture": not test_fixture.obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "deliveries": row.deliveries.select_related("route").order_by("created_at", "pk"),
@@ -234,7 +247,10 @@ def _tree(row: Event, payload: Any, *, revealed: bool) -> dict[str, Any]:
 
 
 def _made_from(request: HttpRequest, row: Event) -> Event | None:
-    """Return the event whose handler made this one; None for one from outside, or if the user may not see that one."""
+    """Return the event of which a handler or an operator made this one.
+
+    None for one from outside, or if the user may not see that one.
+    """
     if row.derived_from_id is None:
         return None
     return Event.objects.visible_to(request.user).filter(pk=row.derived_from_id).only("pk").first()

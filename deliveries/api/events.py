@@ -18,6 +18,7 @@ from deliveries.api.audit import caller
 from deliveries.api.described import describe_events
 from deliveries.api.errors import Conflict
 from deliveries.api.filters import EventFilter
+from deliveries.api.made_events import MadeEventActions
 from deliveries.api.orders import EmptyOrder, RevealOrder
 from deliveries.api.original_request import OriginalRequestActions
 from deliveries.api.roles import MAY_OPERATE, MAY_REVEAL, MAY_SEE_CREDENTIALS
@@ -39,15 +40,20 @@ class AnyAccept(DefaultContentNegotiation):
 
 
 @describe_events
-class EventViewSet(OriginalRequestActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]):
-    """List, detail, the raw body, the whole original request, and the order to route one again."""
+class EventViewSet(
+    OriginalRequestActions, MadeEventActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]
+):
+    """List, detail, the raw body, the whole original request, and the orders to route one again and to edit one."""
 
     queryset = Event.objects.select_related("endpoint").prefetch_related(
         Prefetch("deliveries", Delivery.objects.select_related("route").order_by("id"))
     )
     filterset_class = EventFilter
     lookup_value_regex = UUID_REGEX
-    action_permissions: ClassVar[dict[str, str]] = {"reroute": MAY_OPERATE, "reveal": MAY_REVEAL}
+    action_permissions: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("reroute", "replay"), MAY_OPERATE),
+        "reveal": MAY_REVEAL,
+    }
 
     def get_queryset(self) -> QuerySet[Event]:
         """Return the events; for a list, without the bodies that it would not show."""

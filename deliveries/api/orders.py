@@ -18,6 +18,21 @@ class ReplayOrder(OrderSerializer):
     from_start = serializers.BooleanField(default=False, help_text="Forget the kept results of its steps.")
 
 
+class EditedReplayOrder(OrderSerializer):
+    """The body of a replay with another payload."""
+
+    payload = serializers.JSONField(allow_null=True, help_text="The new payload, whole.")
+    routes = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        allow_empty=False,
+        help_text="The routes that run with it; not given: all that take the new payload.",
+    )
+
+    class Meta:
+        shapes: dict[str, dict[str, object]] = {"payload": {}}
+
+
 class RevealOrder(OrderSerializer):
     """The body of an order to show what is hidden."""
 

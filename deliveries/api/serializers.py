@@ -169,6 +169,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "batch",
             "batch_index",
             "derived_from",
+            "requested_by",
             "headers",
             "query_string",
             "deliveries",

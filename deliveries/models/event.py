@@ -20,6 +20,9 @@ from integrations.routing import search
 
 _JSON = "application/json"
 
+#: The flag of an event that an operator made of another, with a payload of their own.
+EDITED_PAYLOAD = "edited_payload"
+
 
 class Verdict(models.TextChoices):
     """How the hub knows where an event came from."""
@@ -77,7 +80,8 @@ class Event(SealedRequest):
     event of ten thousand does not read ten thousand for it.
 
     One that a handler emitted is ``derived_from`` the event that the handler was given, and ``hops`` counts how many
-    handlers lie between it and what came from outside.
+    handlers lie between it and what came from outside. So is one that an operator (``requested_by``) made of another:
+    with an edited payload, which the flag `EDITED_PAYLOAD` says, at the same ``hops``.
 
     It never changes, but for ``duplicates`` and ``flags``, which say what else came under the same key, and for the
     key of a body whose time as a duplicate is over, which makes way.
@@ -103,6 +107,9 @@ class Event(SealedRequest):
     )
     hops = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="How many handlers lie between it and what came from outside."
+    )
+    requested_by = models.CharField(
+        max_length=150, blank=True, default="", db_default="", help_text="Who made it of another event, by hand."
     )
 
     objects = EventQuerySet.as_manager()

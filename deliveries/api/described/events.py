@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 
 from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer, RevealedSerializer
-from deliveries.api.orders import EmptyOrder, RevealOrder
+from deliveries.api.orders import EditedReplayOrder, EmptyOrder, RevealOrder
 from deliveries.api.serializers import EventSerializer
 from integrations.api.schema import operation
 
@@ -39,9 +39,23 @@ EVENT: dict[str, Any] = {
     "batch": None,
     "batch_index": None,
     "derived_from": None,
+    "requested_by": "",
     "headers": {"Content-Length": "52", "Content-Type": "application/json", "X-Shop-Signature": "••••••"},
     "query_string": "",
     "deliveries": [EVENT_DELIVERY],
+}
+
+EDITED: dict[str, Any] = {
+    **EVENT,
+    "id": "01a2030f-27d1-7e0c-9c2b-6a8d0a6b91f4",
+    "verdict": "internal",
+    "flags": ["edited_payload"],
+    "body_bytes": 52,
+    "payload": {**EVENT["payload"], "total": 25},
+    "derived_from": EVENT["id"],
+    "requested_by": "ada",
+    "headers": {"Content-Type": "application/json"},
+    "deliveries": [{**EVENT_DELIVERY, "status": "pending", "attempt_count": 0}],
 }
 
 ORIGINAL: dict[str, Any] = {
@@ -103,6 +117,17 @@ describe_events = extend_schema_view(
         answers={
             200: ("The payload.", RevealedSerializer, {"event": EVENT["id"], "payload": {"iban": "DE02…"}}),
         },
+    ),
+    replay=operation(
+        "replay_event",
+        "Replay an event with an edited payload",
+        description="Makes a new event, `derived_from` this one and with its `event_id`, `event_type` and headers, but "
+        "those that prove or describe the body that came; this one stays as it is. It runs on the `routes` that are "
+        "named, whatever they filter by; else on all that take the new payload. 409 if the endpoint is switched off or "
+        "the stored payload cannot be shown whole; 400 for a payload that is the same, holds masks, cannot be stored, "
+        "is larger than the endpoint takes, or that no route takes.",
+        request=(EditedReplayOrder, {"Another total": {"payload": EDITED["payload"]}}),
+        answers={201: ("The new event.", EventSerializer, EDITED)},
     ),
     reroute=operation(
         "reroute_event",
