@@ -14,10 +14,14 @@ def main() -> None:
         from django.conf import settings
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
+
+        from hub import unsafe
     except ImportError as exc:
         sys.exit("hub: %s; run `make run`, or install requirements.txt into this Python" % exc)
     try:
         _ = settings.INSTALLED_APPS  # reads hub/settings.py
+        if sys.argv[1:2] in (["hub"], ["worker"]):
+            unsafe.refuse(unsafe.chosen(settings))
     except ImproperlyConfigured as exc:
         sys.exit("hub: %s" % exc)
     execute_from_command_line(sys.argv)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.http.request import split_domain_port
 from django.templatetags.static import static
 
-from hub import described, env, unsafe
+from hub import described, env
 from hub.logging import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -48,20 +48,7 @@ HUB_READY_QUEUE_SECONDS = env.env_int("HUB_READY_QUEUE_SECONDS", 300, minimum=1)
 HUB_EGRESS_ALLOW = env.env_networks("HUB_EGRESS_ALLOW")
 HUB_EGRESS_CONNECTIONS = env.env_networks("HUB_EGRESS_CONNECTIONS")
 _HTTPS = _BASE.scheme == "https"
-unsafe.refuse(
-    unsafe.Chosen(
-        secret_key=SECRET_KEY,
-        base_url=HUB_BASE_URL,
-        bind=HUB_BIND,
-        allowed_hosts=ALLOWED_HOSTS,
-        allow_http=env.env_bool("HUB_ALLOW_HTTP", False),
-        networks={
-            "HUB_TRUSTED_PROXIES": HUB_TRUSTED_PROXIES,
-            "HUB_OPERATIONS_NETWORKS": HUB_OPERATIONS_NETWORKS,
-            "HUB_EGRESS_ALLOW": HUB_EGRESS_ALLOW,
-        },
-    )
-)
+HUB_ALLOW_HTTP = env.env_bool("HUB_ALLOW_HTTP", False)
 
 # -- mail -------------------------------------------------------------------------------------------------------------
 _MAIL = env.env_mail("HUB_EMAIL_URL")

@@ -1,6 +1,7 @@
 """Settings that would leave a hub in production without protection: each stops the start, and says what to do.
 
-A hub is in production when its public address is https, is not this machine's own, or when it listens to others.
+A hub is in production when its public address is https, or when it listens to others than this machine. Only what
+serves is stopped, web and workers: commands that look and mend go on.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -34,6 +36,19 @@ class Chosen:
     networks: dict[str, Sequence[Network]]
 
 
+def chosen(settings: Any) -> Chosen:
+    """Return what Django's ``settings`` say of it."""
+    trusting = ("HUB_TRUSTED_PROXIES", "HUB_OPERATIONS_NETWORKS", "HUB_EGRESS_ALLOW")
+    return Chosen(
+        secret_key=settings.SECRET_KEY,
+        base_url=settings.HUB_BASE_URL,
+        bind=settings.HUB_BIND,
+        allowed_hosts=settings.ALLOWED_HOSTS,
+        allow_http=settings.HUB_ALLOW_HTTP,
+        networks={name: getattr(settings, name) for name in trusting},
+    )
+
+
 def refuse(chosen: Chosen) -> None:
     """Raise `ImproperlyConfigured`, in one line, for the first setting that is unsafe in production."""
     base = urlsplit(chosen.base_url)
@@ -43,8 +58,8 @@ def refuse(chosen: Chosen) -> None:
 
 
 def is_production(base: SplitResult, bind: str) -> bool:
-    """Return whether others than this machine are meant to reach the hub."""
-    return base.scheme == "https" or not is_loopback(base.hostname or "") or not is_loopback(bind)
+    """Return whether others than this machine reach the hub, through a proxy with TLS or without one."""
+    return base.scheme == "https" or not is_loopback(bind)
 
 
 def _problems(chosen: Chosen, base: SplitResult) -> Iterator[str]:
@@ -56,7 +71,7 @@ def _problems(chosen: Chosen, base: SplitResult) -> Iterator[str]:
         )
     if any(host.strip() in {"*", "."} for host in chosen.allowed_hosts):
         yield "ALLOWED_HOSTS lets any host name through: name those that the hub is reached by"
-    if base.scheme != "https" and not chosen.allow_http:
+    if base.scheme != "https" and not is_loopback(base.hostname or "") and not chosen.allow_http:
         yield (
             "HUB_BASE_URL is a plain http address, and others than this machine are to reach the hub: logins and "
             "events could be read on the way. Put a proxy with TLS in front and set its https address, or say "

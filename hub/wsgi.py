@@ -7,6 +7,10 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 django.setup(set_prefix=False)
 
-from hub.requests import Handler  # noqa: E402 - Django has to be set up first
+from django.conf import settings  # noqa: E402 - Django has to be set up first
 
+from hub import unsafe  # noqa: E402
+from hub.requests import Handler  # noqa: E402
+
+unsafe.refuse(unsafe.chosen(settings))
 application = Handler()

@@ -235,19 +235,20 @@ class TestManage:
             result = self.manage({"HUB_BASE_URL": base_url}, "check", "--deploy", "--fail-level", "WARNING")
             assert (base_url, result.returncode, result.stderr) == (base_url, 0, "")
 
-    def test_warns_of_a_public_address_without_tls_that_was_asked_for(self) -> None:
-        environment = {"HUB_BASE_URL": "http://hub.example.com", "HUB_ALLOW_HTTP": "true"}
-        result = self.manage(environment, "check", "--deploy", "--fail-level", "WARNING")
+    def test_warns_of_a_public_address_without_tls(self) -> None:
+        result = self.manage({"HUB_BASE_URL": "http://hub.example.com"}, "check", "--deploy", "--fail-level", "WARNING")
         assert result.returncode == 1
         assert "hub.W001" in result.stderr
         assert "security.W" not in result.stderr
 
-    def test_stops_with_one_line_at_what_is_unsafe_in_production(self) -> None:
-        environment = {"HUB_BASE_URL": "http://hub.example.com", "HUB_ALLOW_HTTP": "false"}
-        result = self.manage(environment, "check")
-        assert (result.returncode, result.stdout) == (1, "")
-        assert result.stderr.startswith("hub: HUB_BASE_URL is a plain http address")
-        assert result.stderr.count("\n") == 1
+    def test_serves_with_nothing_unsafe_and_says_in_one_line_what_is(self) -> None:
+        environment = {"HUB_BASE_URL": "http://hub.example.com", "HUB_BIND": "0.0.0.0", "HUB_ALLOW_HTTP": "false"}
+        for command in ("hub", "worker"):
+            result = self.manage(environment, command)
+            assert (command, result.returncode, result.stdout) == (command, 1, "")
+            assert result.stderr.startswith("hub: HUB_BASE_URL is a plain http address")
+            assert result.stderr.count("\n") == 1
+        assert self.manage(environment, "check").returncode == 0
 
     @staticmethod
     def manage(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

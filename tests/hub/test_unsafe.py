@@ -46,10 +46,8 @@ class AnUnsafeSettingTests(SimpleTestCase):
 
     def test_is_plain_http_for_others_than_this_machine(self) -> None:
         for values in (
-            {"base_url": "http://hub.example.com"},
-            {"base_url": "http://192.0.2.1:8000"},
-            {"base_url": "http://127.0.0.1:8000", "bind": "0.0.0.0"},
-            {"base_url": "http://localhost", "bind": "::"},
+            {"base_url": "http://hub.example.com", "bind": "192.0.2.1"},
+            {"base_url": "http://192.0.2.1:8000", "bind": "0.0.0.0"},
         ):
             with self.subTest(**values):
                 self.assertIn("HUB_BASE_URL", self.said_of(**values))
@@ -61,9 +59,12 @@ class AnUnsafeSettingTests(SimpleTestCase):
                 self.assertIn(name, self.said_of(networks={name: [ip_network(network)]}))
 
     def test_stops_nobody_who_tries_the_hub_on_this_machine(self) -> None:
-        for base_url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"):
+        for base_url in ("http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000", "http://hub.lan"):
             values = {"base_url": base_url, "secret_key": "k", "allowed_hosts": ["*"]}
             self.assertEqual(self.said_of(**values), "", base_url)
+
+    def test_stops_no_container_that_is_tried_on_this_machine(self) -> None:
+        self.assertEqual(self.said_of(base_url="http://127.0.0.1:8000", bind="0.0.0.0"), "")
 
     def test_is_asked_for_by_the_name_of_the_setting_alone(self) -> None:
         self.assertTrue(self.said_of(secret_key="short").startswith("SECRET_KEY "))

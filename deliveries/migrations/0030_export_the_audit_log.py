@@ -33,7 +33,7 @@ def _make_permissions(apps, using):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0028_saved_views")]
+    dependencies = [("deliveries", "0029_requested_events")]
 
     operations = [
         migrations.AlterModelOptions(
