@@ -25,6 +25,9 @@ _ENTER_AGAIN = "Enter the credentials again: they belong to the present address 
 _NO_EGRESS = "You are restricted to groups, and a private network is shared with others: ask who is not."
 _NO_PROXY = "You are restricted to groups, and a proxy sees what is sent through it: ask who is not."
 _NO_REFERENCES = "You are restricted to groups, and a reference could lead to another group's secret: enter the secret."
+_NO_NEW_REFERENCE = (
+    "You are restricted to groups, and a reference could lead to another group's secret: ask who is not."
+)
 _NO_SHARED_URL = (
     "You are restricted to groups, and at the shared URL the endpoint would be tried with others' requests."
 )
@@ -103,9 +106,9 @@ def guard_connection(user: Person, before: Connection, after: Connection) -> Non
 def guard_named(user: Person | None, *, handler: str, config: Any, stored: tuple[str, Any]) -> None:
     """Raise `ValidationError` for a connection or an endpoint named in a route's ``config`` that ``user`` cannot see.
 
-    Their events would be sent with another group's credentials, or to another group's endpoint. What is named in the
-    ``stored`` handler and config stays: a text that the handler of before took for something else is not named there.
-    None is nobody restricted.
+    Their events would be sent with another group's credentials, or to another group's endpoint; so it is with a
+    reference to a secret. What is named in the ``stored`` handler and config stays: a text that the handler of before
+    took for something else is not named there. None is nobody restricted.
     """
     for name in named_connections(handler, config):
         connections = Connection.objects.live().filter(name=name)
@@ -115,6 +118,9 @@ def guard_named(user: Person | None, *, handler: str, config: Any, stored: tuple
         endpoints = Endpoint.objects.live().filter(slug=slug)
         if slug not in _named(*stored, "endpoint") and not _seen(user, endpoints):
             raise ValidationError({"config": f"There is no endpoint {slug!r}."})
+    for reference in _named(handler, config, "reference"):
+        if user is not None and groups_of(user) is not None and reference not in _named(*stored, "reference"):
+            raise ValidationError({"config": _NO_NEW_REFERENCE})
 
 
 def _seen(user: Person | None, rows: Any) -> bool:

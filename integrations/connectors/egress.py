@@ -109,7 +109,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         addresses = self._resolve(host, port, self._deadline.within(timeout, httpcore.ConnectTimeout))
         for address in addresses:
             if not is_allowed(address, self._allow):
-                raise EgressRefused(_refusal(host, address))
+                raise EgressRefused(refusal(host, address))
         failure: Exception = httpcore.ConnectError("the name has no address")
         for address in addresses:
             left = self._deadline.within(timeout, httpcore.ConnectTimeout)
@@ -139,6 +139,7 @@ def _embedded(address: Address) -> IPv4Address | None:
     return address.ipv4_mapped
 
 
-def _refusal(host: str, address: Address) -> str:
+def refusal(host: str, address: Address) -> str:
+    """Return what to tell the operator of an ``address`` that is not allowed."""
     leads = host if host == str(address) else f"{host} leads to {address}, which"
     return f"{leads} is not a public address; HUB_EGRESS_ALLOW can name private networks that calls may reach"

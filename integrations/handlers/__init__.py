@@ -58,7 +58,7 @@ class Handler:
 
 
 def _load() -> None:
-    for name in ("log", "http", "http_request", "emit", "mail", "slack", "crm", "airbyte"):
+    for name in ("log", "http", "http_request", "emit", "mail", "slack", "crm", "airbyte", "table"):
         import_module(f"{__name__}.{name}")
     load_handlers()
 

@@ -154,7 +154,7 @@ class ConnectionPageTests(TestCase):
         self.assertEqual(self.client.post(test).status_code, 404)
         self.refused(ADD, "restricted to groups", name="mine", group="")
 
-    def test_and_an_endpoint_are_named_by_routes_of_those_only_who_see_them(self) -> None:
+    def test_and_endpoints_and_references_are_named_by_routes_of_those_only_who_may(self) -> None:
         ours = EndpointGroup.objects.create(name="ours")
         self.made()
         endpoint = make_endpoint(group=ours)
@@ -188,6 +188,14 @@ class ConnectionPageTests(TestCase):
             {**form, "handler": "hub.emit", "config": config},
         )
         self.assertIn("There is no endpoint", _errors(response))
+
+        response = self.client.post(
+            reverse("admin:integrations_route_change", args=[route.pk]),
+            {**form, "handler": "table.append", "config": '{"database": "file:theirs", "table": "t"}'},
+        )
+        self.assertIn("a reference could lead to another group", _errors(response))
+        route.refresh_from_db()
+        self.assertEqual(route.handler, "log")
 
 
 class TheButtonTests(TestCase):
