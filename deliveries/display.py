@@ -13,7 +13,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import JsonLexer, PythonTracebackLexer
+from pygments.lexers import JsonLexer
 
 from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
 from deliveries.models.event import EDITED_PAYLOAD
@@ -22,7 +22,7 @@ from deliveries.why import Reason
 from integrations.admin.moments import shown_moment
 from integrations.models import EndpointState
 
-#: What is shown of a body or a traceback; the rest is in the download.
+#: What is shown of a body; the rest is in the download.
 SHOWN_CHARACTERS = 50_000
 #: Larger bodies are not decoded for a page.
 DECODED_BYTES = 512 * 1024
@@ -125,12 +125,6 @@ def reason(value: Reason) -> SafeString:
 def code(value: Any) -> SafeString:
     """Return a JSON value, indented and coloured, cut at `SHOWN_CHARACTERS`."""
     return _highlighted(json.dumps(value, indent=2, ensure_ascii=False, default=str), JsonLexer(ensurenl=False))
-
-
-def traceback(text: str) -> SafeString:
-    """Return a traceback, coloured; the end of a long one, where the error is."""
-    shown = text if len(text) <= SHOWN_CHARACTERS else "…\n" + text[-SHOWN_CHARACTERS:]
-    return _highlighted(shown, PythonTracebackLexer(ensurenl=False))
 
 
 def log_lines(lines: list[dict[str, Any]]) -> str:

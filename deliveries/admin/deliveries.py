@@ -29,12 +29,15 @@ from deliveries.admin.filters import (
 from deliveries.admin.history import HistoryAdmin, same
 from deliveries.admin.orders import ORDERS, Order
 from deliveries.admin.searching import event_ids
-from deliveries.models import Delivery, Worker
+from deliveries.models import Attempt, Delivery, Worker
 from deliveries.models.transitions import DeliveryQuerySet
+from deliveries.timeline import Entry, timeline_of
 from deliveries.why import reason_of
 
 #: Attempts on a page; of more, the latest.
 SHOWN_ATTEMPTS = 50
+#: Kept steps on its timeline; of more, the latest.
+SHOWN_STEPS = 200
 
 
 @admin.register(Delivery)
@@ -143,10 +146,11 @@ class DeliveryAdmin(HistoryAdmin):
 
     # -- one delivery -------------------------------------------------------------------------------------------------
     def page_context(self, request: HttpRequest, row: Delivery) -> dict[str, Any]:
-        """Return the attempts, the latest first, and the orders that are legal now."""
+        """Return the timeline, the attempts, the latest first, and the orders that are legal now."""
         latest = list(row.attempts.order_by("-number")[:SHOWN_ATTEMPTS])
         may_order = self.has_replay_permission(request)
         return {
+            "timeline": self._timeline(row, latest),
             "attempts": latest,
             "earlier_attempts": max(row.attempt_count - len(latest), 0),
             "orders": [order for order in ORDERS.values() if may_order and row.status in order.legal],
@@ -157,6 +161,18 @@ class DeliveryAdmin(HistoryAdmin):
             if row.worker
             else None,
         }
+
+    def _timeline(self, row: Delivery, attempts: list[Attempt]) -> list[Entry]:
+        # What steps have kept may be large, and is nobody's to read here.
+        steps = list(
+            row.step_results.only("delivery", "key", "created_at").order_by("-created_at", "-pk")[: SHOWN_STEPS + 1]
+        )
+        earlier = max(row.attempt_count - len(attempts), 0)
+        left_out = [f"{earlier} earlier {'attempt' if earlier == 1 else 'attempts'}"] if earlier else []
+        if len(steps) > SHOWN_STEPS:
+            left_out.append("earlier steps")
+        text = f"Not shown: {' and '.join(left_out)}" if left_out else ""
+        return timeline_of(row, attempts=attempts, steps=steps[:SHOWN_STEPS], left_out=text)
 
     # -- the list -----------------------------------------------------------------------------------------------------
     @admin.display(description="Event type")

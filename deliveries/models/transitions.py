@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: So often an attempt may be given back without counting: then its delivery itself may be what ends the workers.
 MOST_GIVE_BACKS = 5
+#: The error of an attempt whose worker gave it back.
+GIVEN_BACK = "The worker was stopped before the handler had finished."
 #: Rows that an operator's order moves in one statement.
 _BATCH = 500
 
@@ -166,7 +168,7 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
                 moved = self._lose(
                     row.pk,
                     held[row.pk],
-                    "The worker was stopped before the handler had finished.",
+                    GIVEN_BACK,
                     status=status,
                     due_at=now,
                     finished_at=now if spent else None,

@@ -1,10 +1,11 @@
-"""What the admin's templates need: see `deliveries.display`."""
+"""What the admin's templates need: see `deliveries.display` and `deliveries.tracebacks`."""
 
 from __future__ import annotations
 
 from django import template
+from django.conf import settings
 
-from deliveries import display
+from deliveries import display, tracebacks
 
 register = template.Library()
 
@@ -16,5 +17,10 @@ register.filter("reason", display.reason)
 register.filter("made_how", display.made_how)
 register.filter("bytes", display.size)
 register.filter("code", display.code)
-register.filter("traceback", display.traceback)
 register.filter("log_lines", display.log_lines)
+
+
+@register.filter
+def traceback_parts(text: str) -> list[tracebacks.Part]:
+    """Return a traceback in parts; the packages of the site's own handlers are not folded."""
+    return tracebacks.parts_of(text, packages=settings.HUB_AUTOMATIONS)
