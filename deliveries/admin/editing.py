@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from deliveries import display
 from deliveries.admin import orders
-from deliveries.differences import Change, difference
+from deliveries.differences import Change, Kind, difference
 from deliveries.edited_replay import Edit, NotEdited, WrongPayload, payload_of, prepared, read
 from deliveries.edited_replay import edited_replay as replay_edited
 from deliveries.models import Delivery, Event
@@ -27,6 +27,7 @@ from integrations.models import Route
 #: Places of the payload that the question names, and how much it shows of each value.
 _NAMED_PLACES = 50
 _SHOWN_CHARACTERS = 500
+_COLOURS = {Kind.ADDED: "success", Kind.REMOVED: "danger", Kind.CHANGED: "info"}
 #: Larger bodies are no text that anybody edits in a page.
 LARGEST_BYTES = 256 * 1024
 
@@ -167,9 +168,10 @@ def _remark(route: Route, event: Event, edit: Edit) -> str:
 def _shown(change: Change) -> dict[str, Any]:
     return {
         "kind": change.kind.value,
+        "colour": _COLOURS[change.kind],
         "path": change.path,
-        "before": None if change.kind == "added" else _text(change.before),
-        "after": None if change.kind == "removed" else _text(change.after),
+        "before": None if change.kind == Kind.ADDED else _text(change.before),
+        "after": None if change.kind == Kind.REMOVED else _text(change.after),
     }
 
 

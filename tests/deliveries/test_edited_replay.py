@@ -316,7 +316,7 @@ class TheAdminTests(EditedReplayTestCase):
 
         question = self.browser.post(self.url, {"payload": text})
 
-        self.assertContains(question, "total</code>")
+        self.assertContains(question, "<b>total</b>")
         self.assertContains(question, '<code class="hub-code">250</code>')
         self.assertContains(question, '<code class="hub-code">25</code>')
         self.assertContains(question, "Book it")
