@@ -210,5 +210,5 @@ def made_how(row: Event) -> str:
     """Return who made an event of another by hand, and how, to stand behind the link; "" if a handler did."""
     if not row.requested_by:
         return ""
-    how = ", with an edited payload" if EDITED_PAYLOAD in row.flags else ""
-    return f" by {row.requested_by}{how}"
+    how = "with an edited payload" if EDITED_PAYLOAD in row.flags else "who accepted another body under its id"
+    return f" by {row.requested_by}, {how}"

@@ -15,9 +15,9 @@ from django.urls import path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from deliveries import display, edited_replay, payload_search
+from deliveries import display, edited_replay, payload_search, variants
 from deliveries import fixture as test_fixture
-from deliveries.admin import editing, fixtures, orders, rerouting
+from deliveries.admin import accepting, editing, fixtures, orders, rerouting
 from deliveries.admin.filters import (
     EndpointFilter,
     EventTypeFilter,
@@ -37,10 +37,12 @@ from deliveries.reroute import obstacle
 #: What a flag of an event says to the operator.
 FLAGS = {
     "conflicting_body": "Another request came with the same id and a different body. The first one counts; "
-    "the others are kept below.",
+    "the others are kept below, and can be accepted as events of their own.",
     "possible_replay": "The same body came before under another id, and the signature does not cover the id: "
     "this may be somebody sending a recorded request again.",
     "edited_payload": "It did not come like this: an operator made it from another event, with a payload of their own.",
+    "accepted_body": "It came under the id of another event, with a different body; an operator accepted it as one of "
+    "its own.",
 }
 
 _MOST_DERIVED = 20
@@ -101,6 +103,11 @@ class EventAdmin(RevealingAdmin):
             path(
                 "<uuid:pk>/variants/<int:variant>/body/", view(self.variant_body), name="deliveries_eventvariant_body"
             ),
+            path(
+                "<uuid:pk>/variants/<int:variant>/accept/",
+                view(self.accept_variant),
+                name="deliveries_eventvariant_accept",
+            ),
             *self.reveal_urls(),
             path("<uuid:pk>/reroute/", view(self.reroute_one), name="deliveries_event_reroute"),
             path("<uuid:pk>/edit/", view(self.edit_one), name="deliveries_event_edit"),
@@ -158,6 +165,16 @@ class EventAdmin(RevealingAdmin):
         row = EventVariant.objects.visible_to(request.user).filter(event=pk, pk=variant).first()
         return self._download(request, row, f"event-{pk}-variant-{variant}")
 
+    def accept_variant(self, request: HttpRequest, pk: UUID, variant: int) -> HttpResponse:
+        """Make an event of another request under the same id."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        rows = EventVariant.objects.visible_to(request.user).select_related("event__endpoint", "event__batch")
+        row = rows.filter(event=pk, pk=variant).first()
+        if row is None:
+            raise Http404
+        return accepting.give(self, request, row)
+
     def _download(self, request: HttpRequest, row: Event | EventVariant | None, name: str) -> HttpResponse:
         received = row.as_received if isinstance(row, Event) else row
         if not self.has_view_permission(request) or (received and not may_download(request, received)):
@@ -181,19 +198,28 @@ class EventAdmin(RevealingAdmin):
             "derived": row.derived.visible_to(request.user).order_by("pk").only(*_OF_DERIVED)[:_MOST_DERIVED],
             "headers": sorted(row.headers.items()),
             "flags": [(flag, FLAGS.get(flag, "")) for flag in row.flags],
-            "variants": [
-                {
-                    "row": variant,
-                    "body": display.body(variant, revealed=self.is_revealed(request)),
-                    "may_download": may_download(request, variant),
-                }
-                for variant in row.variants.defer("sealed").order_by("received_at")
-            ],
+            "variants": self._variants(request, row),
             "may_edit": not edited_replay.obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "may_reroute": not obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "may_make_fixture": not test_fixture.obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "deliveries": row.deliveries.select_related("route").order_by("created_at", "pk"),
         }
+
+    def _variants(self, request: HttpRequest, row: Event) -> list[dict[str, Any]]:
+        """Return the other bodies with what may be done with each, and what it has become."""
+        rows = list(row.variants.defer("sealed").order_by("received_at"))
+        became = variants.accepted(rows)
+        may_order = request.user.has_perm(orders.PERMISSION)
+        return [
+            {
+                "row": variant,
+                "body": display.body(variant, revealed=self.is_revealed(request)),
+                "may_download": may_download(request, variant),
+                "became": became.get(variant.pk),
+                "may_accept": may_order and variant.pk not in became and not variants.obstacle(variant),
+            }
+            for variant in rows
+        ]
 
     def _shown_payload(self, request: HttpRequest, row: Event) -> Any:
         """Return the payload with its credentials masked; None for a large body and for one whose key is lost."""

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from deliveries.api.serializers import EventDeliverySerializer
-from deliveries.models import DeliveryStatus
+from deliveries.models import DeliveryStatus, EventVariant
 
 
 class AcceptanceSerializer(serializers.Serializer[Any]):
@@ -86,6 +86,28 @@ class OriginalRequestSerializer(serializers.Serializer[Any]):
     query_string = serializers.CharField()
     headers = serializers.DictField(child=serializers.CharField())
     body = serializers.CharField(help_text="The bytes in base64.")
+
+
+class VariantSerializer(serializers.Serializer[EventVariant]):
+    """Another body that came under an event's key; credentials are masked."""
+
+    id = serializers.IntegerField()
+    received_at = serializers.DateTimeField()
+    content_type = serializers.CharField()
+    body_bytes = serializers.IntegerField(min_value=0)
+    headers = serializers.DictField(child=serializers.CharField())
+    payload = serializers.JSONField(source="shown_payload", allow_null=True, help_text="Null where it is not shown.")
+    accepted_as = serializers.UUIDField(allow_null=True, help_text="The event that it has become.")
+
+    class Meta:
+        shapes: dict[str, dict[str, object]] = {"payload": {}}
+
+
+class VariantsSerializer(serializers.Serializer[Any]):
+    """The other bodies under an event's key, the oldest first."""
+
+    event = serializers.UUIDField()
+    variants = VariantSerializer(many=True)
 
 
 class RevealedSerializer(serializers.Serializer[Any]):

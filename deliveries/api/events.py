@@ -51,7 +51,7 @@ class EventViewSet(
     filterset_class = EventFilter
     lookup_value_regex = UUID_REGEX
     action_permissions: ClassVar[dict[str, str]] = {
-        **dict.fromkeys(("reroute", "replay"), MAY_OPERATE),
+        **dict.fromkeys(("reroute", "replay", "accept_variant"), MAY_OPERATE),
         "reveal": MAY_REVEAL,
     }
 

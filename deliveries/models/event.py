@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -22,6 +23,8 @@ _JSON = "application/json"
 
 #: The flag of an event that an operator made of another, with a payload of their own.
 EDITED_PAYLOAD = "edited_payload"
+#: The flag of an event that came under the key of another, and was accepted by an operator as one of its own.
+ACCEPTED_BODY = "accepted_body"
 
 
 class Verdict(models.TextChoices):
@@ -81,7 +84,7 @@ class Event(SealedRequest):
 
     One that a handler emitted is ``derived_from`` the event that the handler was given, and ``hops`` counts how many
     handlers lie between it and what came from outside. So is one that an operator (``requested_by``) made of another:
-    with an edited payload, which the flag `EDITED_PAYLOAD` says, at the same ``hops``.
+    with an edited payload, or of another body under its key; the flags `EDITED_PAYLOAD` and `ACCEPTED_BODY` say which.
 
     It never changes, but for ``duplicates`` and ``flags``, which say what else came under the same key, and for the
     key of a body whose time as a duplicate is over, which makes way.
@@ -191,11 +194,20 @@ class Event(SealedRequest):
 
 
 class EventVariant(SealedRequest):
-    """Another body that came under the dedupe key of ``event``; bounded in number, kept for the operator to judge."""
+    """Another body that came under the dedupe key of ``event``; bounded in number, kept for the operator to judge.
+
+    It has what it would have had as an event of its own, which it can become (`deliveries.variants`): ``described_id``
+    and ``described_type`` are the event's id and type. One with an empty ``verdict`` was kept before that was noted.
+    """
 
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="variants")
     body_sha256 = models.BinaryField(max_length=32)
     received_at = models.DateTimeField()
+    verdict = models.CharField(max_length=12, choices=Verdict, blank=True, default="", db_default="")
+    described_id = models.CharField(max_length=255, blank=True, default="", db_default="")
+    described_type = models.CharField(max_length=255, blank=True, default="", db_default="")
+    request_id = models.CharField(max_length=128, blank=True, default="", db_default="")
+    source = models.CharField(max_length=45, blank=True, default="", db_default="")
 
     objects = EventVariantQuerySet.as_manager()
 
@@ -205,10 +217,38 @@ class EventVariant(SealedRequest):
     def __str__(self) -> str:
         return f"another body of {self.event_id}"
 
+    @classmethod
+    def of(cls, first: UUID, event: Event, columns: Mapping[str, Any]) -> EventVariant:
+        """Return ``event``, which was not stored, as a variant of ``first``; ``columns`` keep its request."""
+        return cls(
+            **columns,
+            event_id=first,
+            body_sha256=event.body_sha256,
+            received_at=event.received_at,
+            verdict=event.verdict,
+            described_id=event.event_id,
+            described_type=event.event_type,
+            request_id=event.request_id,
+            source=event.source,
+        )
+
     @property
     def hides_body(self) -> bool:
         """Whether the body is shown to those only who reveal it."""
         return self.event.hides_body
+
+    @property
+    def payload(self) -> Any:
+        """The decoded body, or None where it is opaque or not kept."""
+        return _decoded(self.event.provider, self.content_type, self.body)
+
+    @property
+    def shown_payload(self) -> Any:
+        """The payload with credentials masked; None where that cannot be done, or where it `hides_body`."""
+        if self.hides_body or self.event.needs_batch_to_mask:
+            return None
+        payload = self.payload
+        return _masked(self.event.provider, payload, payload)
 
 
 class _ReadLate(Mapping[str, str]):

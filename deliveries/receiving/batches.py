@@ -221,12 +221,7 @@ def _variants(conflicts: Sequence[tuple[First, Event]], known: Mapping[UUID, set
         digest = bytes(event.body_sha256)
         if digest not in known[first.id] and len(known[first.id]) < MOST_VARIANTS:
             known[first.id].add(digest)
-            yield EventVariant(
-                **{name: getattr(event, name) for name in _KEPT},
-                event_id=first.id,
-                body_sha256=digest,
-                received_at=event.received_at,
-            )
+            yield EventVariant.of(first.id, event, {name: getattr(event, name) for name in _KEPT})
 
 
 def _chunks(values: Collection[T]) -> Iterator[list[T]]:

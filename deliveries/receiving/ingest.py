@@ -132,9 +132,4 @@ def _keep_variant(first: First, event: Event, endpoint: LiveEndpoint, request: I
         bytes(digest) for digest in EventVariant.objects.filter(event=first.id).values_list("body_sha256", flat=True)
     }
     if event.body_sha256 not in known and len(known) < MOST_VARIANTS:
-        EventVariant.objects.create(
-            **sealed(endpoint, request),
-            event_id=first.id,
-            body_sha256=event.body_sha256,
-            received_at=request.received_at,
-        )
+        EventVariant.of(first.id, event, sealed(endpoint, request)).save(force_insert=True)

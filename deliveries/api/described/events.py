@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 
-from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer, RevealedSerializer
+from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer, RevealedSerializer, VariantsSerializer
 from deliveries.api.orders import EditedReplayOrder, EmptyOrder, RevealOrder
 from deliveries.api.serializers import EventSerializer
 from integrations.api.schema import operation
@@ -71,6 +71,27 @@ ORIGINAL: dict[str, Any] = {
     "body": "eyJ0b3RhbCI6IDI1MH0=",
 }
 
+VARIANT: dict[str, Any] = {
+    "id": 7,
+    "received_at": "2026-11-22T05:42:11.120113Z",
+    "content_type": "application/json",
+    "body_bytes": 52,
+    "headers": EVENT["headers"],
+    "payload": {**EVENT["payload"], "total": 2500},
+    "accepted_as": None,
+}
+ACCEPTED: dict[str, Any] = {
+    **EDITED,
+    "verdict": "verified",
+    "flags": ["accepted_body"],
+    "received_at": VARIANT["received_at"],
+    "payload": VARIANT["payload"],
+    "headers": EVENT["headers"],
+}
+_VARIANT = OpenApiParameter(
+    "variant", OpenApiTypes.INT64, OpenApiParameter.PATH, description="The `id` of the variant."
+)
+
 _BODY = OpenApiResponse(
     OpenApiTypes.BINARY, description="The bytes as received, as an attachment that no browser opens."
 )
@@ -128,6 +149,27 @@ describe_events = extend_schema_view(
         "is larger than the endpoint takes, or that no route takes.",
         request=(EditedReplayOrder, {"Another total": {"payload": EDITED["payload"]}}),
         answers={201: ("The new event.", EventSerializer, EDITED)},
+    ),
+    variants=operation(
+        "get_event_variants",
+        "Show the other bodies that came under an event's key",
+        description="Up to five, kept where an event is flagged `conflicting_body`. Credentials are masked; of a "
+        "`sensitive` endpoint `payload` is null.",
+        answers={200: ("The bodies.", VariantsSerializer, {"event": EVENT["id"], "variants": [VARIANT]})},
+        filters=False,
+    ),
+    accept_variant=operation(
+        "accept_event_variant",
+        "Accept another body as an event of its own",
+        description="Makes an event with exactly the bytes and headers that came, `derived_from` the first, and a "
+        "delivery for each route that takes it. The second time it answers that event. 409 if the endpoint is switched "
+        "off or the body cannot be read.",
+        request=(EmptyOrder, {"Nothing": {}}),
+        parameters=[_VARIANT],
+        answers={
+            201: ("The new event.", EventSerializer, ACCEPTED),
+            200: ("It had been accepted already.", EventSerializer, ACCEPTED),
+        },
     ),
     reroute=operation(
         "reroute_event",

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, Rejection, Replay, Schedule
+from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, EventVariant, Rejection, Replay, Schedule
 from deliveries.models.sealing import sealed_columns
 from integrations.handlers import handlers
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup
@@ -18,6 +18,7 @@ from tests.deliveries.receiving.cases import signature
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 SECRET = "s3cret-of-orders"
+JSON = {"content_type": "application/json"}
 BODY = b'{"id": "o-1001", "type": "order.paid", "total": 250}'
 
 
@@ -35,6 +36,9 @@ def make_rows() -> dict[str, list[Any]]:
         make_delivery(routes[1], event=opaque, status="held"),
         make_delivery(routes[0]),
     ]
+    variant = EventVariant.objects.create(
+        event=event, body_sha256=b"v" * 32, received_at=timezone.now(), raw_body=BODY, body_bytes=len(BODY), **JSON
+    )
     unserved = make_route(orders, filter="total > `100`")
     replays = [
         Replay.objects.create(selection={"endpoint": orders.slug}, state=state, created_at=timezone.now())
@@ -58,6 +62,7 @@ def make_rows() -> dict[str, list[Any]]:
         "routes": [route.pk for route in (*routes, unserved)],
         "events": [event.pk, opaque.pk],
         "deliveries": [row.pk for row in deliveries],
+        "variant": [variant.pk],
         "rejections": [row.pk for row in refuse(orders)],
         "backfills": [backfill.pk],
         "backfill-runs": [run.pk],

@@ -76,7 +76,9 @@ class WalkTests(RestrictedApiTestCase):
                 yield base
                 for action in view.get_extra_actions():
                     path = action.url_path
-                    yield base + (f"secrets/{self.theirs.secret.pk}/" if "secret_id" in path else f"{path}/")
+                    yield base + (f"secrets/{self.theirs.secret.pk}/" if "secret_id" in path else f"{path}/").replace(
+                        "(?P<variant>[0-9]{1,18})", str(self.theirs.variant.pk)
+                    )
 
     def test_walks_a_row_of_every_list(self) -> None:
         models = {type(row) for row in self.theirs.rows()}
