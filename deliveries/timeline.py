@@ -1,9 +1,9 @@
-"""What happened to a delivery, from the receipt of its event to its end, in the order of time."""
+"""What happened to an event and to a delivery, from the receipt to the end, in the order of time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -93,8 +93,35 @@ def timeline_of(
         *(_step(delivery, step, ordered) for step in steps),
     ]
     happened.sort(key=lambda moment: moment.at)
-    entries += _with_gaps([*happened, *_ending(delivery)], since=None if left_out else delivery.created_at)
+    entries += _with_gaps(
+        [*happened, *_ending(delivery, delivery.event)], since=None if left_out else delivery.created_at
+    )
     return entries
+
+
+def timeline_of_event(event: Event, deliveries: Sequence[Delivery]) -> list[Entry]:
+    """Return what happened to ``event``, the earliest first: its receipt, and how its ``deliveries`` began and ended.
+
+    Asks no database if the routes of the deliveries are loaded.
+    """
+    entries = list(_receipt(event))
+    queued = [(delivery.created_at, _queued(event, delivery)) for delivery in deliveries]
+    ended = [(moment.at, moment.entry) for delivery in deliveries for moment in _end_of(event, delivery)]
+    return entries + [entry for _, entry in sorted([*queued, *ended], key=lambda item: item[0])]
+
+
+def _queued(event: Event, delivery: Delivery) -> Entry:
+    page = reverse("admin:deliveries_delivery_change", args=[delivery.pk])
+    took = _ms(delivery.created_at - event.received_at)
+    return Entry(delivery.created_at, Kind.ROUTED, f"Queued for route {delivery.route.name}", took, link=page)
+
+
+def _end_of(event: Event, delivery: Delivery) -> Iterator[_Moment]:
+    for moment in _ending(delivery, event):
+        entry = moment.entry
+        attempts = f" at attempt {delivery.attempt_count}" if entry.kind == Kind.END and delivery.attempt_count else ""
+        text = f"{delivery.route.name}: {entry.text[:1].lower()}{entry.text[1:]}{attempts}"
+        yield replace(moment, entry=replace(entry, text=text))
 
 
 @dataclass(frozen=True)
@@ -119,9 +146,9 @@ def _with_gaps(moments: Sequence[_Moment], *, since: datetime | None) -> Iterato
 
 def _beginning(delivery: Delivery) -> Iterator[Entry]:
     event = delivery.event
-    page = reverse("admin:deliveries_event_change", args=[event.pk])
-    yield Entry(event.received_at, Kind.RECEIVED, _received(event), link=page)
-    yield Entry(event.received_at, Kind.VERIFIED, _VERDICTS.get(event.verdict, event.verdict), state=event.verdict)
+    received, verified = _receipt(event)
+    yield replace(received, link=reverse("admin:deliveries_event_change", args=[event.pk]))
+    yield verified
     yield Entry(
         delivery.created_at,
         Kind.ROUTED,
@@ -129,6 +156,11 @@ def _beginning(delivery: Delivery) -> Iterator[Entry]:
         _ms(delivery.created_at - event.received_at),
         link=reverse("admin:integrations_route_change", args=[delivery.route_id]),
     )
+
+
+def _receipt(event: Event) -> Iterator[Entry]:
+    yield Entry(event.received_at, Kind.RECEIVED, _received(event))
+    yield Entry(event.received_at, Kind.VERIFIED, _VERDICTS.get(event.verdict, event.verdict), state=event.verdict)
 
 
 def _received(event: Event) -> str:
@@ -205,10 +237,10 @@ def _step(delivery: Delivery, step: StepResult, attempts: Sequence[Attempt]) -> 
     return _Moment(step.created_at, Entry(step.created_at, Kind.STEP, text))
 
 
-def _ending(delivery: Delivery) -> Iterator[_Moment]:
+def _ending(delivery: Delivery, event: Event) -> Iterator[_Moment]:
     """Yield the end, or what comes next; nothing while it runs."""
     if delivery.status in FINISHED and delivery.finished_at is not None:
-        took = _ms(delivery.finished_at - delivery.event.received_at)
+        took = _ms(delivery.finished_at - event.received_at)
         end = Entry(delivery.finished_at, Kind.END, _ENDS[delivery.status], took, state=delivery.status)
         gap = "nothing happened for {}" if delivery.status == DeliveryStatus.DISCARDED else ""
         yield _Moment(delivery.finished_at, end, gap=gap)

@@ -17,17 +17,14 @@ from django.urls import reverse
 
 from deliveries import display
 from deliveries.admin import orders
-from deliveries.differences import Change, Kind, difference
+from deliveries.admin.comparing import NAMED_PLACES, shown
+from deliveries.differences import difference
 from deliveries.edited_replay import Edit, NotEdited, WrongPayload, payload_of, prepared, read
 from deliveries.edited_replay import edited_replay as replay_edited
 from deliveries.models import Delivery, Event
 from integrations.admin.base import HubAdmin
 from integrations.models import Route
 
-#: Places of the payload that the question names, and how much it shows of each value.
-_NAMED_PLACES = 50
-_SHOWN_CHARACTERS = 500
-_COLOURS = {Kind.ADDED: "success", Kind.REMOVED: "danger", Kind.CHANGED: "info"}
 #: Larger bodies are no text that anybody edits in a page.
 LARGEST_BYTES = 256 * 1024
 
@@ -132,12 +129,10 @@ def _editor(
 def _question(
     admin: HubAdmin, request: HttpRequest, event: Event, edit: Edit, *, stored: Any, started_from: Delivery | None
 ) -> HttpResponse:
-    found = difference(stored, edit.payload, limit=_NAMED_PLACES)
+    found = difference(stored, edit.payload, limit=NAMED_PLACES)
     context = {
         **_page(admin, request, event, started_from),
-        "changes": [_shown(change) for change in found.changes],
-        "is_cut": found.is_cut,
-        "places": _NAMED_PLACES,
+        **shown(found),
         "routes": [(route, _remark(route, event, edit)) for route in edit.routes],
         "fields": [(name, request.POST.get(name, "")) for name in ("payload", "which", "delivery")],
         "order": uuid4(),
@@ -163,18 +158,3 @@ def _remark(route: Route, event: Event, edit: Edit) -> str:
         return "does not take this payload by its filter; it runs all the same"
     is_held = route.paused or edit.endpoint.is_paused
     return "paused: it will be held" if is_held else ""
-
-
-def _shown(change: Change) -> dict[str, Any]:
-    return {
-        "kind": change.kind.value,
-        "colour": _COLOURS[change.kind],
-        "path": change.path,
-        "before": None if change.kind == Kind.ADDED else _text(change.before),
-        "after": None if change.kind == Kind.REMOVED else _text(change.after),
-    }
-
-
-def _text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from deliveries import display, edited_replay, payload_search, variants
 from deliveries import fixture as test_fixture
-from deliveries.admin import accepting, editing, fixtures, orders, rerouting
+from deliveries.admin import accepting, comparing, editing, fixtures, orders, rerouting
 from deliveries.admin.filters import (
     EndpointFilter,
     EventTypeFilter,
@@ -33,6 +33,7 @@ from deliveries.admin.searching import event_ids
 from deliveries.models import Event, EventVariant
 from deliveries.models.sealing import SealedRequest
 from deliveries.reroute import obstacle
+from deliveries.timeline import timeline_of_event
 
 #: What a flag of an event says to the operator.
 FLAGS = {
@@ -111,6 +112,7 @@ class EventAdmin(RevealingAdmin):
             *self.reveal_urls(),
             path("<uuid:pk>/reroute/", view(self.reroute_one), name="deliveries_event_reroute"),
             path("<uuid:pk>/edit/", view(self.edit_one), name="deliveries_event_edit"),
+            path("<uuid:pk>/difference/", view(self.difference), name="deliveries_event_difference"),
             path("<uuid:pk>/fixture/", view(self.make_fixture), name="deliveries_event_fixture"),
             *super().get_urls(),
         ]
@@ -132,6 +134,15 @@ class EventAdmin(RevealingAdmin):
         if event is None:
             raise Http404
         return editing.give(self, request, event)
+
+    def difference(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Say in what the event differs from another one of its endpoint."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        event = self.get_queryset(request).filter(pk=pk).first()
+        if event is None:
+            raise Http404
+        return comparing.show(self, request, event)
 
     def make_fixture(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Make a test of the event."""
@@ -188,6 +199,7 @@ class EventAdmin(RevealingAdmin):
         received = row.as_received
         url = reverse("admin:deliveries_event_body", args=[row.pk])
         payload = self._shown_payload(request, row)
+        deliveries = list(row.deliveries.select_related("route").order_by("created_at", "pk"))
         return {
             "body": display.body(row, payload, revealed=self.is_revealed(request)),
             **_tree(row, payload, revealed=self.is_revealed(request)),
@@ -202,7 +214,8 @@ class EventAdmin(RevealingAdmin):
             "may_edit": not edited_replay.obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "may_reroute": not obstacle(row) and request.user.has_perm(orders.PERMISSION),
             "may_make_fixture": not test_fixture.obstacle(row) and request.user.has_perm(orders.PERMISSION),
-            "deliveries": row.deliveries.select_related("route").order_by("created_at", "pk"),
+            "deliveries": deliveries,
+            "timeline": timeline_of_event(row, deliveries),
         }
 
     def _variants(self, request: HttpRequest, row: Event) -> list[dict[str, Any]]:

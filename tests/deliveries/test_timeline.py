@@ -11,7 +11,7 @@ from django.test import SimpleTestCase
 from deliveries.execution.endings import error_stack
 from deliveries.models import Attempt, Delivery, Event, StepResult
 from deliveries.models.transitions import GIVEN_BACK, MOST_GIVE_BACKS
-from deliveries.timeline import Entry, Kind, in_words, timeline_of
+from deliveries.timeline import Entry, Kind, in_words, timeline_of, timeline_of_event
 from integrations.errors import CircuitOpen
 from integrations.models import Endpoint, Route
 
@@ -209,3 +209,32 @@ class UnspentTests(TimelineCase):
         self.assertEqual(self.note(a_delivery(give_backs=MOST_GIVE_BACKS + 1), **lost), "")
         self.assertEqual(self.note(a_delivery(replayed_at=at(60)), **lost), "")
         self.assertEqual(self.note(outcome="lost", error_message="The worker ended."), "")
+
+
+class EventTests(SimpleTestCase):
+    """The timeline of an event tells how each of its deliveries began and ended."""
+
+    def test_goes_from_the_receipt_through_every_route_in_the_order_of_time(self) -> None:
+        first = a_delivery(status="succeeded", finished_at=at(9), attempt_count=2)
+        second = a_delivery(status="dead", finished_at=at(5), attempt_count=6, created_at=at(0.04))
+        second.route.name = "to the archive"
+        entries = timeline_of_event(first.event, [first, second])
+        self.assertEqual(
+            [(entry.text, entry.duration_ms) for entry in entries],
+            [
+                ("Received: order.paid", None),
+                ("Verified: it proved where it came from", None),
+                ("Queued for route to the ERP", 20),
+                ("Queued for route to the archive", 40),
+                ("to the archive: gave up: a dead letter at attempt 6", 5000),
+                ("to the ERP: succeeded at attempt 2", 9000),
+            ],
+        )
+        self.assertIn(str(first.pk), entries[2].link)
+
+    def test_names_what_comes_next(self) -> None:
+        waiting = a_delivery(status="waiting", due_at=at(60), attempt_count=1)
+        self.assertEqual(timeline_of_event(waiting.event, [waiting])[-1].text, "to the ERP: next attempt due")
+
+    def test_of_one_that_no_route_took_is_its_receipt(self) -> None:
+        self.assertEqual(len(timeline_of_event(a_delivery().event, [])), 2)
