@@ -82,7 +82,8 @@ def _closing(run: Run) -> Closing:
 def _report(run: Run, *, closed: bool, now: datetime) -> None:
     if closed:
         ending = run.outcome
-        outcomes.ended(run.delivery, ending.result.outcome, ending.status, now=now, seconds=run.seconds)
+        outcome, spent = ending.result.outcome, ending.spent
+        outcomes.ended(run.delivery, outcome, ending.status, now=now, seconds=run.seconds, spent=spent)
         report.closed(run.delivery, run.outcome)
     elif not run.lost:
         report.lease_lost(run.delivery)

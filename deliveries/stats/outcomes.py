@@ -11,12 +11,21 @@ from deliveries.stats.counting import counting
 
 
 def ended(
-    delivery: Delivery, outcome: Outcome, status: DeliveryStatus, *, now: datetime, seconds: float | None = None
+    delivery: Delivery,
+    outcome: Outcome,
+    status: DeliveryStatus,
+    *,
+    now: datetime,
+    seconds: float | None = None,
+    spent: bool = True,
 ) -> None:
     """Count that an attempt of ``delivery`` ended; its handler ran for ``seconds``, None where nobody knows.
 
-    A bulk replay is counted and not timed: it waits on purpose.
+    A bulk replay is counted and not timed: it waits on purpose. An attempt that was not ``spent`` only waited for an
+    outside system, and is no failure unless it was the end.
     """
+    if not spent and status == DeliveryStatus.WAITING:
+        return
     endpoint, route = delivery.endpoint_id, delivery.route_id
     if seconds is not None:
         counting.time(Measure.HANDLER, endpoint, at=now, seconds=seconds, route=route)

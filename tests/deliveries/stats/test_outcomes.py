@@ -29,3 +29,18 @@ class OutcomeTests(DrainTestCase):
 
         measures = set(Rollup.objects.values_list("measure", flat=True))
         self.assertEqual(measures, {"succeeded", "handler"})
+
+    def test_of_what_only_waited_are_no_failures(self) -> None:
+        delivery_to("test.raise", config={"error": "CircuitOpen"})
+
+        self.work()
+
+        self.assertFalse(Rollup.objects.exists())
+
+    def test_of_what_waited_until_it_was_too_old_are_failures(self) -> None:
+        delivery_to("test.raise", config={"error": "CircuitOpen"}, retry={"max_age_seconds": 5})
+
+        self.work()
+
+        measures = set(Rollup.objects.values_list("measure", flat=True))
+        self.assertEqual(measures, {"failed", "dead", "handler"})
