@@ -59,8 +59,8 @@ METRICS: tuple[Described, ...] = (
         "counter",
         "Attempts that ended.",
         _OUTCOME,
-        "`outcome` is `succeeded` or `failed` (time-outs and lost workers too). What only waited for an outside system, "
-        "and spent no attempt, is not counted.",
+        "`outcome` is `succeeded` or `failed` (time-outs and lost workers too). What only waited for an outside "
+        "system, and spent no attempt, is not counted.",
     ),
     Described("hub_ack_seconds", "histogram", "From the hub's first look at a request to its answer.", _ENDPOINT),
     Described(

@@ -19,9 +19,11 @@ from integrations.calling.tokens import SharedTokens
 from integrations.connectors.answers import Answer
 from integrations.connectors.client import ANSWER_BYTES, Frame, Gate, HttpClient
 from integrations.connectors.exchange import Exchange
+from integrations.connectors.kinds import is_http
 from integrations.connectors.proving import needs_token
 from integrations.connectors.reach import networks_of
 from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.system import System
 from integrations.connectors.tries import Tries
 from integrations.contracts import Context
 from integrations.errors import ConnectionMissing, ReferenceMissing
@@ -41,6 +43,7 @@ def spec_of(connection: Connection) -> ConnectionSpec:
     return ConnectionSpec(
         name=connection.name,
         base_url=connection.base_url,
+        kind=connection.kind,
         auth=connection.auth,
         auth_settings=connection.auth_settings,
         credentials=credentials,
@@ -69,12 +72,22 @@ def client_for(
 
     ``gate`` and ``tries`` take the place of the connection's own. Raises `ConnectionMissing`.
     """
+    if not is_http(connection.kind):
+        raise ConnectionMissing(f"The connection {connection.name!r} is of kind {connection.kind!r}, and not HTTP.")
     spec = spec_of(connection)
     if tries is not None:
         spec = replace(spec, tries=tries)
     exchange = make_exchange(spec, ANSWER_BYTES)
     tokens: Any = SharedTokens(connection, spec, exchange) if needs_token(spec) else None
     return HttpClient(spec, gate=gate or SharedGate(connection), tokens=tokens, frame=frame, exchange=exchange)
+
+
+def system_for(connection: Connection, frame: Frame, *, gate: Gate | None = None) -> System:
+    """Return ``connection``, of another kind than HTTP, behind the gate of all workers; raises `ConnectionMissing`."""
+    if is_http(connection.kind):
+        raise ConnectionMissing(f"The connection {connection.name!r} is of kind {connection.kind!r}.")
+    spec = spec_of(connection)
+    return System(spec, identity=str(connection.pk), gate=gate or SharedGate(connection), frame=frame)
 
 
 @dataclass(frozen=True)
@@ -92,16 +105,25 @@ class StoredConnections:
 
     def client(self, name: str, context: Context) -> HttpClient:
         """Return a client for one attempt; raises `ConnectionMissing`."""
-        for_this = Q(group=None) | Q(group__endpoints=self.endpoint_id)
-        connection = Connection.objects.live().filter(for_this, name=name).first()
-        if connection is None:
-            raise ConnectionMissing(f"There is no connection {name!r}.")
+        connection = self._row(name)
         frame = frame_of(context, made=self.made, numbers=self.numbers)
         return client_for(connection, frame, make_exchange=self.make_exchange)
+
+    def system(self, name: str, context: Context) -> System:
+        """Return a connection of another kind than HTTP, for one attempt; raises `ConnectionMissing`."""
+        connection = self._row(name)
+        return system_for(connection, frame_of(context, made=self.made, numbers=self.numbers))
 
     def async_client(self, name: str, context: Context) -> AsyncHttpClient:
         """Return the same for ``async def`` handlers; whether there is such a connection shows at the first call."""
         return AsyncHttpClient(lambda: self.client(name, context))
+
+    def _row(self, name: str) -> Connection:
+        for_this = Q(group=None) | Q(group__endpoints=self.endpoint_id)
+        connection = Connection.objects.live().filter(for_this, name=name).first()
+        if connection is None:
+            raise ConnectionMissing(f"There is no connection {name!r}.")
+        return connection
 
 
 class AsyncHttpClient:

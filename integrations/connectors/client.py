@@ -105,6 +105,25 @@ class _TryAgain(Exception):
         self.reply, self.error, self.wait = reply, error, wait
 
 
+def entered(gate: Gate, frame: Frame, *, call: str, seconds: float) -> float:
+    """Wait for a place; return the time that the call may take, ``seconds`` at most.
+
+    Raises `RetryLater` (`NotCalled` if the attempt has called nothing yet) and `OutOfTime`.
+    """
+    try:
+        wait = gate.enter()
+    except NotCalled as exc:
+        if frame.made:  # else a delivery that opens the circuit itself would never come to an end
+            raise RetryLater(exc.after, str(exc)) from None
+        raise
+    if wait > 0:
+        frame.sleep(wait)
+    left = frame.left()
+    if left <= 0:
+        raise OutOfTime(f"{call}: the attempt has no time left")
+    return min(seconds, left)
+
+
 class HttpClient:
     """Calls paths below one connection's base URL; not to be shared between threads."""
 
@@ -115,6 +134,11 @@ class HttpClient:
         self._frame = frame
         self._exchange = exchange
         self._token = ""
+
+    @property
+    def kind(self) -> str:
+        """The connection's kind, such as ``http``."""
+        return self._spec.kind
 
     def get(self, path: str = "", **options: Any) -> Answer:
         """Make a GET; ``options`` are those of `request`."""
@@ -200,7 +224,7 @@ class HttpClient:
             return end.reply
 
     def _once(self, request: httpx.Request, call: str, is_safe: bool) -> Reply:
-        seconds = self._entered(call)
+        seconds = entered(self._gate, self._frame, call=call, seconds=self._spec.timeout)
         try:
             reply = self._sent(request, seconds, call)
         except CallFailed as exc:
@@ -221,21 +245,6 @@ class HttpClient:
             raise _TryAgain(reply, wait=wait.total_seconds() if wait else 0.0)
         return reply
 
-    def _entered(self, call: str) -> float:
-        """Wait for a place; return the seconds that the call may take. Raises `RetryLater`, `OutOfTime`."""
-        try:
-            wait = self._gate.enter()
-        except NotCalled as exc:
-            if self._frame.made:  # else a delivery that opens the circuit itself would never come to an end
-                raise RetryLater(exc.after, str(exc)) from None
-            raise
-        if wait > 0:
-            self._frame.sleep(wait)
-        left = self._frame.left()
-        if left <= 0:
-            raise OutOfTime(f"{call}: the attempt has no time left")
-        return min(self._spec.timeout, left)
-
     def _sent(self, request: httpx.Request, seconds: float, call: str) -> Reply:
         if not needs_token(self._spec):
             return self._exchanged(request, seconds, call)
@@ -246,7 +255,8 @@ class HttpClient:
             return reply
         self._gate.answered(reply.status, told=budget(reply.headers, now=datetime.now(UTC)), wait=None)
         self._tokens.refused(self._token)  # it may have been withdrawn before its time
-        seconds = min(self._entered(call), ends_at - time.monotonic())
+        seconds = entered(self._gate, self._frame, call=call, seconds=self._spec.timeout)
+        seconds = min(seconds, ends_at - time.monotonic())
         self._token = self._tokens.current(seconds)
         return self._exchanged(request, min(seconds, ends_at - time.monotonic()), call)
 

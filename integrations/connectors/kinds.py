@@ -2,25 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
+import httpx
 from django.core.exceptions import ValidationError
 
+from integrations.connectors.addresses import origin, validate_base_url
+from integrations.errors import ReferenceMissing
+from integrations.references import resolve
 from integrations.registry import Registry, load_handlers
+
+_HTTP_PROOFS = (
+    "none",
+    "basic",
+    "bearer",
+    "header",
+    "query",
+    "hmac",
+    "standard_webhooks",
+    "oauth2_client_credentials",
+    "oauth2_refresh_token",
+    "address",
+)
+
+
+class Described(Protocol):
+    """What of a connection's fields depends on its kind."""
+
+    base_url: str
+    auth: str
+    proxy: str
+    credentials: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class ConnectionKind:
-    """One kind of outside system: its ``name`` for people, and what a new connection of it starts from."""
+    """One kind of outside system: its ``name`` for people, and what a new connection of it starts from.
+
+    ``proofs`` are those that it takes, ``form`` raises `ValidationError` for a base URL of another form. Without
+    ``is_http`` it is not `Context.http` that calls it, and nothing goes through a proxy.
+    """
 
     name: str
     base_url: str = ""
     auth: str = "none"
     test_path: str = ""
+    proofs: tuple[str, ...] = _HTTP_PROOFS
+    form: Callable[[str], None] = validate_base_url
+    is_http: bool = True
+
+    def check(self, connection: Described) -> None:
+        """Raise `ValidationError`, by field, for what this kind does not take; no text quotes a credential."""
+        try:
+            self.form(connection.base_url)
+        except ValidationError as exc:
+            raise ValidationError({"base_url": exc.messages}) from exc
+        if connection.auth not in self.proofs:
+            raise ValidationError({"auth": f"{self.name} takes {', '.join(self.proofs)}."})
+        if connection.proxy and not self.is_http:
+            raise ValidationError({"proxy": f"{self.name} is not reached through a proxy."})
+        if connection.auth == "address":
+            _check_address(connection.base_url, connection.credentials["url"])
 
 
 kinds: Registry[ConnectionKind] = Registry("connection kind", load_handlers)
 kinds.register("http")(ConnectionKind("HTTP API"))
+kinds.register("slack_webhook")(
+    ConnectionKind("Slack incoming webhook", "https://hooks.slack.com", "address", proofs=("address",))
+)
 
 
 def kind_choices() -> list[tuple[str, str]]:
@@ -28,7 +79,24 @@ def kind_choices() -> list[tuple[str, str]]:
     return [(key, kinds[key].name) for key in kinds]
 
 
+def is_http(kind: str) -> bool:
+    """Return whether connections of ``kind`` are called over HTTP; one that is gone is taken for such."""
+    found = kinds.get(kind)
+    return found is None or found.is_http
+
+
 def validate_kind(value: str) -> None:
     """Refuse a kind that no installed app registers."""
     if value not in kinds:
         raise ValidationError(f"There is no connection kind {value!r}.")
+
+
+def _check_address(base_url: str, value: str) -> None:
+    try:
+        url = resolve(value)
+        validate_base_url(url)
+        if origin(url) != origin(base_url) or httpx.URL(base_url).path.strip("/"):
+            raise ValidationError("of another host")
+    except (ValidationError, ReferenceMissing):
+        wanted = "the webhook's whole address, on the host that the base URL names without a path"
+        raise ValidationError({"credentials": f"url has to be {wanted}."}) from None

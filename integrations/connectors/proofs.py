@@ -92,6 +92,7 @@ PROOFS: Mapping[str, ProofKind] = {
         ("client_secret", "refresh_token"),
         _object(_OAUTH2, "token_url", "client_id"),
     ),
+    "address": ProofKind("A secret address (incoming webhook)", ("url",)),
 }
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 
+from integrations.connectors.addresses import join
 from integrations.connectors.spec import ConnectionSpec
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.errors import ConnectionMissing
@@ -40,6 +41,8 @@ def prove(request: httpx.Request, spec: ConnectionSpec, *, now: datetime, token:
             request.headers[spec.auth_settings["name"]] = spec.auth_settings.get("prefix", "") + secrets["value"]
         case "query":
             request.url = request.url.copy_set_param(spec.auth_settings["name"], secrets["value"])
+        case "address":
+            request.url = _secret_address(request.url, spec)
         case name if name in _OAUTH2:
             request.headers["Authorization"] = f"Bearer {token}"
         case name if name in _SIGNED_LIKE:
@@ -47,6 +50,12 @@ def prove(request: httpx.Request, spec: ConnectionSpec, *, now: datetime, token:
         case _:
             raise ConnectionMissing(f"The connection {spec.name!r} has a proof that this version does not know.")
     return request
+
+
+def _secret_address(asked: httpx.URL, spec: ConnectionSpec) -> httpx.URL:
+    if asked != join(spec.base_url, ""):
+        raise ConnectionMissing(f"The connection {spec.name!r} has one address, and no paths below it.")
+    return httpx.URL(spec.credentials["url"])
 
 
 def basic(username: str, password: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 from integrations.connectors.egress import Network
 from integrations.connectors.tries import Tries
@@ -24,6 +24,7 @@ class ConnectionSpec:
 
     name: str
     base_url: str
+    kind: str = "http"
     auth: str = "none"
     auth_settings: Mapping[str, Any] = field(default_factory=dict)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -42,6 +43,8 @@ class ConnectionSpec:
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown, in every spelling in which an answer could repeat it, the longest first."""
         found = {spelling for value in self.credentials.values() for spelling in spellings(value)}
+        if self.auth == "address":
+            found |= spellings(urlsplit(self.credentials.get("url", "")).path.lstrip("/"))
         for prefix in ("", "proxy_"):
             pair = [self.credentials.get(f"{prefix}{name}", "") for name in ("username", "password")]
             if all(pair):

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from integrations.connectors.addresses import join, validate_base_url, validate_proxy
 from integrations.connectors.headers import validate_header_name, validate_headers
-from integrations.connectors.kinds import kind_choices, validate_kind
+from integrations.connectors.kinds import kind_choices, kinds, validate_kind
 from integrations.connectors.proofs import check_proof, proof_choices
 from integrations.connectors.reach import validate_egress
 from integrations.connectors.tries import default_tries, validate_tries
@@ -186,6 +186,12 @@ class Connection(models.Model):
     def clean(self) -> None:
         """Check what belongs together: the proof with its credentials, the proxy with its own, the test's path."""
         check_proof(self.auth, self.auth_settings, self.credentials)
+        kind = kinds.get(self.kind)
+        if kind is None:
+            return
+        kind.check(self)
+        if not kind.is_http:
+            return
         try:
             join(self.base_url, self.test_path)
         except GiveUp as exc:
