@@ -10,7 +10,7 @@ from unittest import mock
 from django.db import OperationalError, connections, transaction
 from django.test import TransactionTestCase
 
-from deliveries.execution import steps
+from deliveries.execution import aside
 from deliveries.execution.steps import STEP_BYTES, Steps
 from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
 from deliveries.models import Delivery, StepResult
@@ -232,6 +232,6 @@ class DatabaseAwayTests(StepTestCase):
         self.assertEqual(self.steps.once("step", self.never), 1)
 
     def test_ends_with_the_error_when_it_stays_away(self) -> None:
-        impatient = mock.patch.object(steps, "_PATIENCE_SECONDS", 0.3)
+        impatient = mock.patch.object(aside, "PATIENCE_SECONDS", 0.3)
         with self.failing(1000), impatient, self.assertRaises(OperationalError):
             self.steps.once("step", lambda: 1)
