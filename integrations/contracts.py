@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from integrations.calling.opening import AsyncHttpClient
     from integrations.connectors.client import HttpClient
     from integrations.connectors.system import System
+    from integrations.flows.record import FlowRecord
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ T = TypeVar("T")
 Json = Any
 
 _step: ContextVar[str] = ContextVar("step", default="")
+_flow_step: ContextVar[str] = ContextVar("flow_step", default="")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ class InboundEvent:
     """What a handler is given: one event, as it came.
 
     ``payload`` is the decoded body (JSON value, form fields) or None where the body is opaque; ``body`` are the raw
-    bytes. ``headers`` are complete, credentials included: do not log them.
+    bytes. ``headers`` are complete, credentials included: do not log them. In a step of a flow, ``steps`` are the
+    outputs of the steps before, by name, None for one that was skipped; outside of flows it is None.
     """
 
     id: str
@@ -86,10 +89,15 @@ class InboundEvent:
     body: bytes
     payload: Json
     query_string: str = ""
+    steps: Mapping[str, Json] | None = None
 
 
 class Journal(Protocol):
     """Where a `Context` writes: implemented by the runner, replaced by a recording one in tests."""
+
+    @property
+    def flow(self) -> FlowRecord:
+        """What is kept of the steps of the delivery's flow."""
 
     def log(self, message: str, fields: Mapping[str, Any]) -> None:
         """Keep one log line on the attempt."""
@@ -232,8 +240,21 @@ class Context:
 
 
 def current_step() -> str:
-    """Return the key of the step that `Context.once` or `Context.aonce` runs here, the inner of two; "" outside."""
-    return _step.get()
+    """Return the key of the step that `Context.once` or `Context.aonce` runs here, the inner of two; "" outside.
+
+    In a step of a flow its name stands before that: the steps of a flow may use the same keys.
+    """
+    return "/".join(name for name in (_flow_step.get(), _step.get()) if name)
+
+
+@contextmanager
+def within_flow_step(name: str) -> Iterator[None]:
+    """Run what is inside as the step ``name`` of a flow."""
+    token = _flow_step.set(name)
+    try:
+        yield
+    finally:
+        _flow_step.reset(token)
 
 
 @contextmanager

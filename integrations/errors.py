@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from integrations.retry import RetryPolicy
 
 
 class HubError(Exception):
@@ -92,6 +95,21 @@ class ConnectionMissing(HubError):
 
 class GiveUp(HubError):
     """A handler says that another run cannot help: the delivery goes to the dead letters at once."""
+
+
+class StepFailed(HubError):
+    """A step of a flow has failed with ``cause``, at its try number ``tries``.
+
+    ``policy`` is the step's own: it decides whether and when there is another try, which spends none of the delivery's
+    attempts. None leaves it to the route, as if its handler had failed with ``cause``.
+    """
+
+    def __init__(self, step: str, cause: Exception, *, tries: int, policy: RetryPolicy | None) -> None:
+        super().__init__(f"Step {step}: {cause}")
+        self.step = step
+        self.cause = cause
+        self.tries = tries
+        self.policy = policy
 
 
 class AttemptLost(HubError):

@@ -128,7 +128,10 @@ def _seen(user: Person | None, rows: Any) -> bool:
 
 
 def named_connections(handler: str, config: Any) -> list[str]:
-    """Return the names of connections in a route's ``config``: properties of the schema's format "connection"."""
+    """Return the names of connections in a route's ``config``: properties of the schema's format "connection".
+
+    Those of the steps of a flow are among them.
+    """
     return _named(handler, config, "connection")
 
 
@@ -138,7 +141,9 @@ def _named(handler: str, config: Any, form: str) -> list[str]:
         return []
     properties = entry.config_schema.get("properties", {})
     found = [config.get(name) for name, schema in properties.items() if schema.get("format") == form]
-    return [name for name in found if isinstance(name, str) and name]
+    own = [name for name in found if isinstance(name, str) and name]
+    parts = entry.parts(config) if entry.parts else []
+    return list(dict.fromkeys([*own, *(name for part in parts for name in _named(part.handler, part.config, form))]))
 
 
 def _shows_key(provider: str, settings: Any) -> bool:

@@ -10,6 +10,38 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+_WAITS: dict[str, Any] = {
+    "max_attempts": {"type": "integer", "minimum": 1, "maximum": 100},
+    "initial_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
+    "factor": {"type": "number", "minimum": 1, "maximum": 100},
+    "max_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 604_800},
+    "jitter": {"type": "boolean"},
+}
+
+RETRY_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        **_WAITS,
+        "max_age_seconds": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 31_536_000},
+        "errors": {
+            "type": "object",
+            "maxProperties": 50,
+            "description": "an object of at most 50 rules",
+            "propertyNames": {
+                "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(?![\s\S])",
+                "maxLength": 200,
+                "description": "named by an exception class, such as ConnectionError or httpx.ReadTimeout",
+            },
+            "additionalProperties": {
+                "type": ["object", "null"],  # null removes a rule, where the API merges
+                "additionalProperties": False,
+                "properties": {"retry": {"type": "boolean"}, **_WAITS},
+            },
+        },
+    },
+}
+
 #: No wait is longer, whatever a policy or a handler says.
 LONGEST_WAIT = timedelta(days=365)
 

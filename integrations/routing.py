@@ -14,7 +14,7 @@ from typing import Any
 
 import jmespath
 import structlog
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import ArityError, JMESPathError, JMESPathTypeError, UnknownFunctionError
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
@@ -45,6 +45,8 @@ def compiled(expression: str) -> ParsedResult:
         raise JMESPathError(f"it cannot be parsed ({type(exc).__name__})") from exc
     if copies > MAX_COPIES:
         raise JMESPathError("it makes too many copies of the payload; use fewer lists and objects ([a, b], {a: b})")
+    if _negates_too_little(result.parsed):
+        raise JMESPathError("in !a.b the ! is for a alone, which has no b then; write !(a.b)")
     return result
 
 
@@ -61,6 +63,25 @@ def search(expression: str, payload: Any) -> Any:
     except (JMESPathError, RecursionError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
         pass
     return None
+
+
+def is_true(expression: str, value: Any) -> bool:
+    """Return whether ``expression`` finds something true in ``value``.
+
+    Unlike `search` it raises `JMESPathError` where ``value`` is not what the expression expects, and says what of the
+    expression fails; nothing of ``value`` is in the text.
+    """
+    try:
+        return _is_true(_Interpreter().visit(compiled(expression).parsed, value))
+    except JMESPathTypeError as exc:
+        wanted = " or ".join(map(str, exc.expected_types))
+        raise JMESPathError(f"{exc.function_name}() is given {exc.actual_type}, and takes {wanted}") from None
+    except TooMuchWork:
+        raise JMESPathError(f"it takes more than {MAX_STEPS:,} steps") from None
+    except (ArityError, UnknownFunctionError) as exc:
+        raise JMESPathError(str(exc)) from None
+    except (JMESPathError, RecursionError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as exc:
+        raise JMESPathError(f"a value is not what it expects ({type(exc).__name__})") from None
 
 
 def matches(globs: Sequence[str], expression: str, *, event_type: str, payload: Any) -> bool:
@@ -97,6 +118,15 @@ def _copies(node: Mapping[str, Any]) -> int:
     # A text within a text escapes each quote once more.
     own = 2 if node["type"] == "function_expression" and node["value"] == "to_string" else 1
     return own * prod(children)
+
+
+def _negates_too_little(node: Mapping[str, Any]) -> bool:
+    """Return whether something is looked up in what a ``!`` makes, where nothing ever is."""
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    looks_up = node["type"] in {"subexpression", "index_expression", "projection", "value_projection"}
+    if looks_up and children and children[0]["type"] == "not_expression":
+        return True
+    return any(_negates_too_little(child) for child in children)
 
 
 def _fits(event_type: str, glob: str) -> bool:

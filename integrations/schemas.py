@@ -14,6 +14,7 @@ from jsonschema.exceptions import ValidationError as Violation
 
 from integrations.routing import compiled
 from integrations.values import TemplateInvalid, check_template
+from integrations.values.places import check_path
 
 _TYPES = {
     "object": "an object",
@@ -40,6 +41,8 @@ _TEXTS: dict[str, Callable[[Any], str]] = {
     "uniqueItems": lambda _: "has an item twice",
 }
 
+_FORMAT_TEXTS = {"template": "is no template", "path": "what stands in braces is no JMESPath"}
+
 #: The formats that are checked: what is a JMESPath or a template has to be one.
 _FORMATS = FormatChecker(formats=())
 
@@ -55,6 +58,13 @@ def _is_jmespath(value: object) -> bool:
 def _is_template(value: object) -> bool:
     if isinstance(value, str):
         check_template(value)
+    return True
+
+
+@_FORMATS.checks("path", raises=JMESPathError)
+def _is_path(value: object) -> bool:
+    if isinstance(value, str):
+        check_path(value)
     return True
 
 
@@ -115,7 +125,7 @@ def _message(violation: Violation) -> str:
         text = f"there is no {', '.join(str(name)[:50] for name in value if name not in known)} here"
         text += f"; known: {', '.join(known)}" if known else ""
     elif keyword == "format" and violation.cause is not None:
-        text = f"is no {'template' if wanted == 'template' else 'JMESPath'}: {violation.cause}"
+        text = f"{_FORMAT_TEXTS.get(wanted, 'is no JMESPath')}: {violation.cause}"
     elif keyword in _TEXTS:
         text = _TEXTS[keyword](wanted)
     else:

@@ -14,41 +14,9 @@ from integrations.handlers import handlers
 from integrations.masking import MASK
 from integrations.providers import providers
 from integrations.references import resolve
-from integrations.retry import RetryPolicy
+from integrations.retry import RETRY_SCHEMA, RetryPolicy
 from integrations.routing import compiled
 from integrations.schemas import check_schema, is_storable
-
-_WAITS: dict[str, Any] = {
-    "max_attempts": {"type": "integer", "minimum": 1, "maximum": 100},
-    "initial_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400},
-    "factor": {"type": "number", "minimum": 1, "maximum": 100},
-    "max_seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": 604_800},
-    "jitter": {"type": "boolean"},
-}
-
-RETRY_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        **_WAITS,
-        "max_age_seconds": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 31_536_000},
-        "errors": {
-            "type": "object",
-            "maxProperties": 50,
-            "description": "an object of at most 50 rules",
-            "propertyNames": {
-                "pattern": r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(?![\s\S])",
-                "maxLength": 200,
-                "description": "named by an exception class, such as ConnectionError or httpx.ReadTimeout",
-            },
-            "additionalProperties": {
-                "type": ["object", "null"],  # null removes a rule, where the API merges
-                "additionalProperties": False,
-                "properties": {"retry": {"type": "boolean"}, **_WAITS},
-            },
-        },
-    },
-}
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 _LONGEST_EVENT_TYPE = 255
@@ -103,10 +71,22 @@ def validate_handler(value: str) -> None:
 
 
 def validate_handler_config(handler: str, value: Any) -> None:
-    """Check a route's config against its handler's schema."""
+    """Check a route's config against its handler's schema, and those of the handlers that it runs as its parts."""
+    if messages := _wrong_config(handler, value):
+        raise ValidationError({"config": messages})
+
+
+def _wrong_config(handler: str, value: Any) -> list[str]:
     registered = handlers.get(handler)
-    if registered is not None:
-        check_schema(value, registered.config_schema, field="config")
+    if registered is None:
+        return []
+    try:
+        check_schema(value, registered.config_schema)
+    except ValidationError as exc:
+        return list(exc.messages)
+    parts = registered.parts(value) if registered.parts else []
+    wrong = [f"{part.place}/{text}" for part in parts for text in _wrong_config(part.handler, part.config)]
+    return wrong or (registered.check(value) if registered.check else [])
 
 
 def validate_networks(value: Any) -> None:

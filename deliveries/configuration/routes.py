@@ -12,8 +12,8 @@ from deliveries.configuration.kind import Item, Kind
 from integrations.api.serializers import RouteSerializer
 from integrations.handlers import handlers, route_defaults
 from integrations.models import Route
-from integrations.retry import RetryPolicy, merged
-from integrations.validation import RETRY_SCHEMA, default_retry
+from integrations.retry import RETRY_SCHEMA, RetryPolicy, merged
+from integrations.validation import default_retry
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -14,7 +14,7 @@ from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
 from deliveries.models import Delivery, DeliveryStatus, Outcome
 from deliveries.models.closing import AttemptResult, FollowUps
 from deliveries.models.sealing import storable
-from integrations.errors import GiveUp, RetryLater, UnknownHandler
+from integrations.errors import GiveUp, RetryLater, StepFailed, UnknownHandler
 from integrations.retry import LONGEST_WAIT, wait_before
 
 MESSAGE_CHARACTERS = 4 * 1024
@@ -62,13 +62,23 @@ def failure(
     `GiveUp` and a handler that does not exist are final. `RetryLater` waits for exactly what it names, everything else
     as long as the route's policy says for such an error; both only while the policy has attempts left since the last
     replay, and while its age lets the next one start. What says that it spends no attempt needs none left.
+
+    A step of a flow has failed with its ``cause``. Where it has a policy of its own that decides instead of the
+    route's, in the step's tries, and the delivery's attempts are not spent.
     """
+    step, error = (error, error.cause) if isinstance(error, StepFailed) else (None, error)
     policy = delivery.route.retry_policy.for_error(error)
     spent = not isinstance(error, RetryLater) or error.spends_attempt
-    wait = wait_before(delivery.attempt_count - delivery.budget_start, policy, rng)
+    if step is not None and step.policy is not None and spent:
+        spent = False
+        wait = wait_before(step.tries, step.policy.for_error(error), rng)
+        tries_left = wait is not None
+    else:
+        wait = wait_before(delivery.attempt_count - delivery.budget_start, policy, rng)
+        tries_left = wait is not None or not spent
     if isinstance(error, GiveUp | UnknownHandler):
         wait = None
-    elif isinstance(error, RetryLater) and isinstance(error.after, timedelta) and (wait is not None or not spent):
+    elif isinstance(error, RetryLater) and isinstance(error.after, timedelta) and tries_left:
         wait = max(error.after, timedelta(0))
     due_at = None if wait is None else now + min(wait, LONGEST_WAIT)
     if due_at is not None and policy.is_too_old(delivery.budget_from, due_at):
@@ -77,7 +87,9 @@ def failure(
     result = AttemptResult(
         outcome=Outcome.TIMED_OUT if isinstance(error, HandlerTimedOut) else Outcome.FAILED,
         error_type=storable(type(error).__name__, 200),
-        error_message=message_of(error),
+        error_message=message_of(error)
+        if step is None
+        else storable(f"Step {step.step}: {message_of(error)}", MESSAGE_CHARACTERS),
         traceback=shortened(storable(stack)),
         log=journal.lines,
         response=journal.summary,

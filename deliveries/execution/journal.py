@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.utils import timezone
 
+from deliveries.execution.bounded import plain, shortened, text_of
+from deliveries.execution.flow_record import DatabaseRecord
 from deliveries.execution.steps import Steps
 from deliveries.models.sealing import storable
 from deliveries.receiving.emitting import Emission
@@ -22,8 +23,6 @@ RESPONSE_BYTES = 32 * 1024
 MOST_EMISSIONS = 100
 EMISSION_BYTES = 4 * 1024 * 1024
 _LONGEST_TYPE = 255
-_DEPTH = 6
-_ITEMS = 100
 
 
 class AttemptJournal:
@@ -31,6 +30,7 @@ class AttemptJournal:
 
     def __init__(self, delivery_id: UUID, number: int) -> None:
         self._steps = Steps(delivery_id, number)
+        self._flow = DatabaseRecord(delivery_id, number)
         self._emissions: list[Emission] = []
         self._emitted_bytes = 0
         self._lines: list[dict[str, Any]] = []
@@ -48,6 +48,11 @@ class AttemptJournal:
         return self._response
 
     @property
+    def flow(self) -> DatabaseRecord:
+        """What is kept of the steps of the delivery's flow."""
+        return self._flow
+
+    @property
     def emissions(self) -> list[Emission]:
         """The events that the handler has emitted so far, in order."""
         return list(self._emissions)
@@ -57,7 +62,7 @@ class AttemptJournal:
         if self._bytes < 0:
             return
         at = timezone.now().isoformat(timespec="milliseconds")
-        line = {"at": at, "message": _text(message, 1000), "fields": plain(dict(fields), 1000)}
+        line = {"at": at, "message": text_of(message, 1000), "fields": plain(dict(fields), 1000)}
         self._bytes += len(json.dumps(line)) + 2  # and the separator
         if len(self._lines) == LOG_LINES or self._bytes > LOG_BYTES:
             line = {"at": at, "message": "further lines were not kept", "fields": {}}
@@ -66,12 +71,7 @@ class AttemptJournal:
 
     def response(self, summary: Mapping[str, Any]) -> None:
         """Keep ``summary``; its texts are cut until the whole fits into `RESPONSE_BYTES`."""
-        for limit in (8192, 1024, 100):
-            kept: dict[str, Any] = plain(dict(summary), limit)
-            if len(json.dumps(kept)) <= RESPONSE_BYTES:
-                self._response = kept
-                return
-        self._response = {"note": "the answer's summary was too large to keep"}
+        self._response = shortened(dict(summary), RESPONSE_BYTES, note="the answer's summary was too large to keep")
 
     def once(self, key: str, run: Callable[[], T]) -> T:
         """Return the kept result of step ``key``, or run it and keep what it returns (`Steps.once`)."""
@@ -99,27 +99,3 @@ class AttemptJournal:
             raise ValueError(f"The payloads that an attempt emits can have at most {EMISSION_BYTES} bytes together.")
         self._emitted_bytes += len(body)
         self._emissions.append(Emission(event_type, body, endpoint))
-
-
-def plain(value: Any, limit: int, depth: int = _DEPTH) -> Any:
-    """Return ``value`` as JSON that every database stores: texts of at most ``limit`` characters, 100 items a level."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return int(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return float(value)
-    if depth and isinstance(value, Mapping):
-        pairs = list(value.items())[:_ITEMS]
-        return {_text(key, 200): plain(item, limit, depth - 1) for key, item in pairs}
-    if depth and isinstance(value, list | tuple | set | frozenset):
-        return [plain(item, limit, depth - 1) for item in list(value)[:_ITEMS]]
-    return _text(value, limit)
-
-
-def _text(value: Any, limit: int) -> str:
-    try:
-        text = value if isinstance(value, str) else str(value)
-    except Exception as exc:  # __str__ is anybody's code, and a log line must not fail a delivery
-        text = f"<{type(value).__name__} whose text fails: {type(exc).__name__}>"
-    return storable(text, limit) if len(text) <= limit else storable(text[: limit - 1], limit - 1) + "…"

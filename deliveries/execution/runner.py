@@ -27,7 +27,7 @@ from deliveries.receiving import emitting
 from deliveries.receiving.emitting import FollowUps
 from integrations.calling.opening import StoredConnections
 from integrations.contracts import Connections, Context
-from integrations.errors import GiveUp, UnknownHandler
+from integrations.errors import GiveUp, StepFailed, UnknownHandler
 from integrations.handlers import Handler, handlers
 from integrations.validation import validate_handler_config
 
@@ -152,7 +152,7 @@ def _ending(
     elif isinstance(error, HandlerTimedOut) and error.__cause__ is not None:
         stack = endings.error_stack(error.__cause__, code)
     else:
-        stack = endings.error_stack(error, code)
+        stack = endings.error_stack(error.cause if isinstance(error, StepFailed) else error, code)
     return endings.failure(delivery, error, journal, now=timezone.now(), rng=_rng, stack=stack)
 
 

@@ -5,6 +5,7 @@ from deliveries.models.audit import Action, AuditEntry
 from deliveries.models.backfill import Backfill, BackfillRun, RunState
 from deliveries.models.delivery import Delivery
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
+from deliveries.models.flow_step import FlowStep, StepState
 from deliveries.models.ordering import ParkedKey
 from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
@@ -28,6 +29,7 @@ __all__ = [
     "DeliveryStatus",
     "Event",
     "EventVariant",
+    "FlowStep",
     "ItemState",
     "Missed",
     "Outcome",
@@ -44,6 +46,7 @@ __all__ = [
     "SavedView",
     "Schedule",
     "StepResult",
+    "StepState",
     "TokenTerms",
     "Trigger",
     "Turn",

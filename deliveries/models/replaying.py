@@ -21,6 +21,7 @@ from django.db.models import CharField, Exists, F, OuterRef, Q, UUIDField, Value
 from deliveries.models import ordering, pacing
 from deliveries.models.attempt import StepResult
 from deliveries.models.delivery import Delivery
+from deliveries.models.flow_step import FlowStep
 from deliveries.models.ordering import Key
 from deliveries.models.replay import ACTIVE, UNDER_WAY, UNSETTLED, ItemState, Replay, ReplayItem, ReplayState
 from deliveries.models.selection import selected
@@ -180,6 +181,7 @@ def forget_steps(delivery: Delivery) -> None:
         mine = Delivery.objects.filter(pk=delivery.pk, attempt_count=number, status=DeliveryStatus.RUNNING)
         if mine.filter(forget_steps=True).update(forget_steps=False, steps_start=number - 1):
             StepResult.objects.filter(delivery=delivery.pk).delete()
+            FlowStep.objects.filter(delivery=delivery.pk).delete()
     delivery.forget_steps, delivery.steps_start = False, number - 1
 
 

@@ -25,6 +25,7 @@ from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.claiming import DueRoute, Share
 from deliveries.models.closing import AttemptResult, Closing, FollowUps, close_all
 from deliveries.models.fingerprints import fingerprint
+from deliveries.models.flow_step import FlowStep
 from deliveries.models.ordering import Key, ParkedKey
 from deliveries.models.states import CLAIMABLE, DISCARDABLE, FINISHED, DeliveryStatus, Outcome, Trigger
 from integrations.models import EndpointState, OfEndpointsQuerySet
@@ -196,6 +197,7 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
                 locked = self._lock(ids, FINISHED)
                 if from_start and not bulk:
                     StepResult.objects.using(self.db).filter(delivery__in=locked).delete()
+                    FlowStep.objects.using(self.db).filter(delivery__in=locked).delete()
                 moved += self._rows(locked).update(
                     status=DeliveryStatus.PENDING,
                     bulk=bulk,

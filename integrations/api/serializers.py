@@ -24,8 +24,8 @@ from integrations.guards import (
 from integrations.handlers import route_defaults
 from integrations.masking import entered_settings, shown_settings
 from integrations.models import Endpoint, EndpointGroup, Route, Secret, groups_of
-from integrations.retry import RetryPolicy, merged
-from integrations.validation import RETRY_SCHEMA, default_retry
+from integrations.retry import RETRY_SCHEMA, RetryPolicy, merged
+from integrations.validation import default_retry
 
 _TEN_YEARS = 10 * 366 * 24 * 3600
 #: The largest number that the column holds on every database.

@@ -6,7 +6,7 @@ import base64
 import codecs
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -41,6 +41,8 @@ class Answer:
     headers: httpx.Headers = field(repr=False)
     content: bytes = field(repr=False)
     call: str
+    #: What the connection's own credentials look like in a text.
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def is_success(self) -> bool:
@@ -53,6 +55,13 @@ class Answer:
         # Only the content type: what the other side compressed unasked is not unpacked, however large it would be.
         kind = {"Content-Type": self.headers.get("Content-Type", "")}
         return httpx.Response(self.status_code, headers=kind, content=self.content).text
+
+    def without_secrets(self) -> Answer:
+        """Return the answer with the mask where the other side repeats one of the connection's credentials."""
+        content = self.content
+        for secret in self.secrets:
+            content = content.replace(secret.encode(), MASK.encode())
+        return replace(self, content=content)
 
     def raise_for_status(self) -> Answer:
         """Return the answer itself; raises `AnswerNotSuccessful` unless the status is 2xx."""

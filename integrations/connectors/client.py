@@ -203,7 +203,7 @@ class HttpClient:
             url = url.copy_merge_params({name: value for name, value in params.items() if value is not None})
         request = httpx.Request(method, url, headers=own, content=body)
         reply = self._tried(request, call, is_safe=is_safe)
-        return Answer(reply.status, reply.headers, reply.body, call)
+        return Answer(reply.status, reply.headers, reply.body, call, self._secrets())
 
     def _tried(self, request: httpx.Request, call: str, *, is_safe: bool) -> Reply:
         tries = self._spec.tries

@@ -35,9 +35,18 @@ __all__ = [
 
 HandlerFunction = Callable[[InboundEvent, Context], Any]
 Preview = Callable[[InboundEvent, Mapping[str, Any]], Json]
-F = TypeVar("F", bound=Callable[[InboundEvent, Context], None] | Callable[[InboundEvent, Context], Awaitable[None]])
+F = TypeVar("F", bound=Callable[[InboundEvent, Context], Json] | Callable[[InboundEvent, Context], Awaitable[Json]])
 
 ANY_CONFIG: dict[str, Any] = {"type": "object"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A handler that a config runs as a part of it, with a config of its own; ``place`` is where that stands."""
+
+    place: str
+    handler: str
+    config: Any
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,9 @@ class Handler:
     """A registered handler: the function, its docstring's first line, and what its routes start from.
 
     ``max_attempts`` and ``timeout`` are the defaults of a new route; None leaves the hub's own. ``preview`` returns, as
-    JSON, what it would do with an event and a config, and does nothing; it raises `GiveUp` where it would.
+    JSON, what it would do with an event and a config, and does nothing; it raises `GiveUp` where it would. ``parts``
+    returns the handlers that a config runs, whatever the config looks like; ``check`` returns what is wrong with a
+    config that fits its schema, as its parts do.
     """
 
     key: str
@@ -55,10 +66,12 @@ class Handler:
     max_attempts: int | None = None
     timeout: timedelta | None = None
     preview: Preview | None = None
+    parts: Callable[[Any], list[Part]] | None = None
+    check: Callable[[Any], list[str]] | None = None
 
 
 def _load() -> None:
-    for name in ("log", "http", "http_request", "emit", "mail", "slack", "crm", "airbyte", "table"):
+    for name in ("log", "http", "http_request", "emit", "mail", "slack", "crm", "airbyte", "table", "flow"):
         import_module(f"{__name__}.{name}")
     load_handlers()
 
@@ -73,16 +86,19 @@ def handler(
     timeout: timedelta | None = None,
     config_schema: Mapping[str, Any] | None = None,
     preview: Preview | None = None,
+    parts: Callable[[Any], list[Part]] | None = None,
+    check: Callable[[Any], list[str]] | None = None,
 ) -> Callable[[F], F]:
     """Register a function under a dotted ``key``; a key taken twice stops the start-up.
 
     ``config_schema`` is a JSON Schema of the route's config; without it any object is taken. ``preview`` is shown on
-    the route's page: what the handler would do with an event (`Handler.preview`).
+    the route's page: what the handler would do with an event (`Handler.preview`). What the function returns is its
+    output, which later steps of a flow see. ``parts`` and ``check`` are for a handler that runs others (`Handler`).
     """
 
     def register(run: F) -> F:
         summary = (inspect.getdoc(run) or "").partition("\n")[0]
-        entry = Handler(key, run, summary, config_schema or ANY_CONFIG, max_attempts, timeout, preview)
+        entry = Handler(key, run, summary, config_schema or ANY_CONFIG, max_attempts, timeout, preview, parts, check)
         handlers.register(key)(entry)
         return run
 

@@ -60,11 +60,11 @@ def preview(_event: InboundEvent, config: Mapping[str, Any]) -> Json:
 
 
 @handler("airbyte.sync", config_schema=CONFIG_SCHEMA, preview=preview)
-def sync(_event: InboundEvent, context: Context) -> None:
+def sync(_event: InboundEvent, context: Context) -> Json:
     """Have Airbyte sync a connection after the event came; one sync serves all events that came before it began.
 
-    Raises `StillRunning` until it is over, `SyncFailed` if it failed, `GiveUp` if somebody cancelled it or it takes
-    too long.
+    Returns the ``job`` by its id. Raises `StillRunning` until it is over, `SyncFailed` if it failed, `GiveUp` if
+    somebody cancelled it or it takes too long.
     """
     jobs = _Jobs(context.http(context.config["connection"]), context.config["airbyte_connection"])
     before = context.once("airbyte: newest before", jobs.newest)
@@ -74,7 +74,7 @@ def sync(_event: InboundEvent, context: Context) -> None:
         status = jobs.status(job["id"])
         if status == "succeeded":
             context.log("synced", job=job["id"])
-            return
+            return {"job": job["id"]}
         if status not in {"failed", "cancelled"}:
             _wait(job["since"], f"job {job['id']} is {status}", context)
         if _is_news(f"airbyte: end {number}", status, context):

@@ -72,8 +72,11 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
 
 
 @handler("crm.upsert_contact", config_schema=CONFIG_SCHEMA, preview=preview)
-def upsert_contact(event: InboundEvent, context: Context) -> None:
-    """Create or update a contact in HubSpot, found by its e-mail, with values of the event."""
+def upsert_contact(event: InboundEvent, context: Context) -> Json:
+    """Create or update a contact in HubSpot, found by its e-mail, with values of the event.
+
+    Returns its ``id`` there, and whether it is ``new``; None for what HubSpot did not say.
+    """
     contact: Any = preview(event, context.config)
     inputs = [{"idProperty": "email", "id": contact["email"], "properties": contact["properties"]}]
     answer = context.http(context.config["connection"]).post(_PATH, json={"inputs": inputs})
@@ -81,12 +84,18 @@ def upsert_contact(event: InboundEvent, context: Context) -> None:
         found = answer.json()
         errors = found.get("errors") if isinstance(found, dict) else None
         if not errors and answer.status_code != 207:
-            return
+            return _output(found)
     else:
         errors = [_refusal(answer.content)]
     said = "; ".join(_said(error) for error in errors or [{}])
     values = [contact["email"], *contact["properties"].values()]
     raise GiveUp(f"HubSpot refuses it ({answer.status_code}): {_without(values, said)[:_MESSAGE_CHARACTERS]}")
+
+
+def _output(found: Any) -> Json:
+    results = found.get("results") if isinstance(found, dict) else None
+    contact = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
+    return {"id": contact.get("id"), "new": contact.get("new")}
 
 
 def _refusal(content: bytes) -> Any:

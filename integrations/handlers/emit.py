@@ -9,7 +9,7 @@ from integrations.contracts import Json
 from integrations.errors import GiveUp
 from integrations.handlers import Context, InboundEvent, handler
 from integrations.routing import search
-from integrations.values import rendered, scope_of
+from integrations.values import rendered, root_of, scope_of
 
 _LONGEST_TYPE = 255
 
@@ -50,12 +50,16 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
     return {
         "endpoint": config.get("endpoint") or event.endpoint,
         "event_type": event_type,
-        "payload": search(expression, event.payload) if expression else event.payload,
+        "payload": search(expression, root_of(event)) if expression else event.payload,
     }
 
 
 @handler("hub.emit", config_schema=CONFIG_SCHEMA, preview=preview)
-def emit(event: InboundEvent, context: Context) -> None:
-    """Make a new event on an internal endpoint, with a type and a payload made from this one."""
-    made = preview(event, context.config)
+def emit(event: InboundEvent, context: Context) -> Json:
+    """Make a new event on an internal endpoint, with a type and a payload made from this one.
+
+    Returns its ``endpoint``, ``event_type`` and ``payload``.
+    """
+    made: Json = preview(event, context.config)
     context.emit(made["event_type"], made["payload"], endpoint=context.config.get("endpoint", ""))
+    return made

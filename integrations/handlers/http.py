@@ -13,6 +13,7 @@ from integrations.connectors.answers import AnswerNotSuccessful, summary
 from integrations.connectors.headers import HOP_BY_HOP
 from integrations.connectors.http import call, guarded_client
 from integrations.connectors.waits import retry_after
+from integrations.contracts import Json
 from integrations.handlers import Context, InboundEvent, RetryLater, handler
 
 #: How much of an answer is kept on the attempt; the body as base64 is then the 8 KiB of text that a journal keeps.
@@ -85,8 +86,8 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @handler("http.forward", config_schema=CONFIG_SCHEMA, preview=preview)
-def forward(event: InboundEvent, context: Context) -> None:
-    """Send the event's body to an HTTP address; any answer but 2xx is a failure.
+def forward(event: InboundEvent, context: Context) -> Json:
+    """Send the event's body to an HTTP address; any answer but 2xx is a failure. Returns the answer's ``status``.
 
     The receiver can tell repeated tries by ``Idempotency-Key`` (`Context.idempotency_key`). Raises
     `AnswerNotSuccessful`, `RetryLater` where the answer asks for it (429 or 503 with Retry-After), and the errors of
@@ -94,8 +95,7 @@ def forward(event: InboundEvent, context: Context) -> None:
     """
     method = context.config.get("method", "POST")
     if "connection" in context.config:
-        _by_connection(event, context, method)
-        return
+        return {"status": _by_connection(event, context, method)}
     with guarded_client(_seconds(context)) as client:
         reply = call(
             client,
@@ -107,24 +107,28 @@ def forward(event: InboundEvent, context: Context) -> None:
         )
     context.record_response(**summary(reply))
     if 200 <= reply.status <= 299:
-        return
+        return {"status": reply.status}
     wait = retry_after(reply.status, reply.headers, now=datetime.now(UTC))
     if wait is not None:
         raise RetryLater(wait, f"answered {reply.status} and asks for a wait of {wait}")
     raise AnswerNotSuccessful(reply.status)
 
 
-def _by_connection(event: InboundEvent, context: Context, method: str) -> None:
-    """Do the same by a connection; raises also what its client raises (`HttpClient.request`)."""
+def _by_connection(event: InboundEvent, context: Context, method: str) -> int:
+    """Do the same by a connection and return the answer's status.
+
+    Raises also what its client raises (`HttpClient.request`).
+    """
     headers = _headers(event, context)
     del headers["Accept-Encoding"]  # the client's own
-    context.http(context.config["connection"]).request(
+    answer = context.http(context.config["connection"]).request(
         method,
         context.config.get("path", ""),
         content=None if method == "GET" else event.body,
         headers=dict(headers),
         idempotency_key=headers.pop("Idempotency-Key"),
-    ).raise_for_status()
+    )
+    return answer.raise_for_status().status_code
 
 
 def _seconds(context: Context) -> float:

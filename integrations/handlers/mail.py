@@ -101,10 +101,11 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
 
 
 @handler("email.send", config_schema=CONFIG_SCHEMA, preview=preview, max_attempts=8)
-def send(event: InboundEvent, context: Context) -> None:
+def send(event: InboundEvent, context: Context) -> Json:
     """Send a mail made from the event; another try writes only to those for whom the server has not taken it.
 
-    Each recipient is a step of its own (`Context.once`). Raises `RetryLater` while the server refuses for now (4xx),
+    Each recipient is a step of its own (`Context.once`). Returns the ``message_id`` and how many ``recipients`` there
+    were. Raises `RetryLater` while the server refuses for now (4xx),
     `GiveUp` if it refuses for good (5xx), and what `smtplib` raises where it cannot be reached.
     """
     if not settings.EMAIL_HOST:
@@ -124,8 +125,10 @@ def send(event: InboundEvent, context: Context) -> None:
             except smtplib.SMTPResponseException as exc:
                 said = _said(exc.smtp_code, exc.smtp_error, recipient)
                 refused.setdefault(exc.smtp_code // 100, []).append(f"recipient {number}: {said}")
-    context.log("mail", recipients=len(recipients), message_id=message.extra_headers["Message-ID"])
+    sent = {"recipients": len(recipients), "message_id": message.extra_headers["Message-ID"]}
+    context.log("mail", **sent)
     _judge(refused, context)
+    return sent
 
 
 def _judge(refused: Mapping[int, list[str]], context: Context) -> None:

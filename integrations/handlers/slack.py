@@ -74,20 +74,24 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
 
 
 @handler("slack.message", config_schema=CONFIG_SCHEMA, preview=preview)
-def message(event: InboundEvent, context: Context) -> None:
-    """Write a message made from the event into a channel of Slack."""
+def message(event: InboundEvent, context: Context) -> Json:
+    """Write a message made from the event into a channel of Slack.
+
+    Returns the ``channel`` and the ``ts`` that Slack knows the message by; nothing through an incoming webhook, which
+    does not say.
+    """
     client = context.http(context.config["connection"])
     content = preview(event, context.config)
     if client.kind == "slack_webhook":
         if "channel" in content:
             raise GiveUp("channel: the connection is a webhook, which has its channel; leave it out")
         _accept_word(client.post(json=content))
-        return
+        return {}
     if "channel" not in content:
         raise GiveUp("channel: it is missing; only a connection of kind slack_webhook does without")
     answer = client.post("chat.postMessage", json=content).json()
     if isinstance(answer, dict) and answer.get("ok") is True:
-        return
+        return {name: answer.get(name) for name in ("channel", "ts")}
     error = str(answer.get("error", "unknown"))[:100] if isinstance(answer, dict) else "unknown"
     if error in _FOR_NOW:
         raise RetryLater(_WAIT, f"Slack says {error}")

@@ -14,7 +14,7 @@ from integrations.contracts import InboundEvent, Json
 from integrations.errors import GiveUp
 from integrations.values.language import TemplateInvalid, TooMuchOutput, compiled
 
-__all__ = ["TemplateInvalid", "ValueFailed", "check_template", "rendered", "scope_of"]
+__all__ = ["TemplateInvalid", "ValueFailed", "check_template", "rendered", "root_of", "scope_of"]
 
 
 class ValueFailed(GiveUp):
@@ -22,8 +22,12 @@ class ValueFailed(GiveUp):
 
 
 def scope_of(event: InboundEvent) -> dict[str, Json]:
-    """Return all that a template sees: ``payload``, and ``event`` with what identifies it. Headers are not there."""
+    """Return all that a template sees: ``payload``, and ``event`` with what identifies it. Headers are not there.
+
+    In a flow also ``steps``, the outputs of the steps before.
+    """
     return {
+        **({} if event.steps is None else {"steps": dict(event.steps)}),
         "payload": event.payload,
         "event": {
             "id": event.id,
@@ -34,6 +38,11 @@ def scope_of(event: InboundEvent) -> dict[str, Json]:
             "received_at": event.received_at.isoformat(),
         },
     }
+
+
+def root_of(event: InboundEvent) -> Json:
+    """Return what a JMESPath of a config looks in: the payload, and in a flow all that a template sees."""
+    return event.payload if event.steps is None else scope_of(event)
 
 
 def check_template(text: str) -> None:

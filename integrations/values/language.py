@@ -7,6 +7,7 @@ bounded.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,7 +15,17 @@ from typing import Any
 
 from django.template import Context, Engine, Library, Template, TemplateSyntaxError, VariableDoesNotExist
 from django.template import defaulttags as tags
-from django.template.base import DebugLexer, FilterExpression, Node, NodeList, Parser, TextNode, Token, Variable
+from django.template.base import (
+    DebugLexer,
+    FilterExpression,
+    Node,
+    NodeList,
+    Parser,
+    TextNode,
+    Token,
+    TokenType,
+    Variable,
+)
 from django.template.base import VariableNode as DjangoVariableNode
 from django.utils.html import conditional_escape
 
@@ -25,7 +36,7 @@ MAX_TEMPLATE_CHARACTERS = 20_000
 MAX_STEPS = 50_000
 MAX_SECONDS = 2.0
 
-__all__ = ["MAX_SECONDS", "MAX_STEPS", "TemplateInvalid", "TooMuchOutput", "ValueTemplate", "compiled"]
+__all__ = ["MAX_SECONDS", "MAX_STEPS", "TemplateInvalid", "TooMuchOutput", "ValueTemplate", "compiled", "names_below"]
 
 
 class TemplateInvalid(Exception):
@@ -184,6 +195,17 @@ def compiled(text: str) -> ValueTemplate:
         raise TemplateInvalid(_reason(exc), line=line, column=column) from exc
     except RecursionError as exc:
         raise TemplateInvalid("nested too deeply", line=1, column=1) from exc
+
+
+def names_below(root: str, text: str) -> set[str]:
+    """Return what stands after ``root.`` in the tags of a template: ``lookup`` of ``{{ steps.lookup.id }}``.
+
+    What is no template has none.
+    """
+    named = re.compile(rf"(?<![\w.\"']){re.escape(root)}\.(\w+)")
+    tags_of = (TokenType.VAR, TokenType.BLOCK)
+    tokens = DebugLexer(text).tokenize() if len(text) <= MAX_TEMPLATE_CHARACTERS else []
+    return {name for token in tokens if token.token_type in tags_of for name in named.findall(token.contents)}
 
 
 def _reason(exc: TemplateSyntaxError) -> str:

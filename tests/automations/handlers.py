@@ -24,6 +24,8 @@ seen: list[tuple[str, int]] = []
 texts: dict[str, str] = {}
 #: What `test.step` has begun and ended: ("begin" or "end", payload), in the order of time.
 spans: list[tuple[str, dict[str, Any]]] = []
+#: How often `test.act` was called, by delivery and by what the config calls it.
+acts: dict[tuple[str, str], int] = defaultdict(int)
 #: Handlers named `test.wait` go on once this is set.
 go_on = threading.Event()
 
@@ -207,3 +209,30 @@ def chatter(event: InboundEvent, context: Context) -> None:
     for _ in range(1000):
         context.log("line", **fields)
     context.record_response(status=200, body="y" * 1_000_000, headers={"a": "\x00" * 10})
+
+
+@handler("test.act")
+def act(event: InboundEvent, context: Context) -> Any:
+    """Return the output of the config; fail at the first calls of this ``act``, as many as the config says."""
+    config, place = context.config, (context.delivery_id, context.config.get("act", ""))
+    acts[place] += 1
+    context.log("act", kept=context.once("same key", lambda: config.get("act", "")), key=context.idempotency_key)
+    for event_type in config.get("emits", ()):
+        context.emit(event_type, {"of": config.get("act", "")})
+    while config.get("wait") and not go_on.is_set():
+        time.sleep(0.01)
+    if acts[place] <= config.get("failures", 0):
+        errors = (Broken("not yet"), GiveUp("never"), CircuitOpen(timedelta(seconds=60)), RetryLater(timedelta(300)))
+        raise next(error for error in errors if type(error).__name__ == config.get("error", "Broken"))
+    return {"steps": dict(event.steps or {})} if config.get("sees") else config.get("output")
+
+
+@handler("test.aact")
+async def asynchronous_act(event: InboundEvent, context: Context) -> Any:
+    """Return what is kept of an awaited step."""
+
+    async def step() -> dict[str, Any]:
+        await asyncio.sleep(context.config.get("seconds", 0))
+        return {"awaited": True}
+
+    return await context.aonce("same key", step)

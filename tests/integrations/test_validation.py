@@ -13,7 +13,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from integrations import validation
-from integrations.retry import RetryPolicy
+from integrations.retry import RETRY_SCHEMA, RetryPolicy
 from integrations.schemas import check_schema, is_storable
 
 SCHEMA = {
@@ -211,4 +211,4 @@ class TestTheRetryReference:
         rows = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", page, re.MULTILINE))
 
         assert rows == {name: json.dumps(value) for name, value in RetryPolicy().as_json().items()}
-        assert set(rows) == set(validation.RETRY_SCHEMA["properties"])
+        assert set(rows) == set(RETRY_SCHEMA["properties"])

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.test import SimpleTestCase
 
-from deliveries.execution.journal import EMISSION_BYTES, MOST_EMISSIONS, AttemptJournal, plain
+from deliveries.execution.bounded import plain
+from deliveries.execution.journal import EMISSION_BYTES, MOST_EMISSIONS, AttemptJournal
 from integrations.identifiers import uuid7
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from integrations.contracts import Context, InboundEvent
+from integrations.flows.record import MemoryRecord
 from tests.integrations.handlers.test_http_forward import EVENT, NOW
 
 KEY = "6b1f2d0e-6f0b-4f0e-9a55-2f6f6a6f9d11"
@@ -16,6 +17,7 @@ class Kept:
     """A journal that keeps everything in memory, steps over all attempts."""
 
     def __init__(self) -> None:
+        self.flow = MemoryRecord()
         self.steps: dict[str, Any] = {}
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
         self.answers: list[Mapping[str, Any]] = []
