@@ -29,6 +29,7 @@ from deliveries.admin.filters import (
 from deliveries.admin.history import HistoryAdmin, same
 from deliveries.admin.orders import ORDERS, Order
 from deliveries.admin.searching import event_ids
+from deliveries.flow_steps import steps_of
 from deliveries.models import Attempt, Delivery, Worker
 from deliveries.models.transitions import DeliveryQuerySet
 from deliveries.timeline import Entry, timeline_of
@@ -156,6 +157,7 @@ class DeliveryAdmin(HistoryAdmin):
             "orders": [order for order in ORDERS.values() if may_order and row.status in order.legal],
             "may_edit": may_order and not row.endpoint.sensitive and request.user.has_perm("deliveries.view_event"),
             "why": reason_of(row),
+            "steps": steps_of(row, user=request.user),
             "priority": row.endpoint.priority + row.route.priority,
             "worker_pk": Worker.objects.filter(name=row.worker).values_list("pk", flat=True).first()
             if row.worker

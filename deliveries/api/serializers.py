@@ -8,8 +8,9 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from deliveries.flow_steps import ShownStep, steps_of
 from deliveries.forensics import diagnose
-from deliveries.models import Attempt, Delivery, Event, Rejection
+from deliveries.models import Attempt, Delivery, Event, Rejection, StepState
 from deliveries.reverify import obstacle
 from deliveries.why import Reason, explain, reason_of
 from integrations.models import groups_of
@@ -29,6 +30,35 @@ _LOG_LINE = {
     "required": ["at", "fields", "message"],
 }
 _FINDING = {"type": "object", "properties": {"code": _TEXT, "text": _TEXT}, "required": ["code", "text"]}
+
+
+_MOMENT = {"type": ["string", "null"], "format": "date-time"}
+_STEP_FIELDS = {
+    "name": _TEXT,
+    "handler": _TEXT,
+    "state": {"enum": ["pending", *StepState.values, "interrupted"]},
+    "condition": _TEXT,
+    "tries": {"type": "integer"},
+    "input": {},
+    "output": {},
+    "omitted": {"type": "boolean"},
+    "error": _TEXT,
+}
+_TIME_FIELDS = {"started_at": _MOMENT, "finished_at": _MOMENT, "duration_ms": {"type": ["number", "null"]}}
+_STEP = {
+    "type": "object",
+    "properties": {**_STEP_FIELDS, **_TIME_FIELDS},
+    "required": [*_STEP_FIELDS, *_TIME_FIELDS],
+}
+
+
+def _time_of(step: ShownStep) -> dict[str, Any]:
+    moment = serializers.DateTimeField()
+    return {
+        "started_at": step.started_at and moment.to_representation(step.started_at),
+        "finished_at": step.finished_at and moment.to_representation(step.finished_at),
+        "duration_ms": None if step.duration is None else round(step.duration.total_seconds() * 1000, 3),
+    }
 
 
 class AttemptSummarySerializer(serializers.ModelSerializer[Attempt]):
@@ -121,9 +151,20 @@ class DeliverySummarySerializer(serializers.ModelSerializer[Delivery]):
 
 
 class DeliverySerializer(DeliverySummarySerializer):
-    """One event for one route, whole."""
+    """One event for one route, whole; of a flow with its ``steps``."""
 
     attempts = AttemptSerializer(many=True)
+    steps = serializers.SerializerMethodField()
+
+    class Meta(DeliverySummarySerializer.Meta):
+        fields = [*DeliverySummarySerializer.Meta.fields, "steps"]
+        read_only_fields = fields
+        shapes = {"steps": {"type": "array", "items": _STEP}}
+
+    def get_steps(self, delivery: Delivery) -> list[dict[str, Any]]:
+        """Return the steps of a flow, in order; [] for any other handler."""
+        shown = steps_of(delivery, user=self.context["request"].user)
+        return [{name: getattr(step, name) for name in _STEP_FIELDS} | _time_of(step) for step in shown]
 
 
 class EventDeliverySerializer(serializers.ModelSerializer[Delivery]):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deliveries', '0028_saved_views'),
+        ('deliveries', '0031_described_variants'),
     ]
 
     operations = [

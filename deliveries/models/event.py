@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
-from deliveries.models.sealing import SealedRequest, masked
+from deliveries.models.sealing import SealedRequest, masked, masked_within
 from integrations.contracts import InboundEvent, case_insensitive
 from integrations.errors import MalformedPayload
 from integrations.identifiers import uuid7
@@ -159,6 +159,19 @@ class Event(SealedRequest):
         whole = self.batch.payload if self.batch is not None else None
         return None if whole is None else _masked(self.provider, payload, whole, payload)
 
+    def without_credentials(self, value: Any) -> Any:
+        """Return ``value``, JSON that was made of the payload, with the provider's credentials in it masked.
+
+        None where nobody knows what there is to mask (`revealed_payload`).
+        """
+        preset = providers.get(self.provider)
+        if preset is None or (self.needs_batch_to_mask and self.batch is None):
+            return None
+        if not preset.sensitive_fields or value is None:
+            return value
+        documents = [self.payload, *([self.batch.payload] if self.batch is not None else [])]
+        return masked_within(value, _credentials(preset.sensitive_fields, documents))
+
     @property
     def needs_batch_to_mask(self) -> bool:
         """Whether what is a credential in the event shows in its batch alone: presets name places in the whole."""
@@ -293,8 +306,12 @@ def _masked(provider: str, payload: Any, *documents: Any) -> Any:
         return None
     if not preset.sensitive_fields:
         return payload
-    found = [search(place, document) for place in preset.sensitive_fields for document in documents]
-    return masked(payload, set(_scalars(found)))
+    return masked(payload, _credentials(preset.sensitive_fields, documents))
+
+
+def _credentials(places: Iterable[str], documents: Iterable[Any]) -> set[str | int | float]:
+    """Return what stands at ``places`` of any of ``documents``."""
+    return set(_scalars([search(place, document) for document in documents for place in places]))
 
 
 def _scalars(value: Any) -> Iterator[str | int | float]:

@@ -141,6 +141,23 @@ def masked(payload: Any, values: Collection[str | int | float]) -> Any:
     return payload
 
 
+def masked_within(value: Any, values: Collection[str | int | float]) -> Any:
+    """Do what `masked` does, and mask also the texts among ``values`` that stand within a longer one."""
+    texts = sorted((text for text in values if isinstance(text, str) and text), key=len, reverse=True)
+
+    def cleared(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {cleared(name): cleared(child) for name, child in item.items()}
+        if isinstance(item, list):
+            return [cleared(child) for child in item]
+        if isinstance(item, str):
+            for text in texts:
+                item = item.replace(text, MASK)
+        return item
+
+    return masked(cleared(value), values)
+
+
 def masked_query(query_string: str, secret_parameters: Collection[str], mask: str = MASK) -> str:
     """Return ``query_string`` with ``mask`` for the values of ``secret_parameters`` (lower-case names) and the like."""
     parts = []

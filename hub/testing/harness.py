@@ -14,7 +14,7 @@ from deliveries.execution.drain import Drain
 from deliveries.execution.pulse import Pulse
 from deliveries.execution.stopping import StopFlag
 from deliveries.execution.threads import HandlerThreads
-from deliveries.models import Attempt, Delivery, DeliveryStatus, Event
+from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, FlowStep
 from deliveries.receiving.samples import send_sample
 from integrations.handlers import handlers, route_defaults
 from integrations.models import Endpoint, Route, Secret
@@ -108,6 +108,13 @@ class HubUnderTest:
     def refreshed(self, delivery: Delivery) -> Delivery:
         """Return the delivery as it stands by now."""
         return Delivery.objects.select_related("route").get(pk=delivery.pk)
+
+    def steps(self, delivery: Delivery) -> list[FlowStep]:
+        """Return the steps of the delivery's flow that have begun, in order: their ``state``, ``input`` and ``kept``.
+
+        The output of one that succeeded is ``kept["output"]``.
+        """
+        return list(FlowStep.objects.filter(delivery=delivery).order_by("position"))
 
     def emitted(self, event: Event) -> list[Event]:
         """Return the events that handlers have made of ``event``, in order; not what somebody made of it by hand."""

@@ -110,7 +110,13 @@ class TestAnExpression:
         "expression",
         [
             *("", "a..b", "a[", "abs(", "{a:", "a == ", "`{`", "'open", "a b", "&a &b", "\x00", "a" * 2001),
-            *("!a.b", "x && !a[0]", "(" * 900 + "a" + ")" * 900, "[@,@]|" * 6 + "@", "to_string(" * 6 + "@" + ")" * 6),
+            *(
+                "!a.b",
+                "x && !a.b[0]",
+                "(" * 900 + "a" + ")" * 900,
+                "[@,@]|" * 6 + "@",
+                "to_string(" * 6 + "@" + ")" * 6,
+            ),
         ],
     )
     def test_is_refused_with_one_kind_of_error(self, expression: str) -> None:

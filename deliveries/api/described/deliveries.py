@@ -44,7 +44,7 @@ SUMMARY: dict[str, Any] = {
     "reason": "Gave up after attempt 1 of 1: AnswerNotSuccessful: answered 503",
     "attempts": [ATTEMPT_SUMMARY],
 }
-DELIVERY: dict[str, Any] = {**SUMMARY, "attempts": [ATTEMPT]}
+DELIVERY: dict[str, Any] = {**SUMMARY, "attempts": [ATTEMPT], "steps": []}
 
 describe_deliveries = extend_schema_view(
     list=operation(
@@ -93,6 +93,7 @@ describe_deliveries = extend_schema_view(
                     "attempt_count": 0,
                     "reason": "Discarded: the shop has closed (by ada)",
                     "attempts": [],
+                    "steps": [],
                 },
             )
         },
