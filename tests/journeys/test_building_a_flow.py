@@ -25,7 +25,7 @@ PAGE = (ROOT / "docs" / "how-to" / "build-a-flow.md").read_text(encoding="utf-8"
 
 
 @pytest.fixture
-def flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> None:
     for name in set(re.findall(r"env:(HUB_SECRET_\w+)", PAGE)):
         monkeypatch.setenv(name, "a-secret-of-this-test-with-32-chars")
     found = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

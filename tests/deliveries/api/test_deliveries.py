@@ -59,6 +59,7 @@ class DeliveryTests(DeliveryCase):
             {
                 "id", "event", "event_type", "endpoint", "route", "route_name", "handler", "status",
                 "ordering_key", "attempt_count", "created_at", "due_at", "finished_at", "reason", "attempts",
+                "steps",
             },
         )  # fmt: skip
         self.assertEqual((item["endpoint"], item["route_name"], item["handler"]), ("orders", "note it", "log"))
