@@ -17,9 +17,12 @@ class DeliveriesConfig(AppConfig):
     def ready(self) -> None:
         """See to it that a new SQLite database is private from its first table on, and that logins are on record."""
         from deliveries import logins  # its models are there only now
+        from deliveries.signing_in import second_factor, single_sign_on
 
         pre_migrate.connect(_keep_private, sender=self)
         logins.watch()
+        second_factor.watch()
+        single_sign_on.watch()
 
 
 def _keep_private(using: str, **_: Any) -> None:

@@ -14,6 +14,7 @@ from deliveries import audit
 from deliveries.audit import Action
 from deliveries.receiving.source import client_address
 from deliveries.receiving.throttling import TokenBuckets, neighbourhood
+from deliveries.signing_in import sessions
 
 logger = structlog.get_logger(__name__)
 
@@ -45,7 +46,8 @@ def forget() -> None:
     _buckets.clear()
 
 
-def _logged_in(user: User, **_: Any) -> None:
+def _logged_in(user: User, request: HttpRequest, **_: Any) -> None:
+    sessions.begin(request)
     audit.record(Action.LOGGED_IN, user, by=user)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
@@ -111,18 +112,63 @@ class Column:
         return unchanged.update(**{self.name: Value(as_stored(new), output_field=output)})
 
 
+@dataclass(frozen=True)
+class SecondFactors:
+    """The secrets of second factors, which stand as texts within a JSON column of django-allauth's."""
+
+    label: str = "mfa_authenticator.data"
+    _names: tuple[str, ...] = ("secret", "seed")
+
+    def count(self) -> int:
+        """Return how many tokens there are."""
+        return int(Authenticator.objects.count())
+
+    def rotate(self, rotation: Rotation) -> Iterator[None]:
+        """Go through the rows, each in a transaction of its own: a used recovery code is noted in the same column."""
+        for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
+            with transaction.atomic():
+                row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+                if row is not None:
+                    self._rotate_row(row, rotation)
+            yield
+
+    def newest(self, count: int) -> list[tuple[Any, bytes]]:
+        """Return (id, token) of the newest rows, at most ``count``."""
+        rows = Authenticator.objects.order_by("-pk")[:count]
+        return [(row.pk, token.encode("ascii", "replace")) for row in rows for token in self._tokens(row).values()]
+
+    def _tokens(self, row: Authenticator) -> dict[str, str]:
+        return {name: row.data[name] for name in self._names if row.data.get(name)}
+
+    def _rotate_row(self, row: Authenticator, rotation: Rotation) -> None:
+        for name, token in self._tokens(row).items():
+            old = token.encode("ascii", "replace")
+            if is_current(old):
+                rotation.current += 1
+                continue
+            try:
+                row.data[name] = rotate(old).decode("ascii")
+            except ImproperlyConfigured:
+                rotation.lost.append(f"{self.label} {row.pk}")
+                continue
+            row.save(update_fields=["data"])
+            rotation.rotated += 1
+
+
 def _as_bytes(token: Any) -> bytes:
     return token.encode("ascii", "replace") if isinstance(token, str) else bytes(token)
 
 
-def columns() -> list[Column]:
+def columns() -> list[Column | SecondFactors]:
     """Return every column that holds tokens, whichever app it is of."""
-    found = []
+    found: list[Column | SecondFactors] = []
     for model in apps.get_models():
         if model._meta.proxy or not model._meta.managed:
             continue
+        if model is Authenticator:
+            found.append(SecondFactors())
         texts = [each.name for each in model._meta.concrete_fields if isinstance(each, EncryptedTextField)]
-        found += [Column(model, name, is_body=False) for name in texts]
+        found.extend(Column(model, name, is_body=False) for name in texts)
         if issubclass(model, SealedRequest):
             found.append(Column(model, "raw_body", is_body=True))
     return found

@@ -218,6 +218,40 @@ SECTIONS: tuple[Section, ...] = (
         ),
     ),
     (
+        "Signing in",
+        (
+            Described("HUB_PASSWORD_LENGTH", "characters that a new password has at least"),
+            Described("HUB_SESSION_HOURS", "how long after logging in one has to log in again"),
+            Described(
+                "HUB_SESSION_IDLE_MINUTES",
+                "how long without a click until one has to log in again; what pages fetch by themselves does not count",
+            ),
+            Described(
+                "HUB_REQUIRE_SECOND_FACTOR",
+                "everybody has to set up [a second factor](../how-to/sign-in-safely.md) before they see anything else",
+            ),
+            Described(
+                "HUB_OIDC_ISSUER",
+                "the provider of [single sign-on](../how-to/sign-in-safely.md#single-sign-on) (OpenID Connect), such "
+                "as `https://sso.example.com/realms/staff`",
+            ),
+            Described("HUB_OIDC_CLIENT_ID", "the hub's name at the provider"),
+            Described("HUB_OIDC_CLIENT_SECRET", "its secret there"),
+            Described("HUB_OIDC_NAME", "what the button on the login page says"),
+            Described("HUB_OIDC_CLAIM", "the claim that says who may do what; a text or a list"),
+            Described(
+                "HUB_OIDC_ROLES",
+                "which of its values gives which role: `hub-admins=administrator,hub-team=operator`. Who has none of "
+                "them is not let in",
+            ),
+            Described("HUB_OIDC_SCOPES", "what the provider is asked for"),
+            Described(
+                "HUB_OIDC_PROVES_SECOND_FACTOR",
+                "the provider asks for a second factor itself: a login by it counts as one with",
+            ),
+        ),
+    ),
+    (
         "Logs",
         (
             Described("LOG_FORMAT", "for people, or for programs"),

@@ -110,6 +110,15 @@ def _items(name: str, default: list[str] | None = None) -> list[str]:
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
+def env_pairs(name: str) -> dict[str, str]:
+    """Return comma-separated pairs such as ``left=right`` by what stands before the last ``=`` of each."""
+    _declare(name, "pairs such as `left=right`, comma-separated", [])
+    pairs = [item.rpartition("=") for item in _items(name)]
+    if not all(left.strip() and right.strip() for left, _, right in pairs):
+        raise ImproperlyConfigured(f"{name} has to be a list of pairs such as left=right")
+    return {left.strip(): right.strip() for left, _, right in pairs}
+
+
 def env_packages(name: str) -> list[str]:
     """Return comma-separated names of Python packages, each of which Python finds."""
     _declare(name, "Python packages, comma-separated", [])

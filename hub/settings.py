@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.http.request import split_domain_port
 from django.templatetags.static import static
 
-from hub import described, env
+from hub import described, env, signing_in
 from hub.logging import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -103,6 +103,13 @@ HUB_REJECTION_BYTES_PER_ENDPOINT = env.env_int("HUB_REJECTION_BYTES_PER_ENDPOINT
 HUB_API_REQUESTS_PER_MINUTE = env.env_int("HUB_API_REQUESTS_PER_MINUTE", 1200, minimum=1)
 HUB_FAILED_LOGINS_PER_MINUTE = env.env_int("HUB_FAILED_LOGINS_PER_MINUTE", 10, minimum=1)
 HUB_REFUSED_TOKENS_PER_MINUTE = env.env_int("HUB_REFUSED_TOKENS_PER_MINUTE", 60, minimum=1)
+HUB_PASSWORD_LENGTH = env.env_int("HUB_PASSWORD_LENGTH", 12, minimum=8, maximum=64)
+HUB_SESSION_HOURS = env.env_int("HUB_SESSION_HOURS", 12, minimum=1)
+HUB_SESSION_IDLE_MINUTES = env.env_int("HUB_SESSION_IDLE_MINUTES", 60, minimum=1)
+HUB_REQUIRE_SECOND_FACTOR = env.env_bool("HUB_REQUIRE_SECOND_FACTOR", False)
+HUB_OIDC_CLAIM = env.env_str("HUB_OIDC_CLAIM", "groups")
+HUB_OIDC_ROLES = env.env_pairs("HUB_OIDC_ROLES")
+HUB_OIDC_PROVES_SECOND_FACTOR = env.env_bool("HUB_OIDC_PROVES_SECOND_FACTOR", False)
 HUB_AUDIT_DAYS = env.env_int("HUB_AUDIT_DAYS", 730, minimum=1)
 HUB_STATS_DAYS = env.env_int("HUB_STATS_DAYS", 400, minimum=1)
 
@@ -119,6 +126,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_filters",
     "rest_framework",
     "knox",
@@ -142,7 +154,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "deliveries.signing_in.sessions.limits",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "deliveries.signing_in.second_factor.gate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "hub.urls"
@@ -162,10 +177,22 @@ TEMPLATES = [
         },
     },
 ]
+_VALIDATION = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": HUB_PASSWORD_LENGTH}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]
+# Shared by all web processes: used codes and wrong attempts. What django-q2 and Unfold note is for one process.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "hub_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -179,9 +206,41 @@ FILE_UPLOAD_HANDLERS = ["hub.uploads.NoFiles"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
+# -- signing in (django-allauth) --------------------------------------------------------------------------------------
+ACCOUNT_ADAPTER = "deliveries.signing_in.accounts.AccountAdapter"
+ACCOUNT_FORMS = signing_in.ACCOUNT_FORMS
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_RATE_LIMITS = signing_in.RATE_LIMITS
+# Who may see no page is told so, instead of being led round in a circle.
+ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+MFA_ADAPTER = "deliveries.signing_in.second_factor.SecondFactor"
+MFA_FORMS = signing_in.MFA_FORMS
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+SOCIALACCOUNT_ADAPTER = "deliveries.signing_in.single_sign_on.SingleSignOn"
+# A link begins it: a form that is led on to another host is stopped by the pages' policy. Nothing is changed by it.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_PROVIDERS = signing_in.providers(
+    signing_in.Provider(
+        issuer=env.env_str("HUB_OIDC_ISSUER", ""),
+        client_id=env.env_str("HUB_OIDC_CLIENT_ID", ""),
+        client_secret=env.env_str("HUB_OIDC_CLIENT_SECRET", ""),
+        name=env.env_str("HUB_OIDC_NAME", "Single sign-on"),
+        roles=HUB_OIDC_ROLES,
+        scopes=env.env_list("HUB_OIDC_SCOPES", ["openid", "profile", "email"]),
+    )
+)
+
 # -- security ---------------------------------------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = HUB_SESSION_HOURS * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = env.env_int("SECURE_HSTS_SECONDS", 31_536_000 if _HTTPS else 0)
 SECURE_REFERRER_POLICY = "same-origin"
@@ -260,6 +319,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 Q_CLUSTER: dict[str, Any] = {
     "name": "hub",
     "broker_class": "deliveries.execution.broker.DueDeliveries",
+    "cache": "process",
     "workers": HUB_WORKERS,
     # Neither is at work: a drain carries a timeout of its own (none), and the broker redelivers nothing.
     "timeout": 60,
@@ -293,6 +353,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [lambda _request: static("deliveries/admin.css")],
     "SCRIPTS": [lambda _request: static("deliveries/admin.js")],
     "SIDEBAR": {"navigation": "deliveries.admin.navigation.sidebar"},
+    "ACCOUNT": {"navigation": "deliveries.admin.navigation.account"},
 }
 
 # -- what the reference says of the above (deliveries/reference_pages/settings.py) ------------------------------------

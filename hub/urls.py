@@ -33,7 +33,8 @@ urlpatterns = [
     path("admin/overview/", home.live, name="home-live"),
     path("admin/tail/", live_tail.page, name="live-tail"),
     path("admin/tail/lines/", live_tail.lines, name="live-tail-lines"),
-    path("admin/login/", entrance.login),
+    path("admin/login/", entrance.login, name="account_login"),
+    path("admin/", include("deliveries.admin.signing_in")),
     path("admin/password_change/", entrance.password_change),
     path("admin/", admin.site.urls),
 ]

@@ -13,20 +13,21 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 
 from deliveries import audit
+from deliveries.admin.signing_in import log_in
 from deliveries.api.throttling import login_succeeded, wait_before_login
 
 
 def login(request: HttpRequest) -> HttpResponseBase:
     """Log in; 429 with the time to wait where too many attempts from one address have failed."""
     if request.method != "POST":
-        return admin.site.login(request)
+        return log_in(request)
     wait = wait_before_login(request)
     if wait:
         context = {**admin.site.each_context(request), "title": "Too many attempts", "seconds": math.ceil(wait)}
         headers = {"Retry-After": str(math.ceil(wait)), "Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/deliveries/too_many.html", context, status=429, headers=headers)
-    answer = admin.site.login(request)
-    if request.user.is_authenticated and answer.status_code == 302:
+    answer = log_in(request)
+    if answer.status_code == 302:  # the password was right; a second factor has a limit of its own
         login_succeeded(request)
     return answer
 

@@ -84,3 +84,11 @@ def _item(request: HttpRequest, name: str, icon: str, page: str) -> dict[str, An
     if page == "integrations_endpoint_changelist" and request.path.startswith(reverse("admin:first_steps")):
         return {**item, "active": False}
     return item
+
+
+def account(request: HttpRequest) -> list[dict[str, str]]:
+    """Return what a user can change of how they log in."""
+    links = [{"title": "Second factor", "link": reverse("mfa_index")}]
+    if request.user.is_authenticated and request.user.has_usable_password():
+        links.insert(0, {"title": "Change password", "link": reverse("admin:password_change")})
+    return links

@@ -1,0 +1,71 @@
+"""How long a login lasts."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.test import Client, TestCase, override_settings
+
+from tests.deliveries.admin.people import logged_in
+
+pytestmark = pytest.mark.any_database
+HOME = "/admin/"
+HOUR = 3600
+
+
+@override_settings(HUB_SESSION_HOURS=12, HUB_SESSION_IDLE_MINUTES=60)
+class ASessionTests(TestCase):
+    def setUp(self) -> None:
+        self.client: Client = logged_in("operator")
+
+    def age(self, *, since: int, seen: int) -> None:
+        """Make the session so many seconds old, and its owner's last click."""
+        session, now = self.client.session, int(time.time())
+        session["hub_since"], session["hub_seen"] = now - since, now - seen
+        session.save()
+
+    def is_in(self, path: str = HOME, **headers: str) -> bool:
+        return self.client.get(path, headers=headers).status_code == 200
+
+    def test_lasts_while_somebody_clicks(self) -> None:
+        self.age(since=11 * HOUR, seen=HOUR - 30)
+
+        self.assertTrue(self.is_in())
+        self.assertLess(time.time() - self.client.session["hub_seen"], 60)
+
+    def test_ends_when_nobody_does(self) -> None:
+        self.age(since=2 * HOUR, seen=HOUR)
+
+        self.assertFalse(self.is_in())
+        self.assertNotIn("_auth_user_id", self.client.session)
+
+    def test_ends_when_it_is_old_whoever_clicks(self) -> None:
+        self.age(since=12 * HOUR, seen=1)
+
+        self.assertFalse(self.is_in())
+
+    def test_is_not_kept_alive_by_what_a_page_fetches(self) -> None:
+        self.age(since=HOUR, seen=HOUR - 100)
+        self.assertTrue(self.is_in("/admin/overview/", **{"Sec-Fetch-Mode": "cors"}))
+
+        self.assertGreaterEqual(time.time() - self.client.session["hub_seen"], HOUR - 100)
+
+    def test_ends_for_the_pages_of_the_api_too(self) -> None:
+        self.assertTrue(self.is_in("/api/docs/"))
+        self.age(since=1, seen=HOUR)
+        self.assertFalse(self.is_in("/api/docs/"))
+
+    def test_without_a_beginning_is_over(self) -> None:
+        session = self.client.session
+        del session["hub_since"]
+        session.save()
+
+        self.assertFalse(self.is_in())
+
+    def test_is_written_once_a_minute_at_most(self) -> None:
+        self.age(since=100, seen=30)
+        before = self.client.session["hub_seen"]
+        self.assertTrue(self.is_in())
+
+        self.assertEqual(self.client.session["hub_seen"], before)
