@@ -46,5 +46,5 @@ def set_up(client: Client) -> tuple[str, list[str]]:
     page = client.get(SET_UP).content.decode()
     found = _SECRET.search(page)
     assert found, page[:500]
-    answer = client.post(SET_UP, {"code": code(found[1], ahead=-1)}, follow=True)
+    answer = client.post(SET_UP, {"code": code(found[1])}, follow=True)
     return found[1], _CODE.findall(answer.content.decode())
