@@ -15,6 +15,6 @@ def remove(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0030_export_the_audit_log")]
+    dependencies = [("deliveries", "0032_flow_steps")]
 
     operations = [migrations.RunPython(make, remove)]
