@@ -151,10 +151,12 @@ def body(row: Event | Rejection | EventVariant, payload: Any = None, *, revealed
     What is stored encrypted is shown as ``payload`` only, in which credentials are masked; what a sensitive endpoint
     received is shown if it is ``revealed``.
     """
-    if row.hides_body and not revealed and row.body_bytes:
+    if row.hides_body and not revealed and row.body_bytes and row.raw_body is not None:
         return ShownBody(_plain(""), HIDDEN)
     if not row.body_bytes:
         return ShownBody(_plain(""), "The body is empty.")
+    if row.raw_body is None and isinstance(row, Event) and row.why_no_body:
+        return ShownBody(_plain(""), f"{row.why_no_body} It had {size(row.body_bytes)}.")
     if row.raw_body is None:
         return ShownBody(_plain(""), f"The body ({size(row.body_bytes)}) was not kept.")
     if payload is not None:

@@ -82,7 +82,7 @@ def obstacle(event: Event) -> str:
     if event.endpoint.retired_at is not None or event.endpoint.state == EndpointState.DISABLED:
         return "Its endpoint is switched off."
     if event.raw_body is None:
-        return "Its body has not been kept."
+        return event.why_no_body or "Its body has not been kept."
     if event.hides_body:
         return "What its endpoint receives is marked as sensitive, and would have to be shown to be edited."
     if event.needs_batch_to_mask:

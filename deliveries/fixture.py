@@ -60,7 +60,7 @@ def obstacle(event: Event) -> str:
     """Return why no fixture can be made of ``event``, in a sentence; "" if one can, as far as is known unread."""
     if event.hides_body:
         return "What its endpoint receives is marked as sensitive."
-    return "" if event.raw_body is not None else "Its body has not been kept."
+    return "" if event.raw_body is not None else event.why_no_body or "Its body has not been kept."
 
 
 def fixture_of(event: Event, *, keep: Collection[str] = ()) -> Fixture:

@@ -31,9 +31,9 @@ def replay(
 ) -> int:
     """Make the finished ones of ``deliveries`` due at once, with a new retry budget; return how many.
 
-    The others (running, waiting, held) are left alone. Attempt numbers go on. With ``from_start`` the kept results of
-    ``context.once`` are forgotten, so that every step runs again. Each delivery gets an entry in the audit log that
-    names ``by``; ``via`` overrides where the surrounding request came from.
+    The others (running, waiting, held, and those whose body was removed) are left alone. Attempt numbers go on. With
+    ``from_start`` the kept results of ``context.once`` are forgotten, so that every step runs again. Each delivery gets
+    an entry in the audit log that names ``by``; ``via`` overrides where the surrounding request came from.
     """
     at = now or timezone.now()
 
@@ -41,7 +41,7 @@ def replay(
         return rows.replay(now=at, requested_by=by.get_username(), from_start=from_start)
 
     entry = "Replayed from the start." if from_start else "Replayed."
-    return _moved(deliveries, REPLAYABLE, move, by=by, entry=entry, via=via)
+    return _moved(deliveries.with_body(), REPLAYABLE, move, by=by, entry=entry, via=via)
 
 
 def discard(

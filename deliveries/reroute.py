@@ -31,7 +31,7 @@ def obstacle(event: Event) -> str:
     if event.endpoint.retired_at is not None or event.endpoint.state == EndpointState.DISABLED:
         return "Its endpoint is switched off."
     if event.raw_body is None:
-        return "Its body has not been kept."
+        return event.why_no_body or "Its body has not been kept."
     return ""
 
 
@@ -64,6 +64,7 @@ def reroute(event: Event, *, by: User, now: datetime | None = None, via: str = "
         Event.objects.select_for_update(no_key=True).filter(pk=event.pk).values_list("pk").first()
         made = make_deliveries(unserved(event), event.endpoint, now=now or timezone.now())
         if made:
+            Event.objects.filter(pk=event.pk).have_attempts_again()
             message = f"Rerouted; deliveries made: {len(made)}."
             audit.record(audit.Action.ORDERED, event, by=by, message=message, via=via)
     log.info("event.rerouted", endpoint=event.endpoint.slug, id=str(event.pk), deliveries=len(made))

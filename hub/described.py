@@ -187,7 +187,28 @@ SECTIONS: tuple[Section, ...] = (
     (
         "How long things are kept",
         (
-            Described("HUB_REJECTION_DAYS", "age at which `manage.py prune` removes rejections"),
+            Described(
+                "HUB_BODY_DAYS",
+                "age at which the raw bodies of events are removed, 0: never. This age and the next four are defaults "
+                "that an endpoint can override; see [How long things are kept](../how-to/retention.md)",
+            ),
+            Described("HUB_HEADERS_DAYS", "age at which headers and query strings of events are removed, 0: never"),
+            Described(
+                "HUB_ATTEMPT_DAYS",
+                "days after a delivery's end until messages, tracebacks, logs and answers of its attempts are removed, "
+                "0: never; outcome and duration stay",
+            ),
+            Described(
+                "HUB_DEAD_LETTER_DAYS",
+                "days that a dead letter keeps its body, headers and attempts whatever the ages above say, 0: for ever",
+            ),
+            Described(
+                "HUB_EVENT_DAYS",
+                "age at which events go with their deliveries and attempts, 0: never. Their dedupe keys stay",
+            ),
+            Described(
+                "HUB_REJECTION_DAYS", "age at which rejections are removed, by the workers and `manage.py prune`"
+            ),
             Described(
                 "HUB_STATS_DAYS",
                 "age at which workers and `manage.py prune` remove statistics by the day; those by the hour go after "

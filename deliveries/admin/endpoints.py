@@ -28,6 +28,7 @@ from deliveries.admin import backfills, endpoint_panel, orders
 from deliveries.admin.filters import GroupFilter
 from deliveries.admin.first_steps import FirstStepsAdmin
 from deliveries.admin.history import SafeChangeList
+from deliveries.admin.legal_holds import LegalHoldAdmin
 from deliveries.admin.retiring import RetiringAdmin
 from deliveries.admin.trying import CurlLine, back_to, curl_line, send_test
 from deliveries.admin.trying_payloads import TryingPayloadsAdmin
@@ -59,7 +60,7 @@ class ServiceFilter(DropdownFilter):  # type: ignore[misc]
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(FirstStepsAdmin, TryingPayloadsAdmin, AwaitedSecretAdmin, RetiringAdmin):
+class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, AwaitedSecretAdmin, RetiringAdmin):
     """Endpoints by slug."""
 
     form = EndpointForm
@@ -93,6 +94,17 @@ class EndpointAdmin(FirstStepsAdmin, TryingPayloadsAdmin, AwaitedSecretAdmin, Re
                     ("accepted_status", "priority"),
                     ("batch", "sensitive"),
                     "shared_url",
+                ),
+            },
+        ),
+        (
+            "How long things are kept",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    ("keep_body_days", "keep_headers_days"),
+                    ("keep_attempts_days", "keep_dead_letters_days"),
+                    ("keep_events_days", "keep_rejections_days"),
                 ),
             },
         ),
@@ -198,6 +210,7 @@ class EndpointAdmin(FirstStepsAdmin, TryingPayloadsAdmin, AwaitedSecretAdmin, Re
         line = curl_line(row, now=now) if may_change else CurlLine()
         return {
             **endpoint_panel.panel(request, row, now=now),
+            **self.legal_holding(request, row),
             "handshake": _handshake(row, has_live_secret=has_live_secret),
             "public_url": row.url,
             "curl": line,
@@ -243,6 +256,7 @@ class EndpointAdmin(FirstStepsAdmin, TryingPayloadsAdmin, AwaitedSecretAdmin, Re
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_endpoint_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_endpoint_resume"),
             *self.wait_urls(),
+            *self.legal_hold_urls(),
             *self.first_steps_urls(),
             *self.trying_urls(),
             path("<uuid:pk>/order/end/<uuid:secret>/", view(self.end_secret), name="integrations_endpoint_end_secret"),

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -28,11 +29,13 @@ from deliveries.admin.filters import (
     VerdictFilter,
     wanted_in,
 )
+from deliveries.admin.legal_holds import LegalHoldAdmin
 from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
 from deliveries.admin.searching import event_ids
 from deliveries.models import Event, EventVariant
 from deliveries.models.sealing import SealedRequest
 from deliveries.reroute import obstacle
+from deliveries.retention.outlook import outlook
 from deliveries.timeline import timeline_of_event
 
 #: What a flag of an event says to the operator.
@@ -58,7 +61,7 @@ _DOWNLOAD_HEADERS = {
 
 
 @admin.register(Event)
-class EventAdmin(RevealingAdmin):
+class EventAdmin(LegalHoldAdmin, RevealingAdmin):
     """Events, the newest first."""
 
     page_template = "admin/deliveries/event/page.html"
@@ -110,6 +113,7 @@ class EventAdmin(RevealingAdmin):
                 name="deliveries_eventvariant_accept",
             ),
             *self.reveal_urls(),
+            *self.legal_hold_urls(),
             path("<uuid:pk>/reroute/", view(self.reroute_one), name="deliveries_event_reroute"),
             path("<uuid:pk>/edit/", view(self.edit_one), name="deliveries_event_edit"),
             path("<uuid:pk>/difference/", view(self.difference), name="deliveries_event_difference"),
@@ -204,6 +208,8 @@ class EventAdmin(RevealingAdmin):
             "body": display.body(row, payload, revealed=self.is_revealed(request)),
             **_tree(row, payload, revealed=self.is_revealed(request)),
             **self.hiding(request, row),
+            **self.legal_holding(request, row),
+            "outlook": outlook(row, now=timezone.now()),
             "body_url": url if may_download(request, received) else "",
             "batch": row.batch,
             "made_from": _made_from(request, row),

@@ -39,6 +39,7 @@ class Order:
     carry_out: Callable[[DeliveryQuerySet, User, str], int]
     is_destructive: bool = False
     asks_reason: bool = False
+    needs_body: bool = False
 
 
 REPLAY = Order(
@@ -47,6 +48,7 @@ REPLAY = Order(
     consequence="They run again at once, with a new retry budget. Steps whose results were kept are not repeated.",
     done="will run again",
     legal=replay.REPLAYABLE,
+    needs_body=True,
     carry_out=lambda rows, user, _reason: replay.replay(rows, by=user),
 )
 REPLAY_FROM_START = Order(
@@ -55,6 +57,7 @@ REPLAY_FROM_START = Order(
     consequence="They run again at once, with a new retry budget, and repeat every step: kept results are forgotten.",
     done="will run again from the start",
     legal=replay.REPLAYABLE,
+    needs_body=True,
     carry_out=lambda rows, user, _reason: replay.replay(rows, by=user, from_start=True),
 )
 DISCARD = Order(
@@ -129,13 +132,16 @@ def _question(
         for status in DeliveryStatus
         if counts[status]
     ]
+    without = deliveries.filter(status__in=order.legal, event__body_removed_at__isnull=False)
+    bodiless = without.count() if order.needs_body else 0
     return {
         **admin.admin_site.each_context(request),
         "opts": Delivery._meta,
         "title": order.title,
         "order": order,
         "by_status": by_status,
-        "legal_count": sum(counts[status] for status in order.legal),
+        "legal_count": sum(counts[status] for status in order.legal) - bodiless,
+        "bodiless": bodiless,
         "total": sum(counts.values()),
         "back": back,
         "hidden": hidden,
@@ -147,5 +153,6 @@ def _report(request: HttpRequest, order: Order, *, moved: int, left: int) -> Non
         noun = "delivery" if moved == 1 else "deliveries"
         messages.success(request, f"{moved} {noun} {order.done}.")
     if left > 0:
+        or_bodiless = ", or their body was removed" if order.needs_body else ""
         noun = "delivery was left as it is" if left == 1 else "deliveries were left as they are"
-        messages.warning(request, f"{left} {noun}: not in a state to {order.title.lower()}.")
+        messages.warning(request, f"{left} {noun}: not in a state to {order.title.lower()}{or_bodiless}.")

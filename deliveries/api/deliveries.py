@@ -18,6 +18,7 @@ from deliveries.api.orders import DiscardOrder, ReplayOrder
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.api.serializers import DeliverySerializer, DeliverySummarySerializer
 from deliveries.models import Attempt, Delivery
+from deliveries.models.states import FINISHED
 from deliveries.replay import discard, replay
 from integrations.api.views import UUID_REGEX, HubViewSet
 
@@ -71,6 +72,8 @@ class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewS
 
     def _answer(self, chosen: Delivery, done: int, *, status: int, states: str) -> Response:
         current = self.get_queryset().get(pk=chosen.pk)
+        if not done and current.status in FINISHED and current.event.why_no_body:
+            raise Conflict(current.event.why_no_body)
         if not done:
             raise Conflict(f"The delivery is {current.status}; only {states}.")
         return Response(self.get_serializer(current).data, status=status)

@@ -20,9 +20,10 @@ from deliveries.api.awaited_secrets import AwaitedSecretActions
 from deliveries.api.configuration import ConfigurationViewSet
 from deliveries.api.described import describe_endpoints
 from deliveries.api.errors import Conflict
+from deliveries.api.legal_holds import LegalHoldActions
 from deliveries.api.orders import SampleOrder
 from deliveries.api.releases import EndpointWithRelease, running_releases
-from deliveries.api.roles import MAY_OPERATE
+from deliveries.api.roles import MAY_HOLD, MAY_OPERATE
 from deliveries.receiving.samples import CannotSign, send_sample
 from integrations.api.scopes import may
 from integrations.api.serializers import SecretSerializer
@@ -45,7 +46,7 @@ class EndpointFilter(filters.FilterSet):  # type: ignore[misc]
 
 
 @describe_endpoints
-class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
+class EndpointViewSet(AwaitedSecretActions, LegalHoldActions, ConfigurationViewSet[Endpoint]):
     """Endpoints, their secrets, a test event."""
 
     queryset = Endpoint.objects.live().select_related("group").prefetch_related("secrets", running_releases(route=None))
@@ -61,6 +62,7 @@ class EndpointViewSet(AwaitedSecretActions, ConfigurationViewSet[Endpoint]):
         "await_secret": MAY_ADD_SECRETS,
         "confirm_secret": MAY_ADD_SECRETS,
         "end_secret": "integrations.delete_secret",
+        "legal_hold": MAY_HOLD,
     }
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:

@@ -18,10 +18,11 @@ from deliveries.api.audit import caller
 from deliveries.api.described import describe_events
 from deliveries.api.errors import Conflict
 from deliveries.api.filters import EventFilter
+from deliveries.api.legal_holds import LegalHoldActions
 from deliveries.api.made_events import MadeEventActions
 from deliveries.api.orders import EmptyOrder, RevealOrder
 from deliveries.api.original_request import OriginalRequestActions
-from deliveries.api.roles import MAY_OPERATE, MAY_REVEAL, MAY_SEE_CREDENTIALS
+from deliveries.api.roles import MAY_HOLD, MAY_OPERATE, MAY_REVEAL, MAY_SEE_CREDENTIALS
 from deliveries.api.serializers import LISTED_BODY_BYTES, EventSerializer, ListedEventSerializer
 from deliveries.models import Delivery, Event
 from deliveries.reroute import NotRerouted, reroute
@@ -41,7 +42,12 @@ class AnyAccept(DefaultContentNegotiation):
 
 @describe_events
 class EventViewSet(
-    OriginalRequestActions, MadeEventActions, mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet[Event]
+    OriginalRequestActions,
+    MadeEventActions,
+    LegalHoldActions,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    HubViewSet[Event],
 ):
     """List, detail, the raw body, the whole original request, and the orders to route one again and to edit one."""
 
@@ -53,6 +59,7 @@ class EventViewSet(
     action_permissions: ClassVar[dict[str, str]] = {
         **dict.fromkeys(("reroute", "replay", "accept_variant"), MAY_OPERATE),
         "reveal": MAY_REVEAL,
+        "legal_hold": MAY_HOLD,
     }
 
     def get_queryset(self) -> QuerySet[Event]:
@@ -76,7 +83,7 @@ class EventViewSet(
         event = self.get_object()
         received = event.as_received
         if received.raw_body is None:
-            raise NotFound("The body has not been kept.")
+            raise NotFound(event.why_no_body or "The body has not been kept.")
         is_guarded = received.body_is_encrypted or received.shown_payload != received.payload
         if is_guarded and not may(request, MAY_SEE_CREDENTIALS):
             raise PermissionDenied("This body may hold credentials; only who may change endpoints may read it.")

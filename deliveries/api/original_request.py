@@ -45,7 +45,7 @@ class OriginalRequestActions(_View):
         event = self.get_object()
         received = event.as_received
         if received.raw_body is None:
-            raise NotFound("The body has not been kept.")
+            raise NotFound(event.why_no_body or "The body has not been kept.")
         reveal(event, by=caller(request), what="the original request")
         log(request, event, ORDER, "read the original request, credentials included.")
         query_string = received.original_query_string

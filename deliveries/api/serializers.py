@@ -213,6 +213,10 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "requested_by",
             "headers",
             "query_string",
+            "body_removed_at",
+            "headers_removed_at",
+            "erased_at",
+            "legal_hold",
             "deliveries",
         ]
         read_only_fields = fields

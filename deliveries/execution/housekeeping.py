@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 
 import structlog
@@ -22,6 +24,7 @@ from deliveries.retention import (
     prune_some_replay_items,
     prune_some_rollups,
 )
+from deliveries.retention.sweep import sweep
 from deliveries.schedules.firing import Scheduler
 
 logger = structlog.get_logger(__name__)
@@ -29,6 +32,10 @@ logger = structlog.get_logger(__name__)
 _EVERY_SECONDS = 1800.0
 #: While there is more to remove than one batch; deliveries go on in between.
 _NEXT_BATCH_SECONDS = 1.0
+#: After a batch of events; a busy hub has many more of them than of anything else.
+_NEXT_EVENTS_SECONDS = 0.5
+#: So long a worker looks for events to remove before it turns to its deliveries again.
+_LOOKING_SECONDS = 0.05
 #: So long a key may stand still after its route's policy has changed.
 _MEND_SECONDS = 10.0
 
@@ -41,6 +48,7 @@ class Housekeeping:
         self._feeder = Feeder()
         self._backfiller = Backfiller()
         self._scheduler = Scheduler()
+        self._sweeper = _Sweeper()
 
     def tidy_up(self, now: datetime) -> None:
         """Do each in its time.
@@ -57,6 +65,7 @@ class Housekeeping:
                 logger.warning("keys.stranded", keys=mended)
         if time.monotonic() >= self._at:
             self._remove(now)
+        self._sweeper.step(now)
 
     def _remove(self, now: datetime) -> None:
         removed = prune_some_rejections(now=now)
@@ -72,3 +81,30 @@ class Housekeeping:
             logger.info("rejections.pruned", removed=removed)
         if entries:
             logger.info("audit_log.pruned", removed=entries)
+
+
+class _Sweeper:
+    """Goes round through old events, a short transaction at a time."""
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+        self._round: Iterator[Counter[str]] | None = None
+        self._removed: Counter[str] = Counter()
+
+    def step(self, now: datetime) -> None:
+        """Remove a batch, if it is time for one. Raises Django's database errors; the next round starts anew then."""
+        if time.monotonic() < self._at:
+            return
+        steps = self._round or sweep(now=now)
+        self._round = None
+        until = time.monotonic() + _LOOKING_SECONDS
+        for counts in steps:
+            self._removed += counts
+            if counts or time.monotonic() >= until:
+                self._round = steps
+                self._at = time.monotonic() + (_NEXT_EVENTS_SECONDS if counts else 0)
+                return
+        if self._removed:
+            logger.info("events.pruned", **self._removed)
+        self._removed = Counter()
+        self._at = time.monotonic() + _EVERY_SECONDS

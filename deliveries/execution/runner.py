@@ -40,6 +40,10 @@ class InvalidConfig(GiveUp):
     """A route's config does not fit its handler; another run cannot help before the route is mended."""
 
 
+class BodyRemoved(GiveUp):
+    """What the handler would be given is not kept any more."""
+
+
 #: Makes what ``context.http`` leads to, for an endpoint; tests put their own here.
 connections_for: Callable[[UUID], Connections] = StoredConnections
 
@@ -99,6 +103,8 @@ def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, 
         connections=connections_for(delivery.endpoint_id),
     )
     event = _event_of(delivery)
+    if event.why_no_body:  # it went while an order to replay it was being carried out
+        raise BodyRemoved(event.why_no_body)
     result = handler.run(event.inbound(), context)
     if inspect.isawaitable(result):
         limit.extend(_LOOP_SECONDS)

@@ -6,6 +6,7 @@ from deliveries.models.backfill import Backfill, BackfillRun, RunState
 from deliveries.models.delivery import Delivery
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.flow_step import FlowStep, StepState
+from deliveries.models.keeping import KeptKey
 from deliveries.models.ordering import ParkedKey
 from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
@@ -31,6 +32,7 @@ __all__ = [
     "EventVariant",
     "FlowStep",
     "ItemState",
+    "KeptKey",
     "Missed",
     "Outcome",
     "ParkedKey",

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from deliveries.models.keeping import Keepable, Part
 from deliveries.models.sealing import SealedRequest, masked, masked_within
 from integrations.contracts import InboundEvent, case_insensitive
 from integrations.errors import MalformedPayload
@@ -66,7 +67,11 @@ class Batch(SealedRequest):
 
 
 class EventQuerySet(OfEndpointsQuerySet["Event"]):
-    """Events by who may see them."""
+    """Events by who may see them, and by what is kept of them."""
+
+    def have_attempts_again(self) -> int:
+        """Note that there are attempts to keep again, of which retention has removed what the earlier ones said."""
+        return self.filter(keeps__lt=Part.ATTEMPTS.value).update(keeps=F("keeps") + Part.ATTEMPTS.value)
 
 
 class EventVariantQuerySet(OfEndpointsQuerySet["EventVariant"]):
@@ -75,7 +80,7 @@ class EventVariantQuerySet(OfEndpointsQuerySet["EventVariant"]):
     group_path: ClassVar[str] = "event__endpoint__group"
 
 
-class Event(SealedRequest):
+class Event(Keepable, SealedRequest):
     """One thing that a provider told us, stored once: raw body, headers, verdict, dedupe key.
 
     One that came with others in a `Batch`, at an endpoint that splits them, has its own part as its body, written as
@@ -86,8 +91,8 @@ class Event(SealedRequest):
     handlers lie between it and what came from outside. So is one that an operator (``requested_by``) made of another:
     with an edited payload, or of another body under its key; the flags `EDITED_PAYLOAD` and `ACCEPTED_BODY` say which.
 
-    It never changes, but for ``duplicates`` and ``flags``, which say what else came under the same key, and for the
-    key of a body whose time as a duplicate is over, which makes way.
+    It never changes, but for ``duplicates`` and ``flags``, which say what else came under the same key, for the key of
+    a body whose time as a duplicate is over, which makes way, and for what is removed of it, as `Keepable` says.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -118,7 +123,10 @@ class Event(SealedRequest):
     objects = EventQuerySet.as_manager()
 
     class Meta:
-        permissions = [("reveal_event", "Can reveal what sensitive endpoints received")]
+        permissions = [
+            ("reveal_event", "Can reveal what sensitive endpoints received"),
+            ("legal_hold", "Can put endpoints and events under a legal hold, and end it"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["endpoint", "dedupe_key"], name="event_once_per_dedupe_key"),
             models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="event_verdict_known"),
@@ -129,6 +137,10 @@ class Event(SealedRequest):
             models.Index(fields=["endpoint", "-received_at"], name="event_by_endpoint"),
             models.Index(fields=["event_id"], name="event_by_event_id"),
             models.Index(fields=["derived_from"], name="event_by_origin", condition=Q(derived_from__isnull=False)),
+            # What retention has something to do with; who has nothing left to remove is not in it.
+            models.Index(
+                fields=["endpoint", "keeps", "received_at"], name="event_to_strip", condition=Q(keeps__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

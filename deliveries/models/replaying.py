@@ -58,7 +58,7 @@ _ENDS = {
 
 def covered(selection: dict[str, Any]) -> DeliveryQuerySet:
     """Return the deliveries that an order for ``selection`` runs again if it is given now."""
-    return selected(selection).filter(status__in=FINISHED)
+    return selected(selection).filter(status__in=FINISHED).with_body()
 
 
 def list_some(pk: UUID, *, now: datetime, most: int = LISTED_AT_ONCE) -> bool:
@@ -217,7 +217,7 @@ def _next_items(replay: Replay, *, most: int) -> list[ReplayItem]:
     standing = dict(_rows(looked_at).values_list("pk", "finished_at"))
     fit = [item for item in looked_at if standing.get(item.delivery_id) == item.finished_before][:most]
     _lock_keys(fit)
-    still = dict(_rows(fit).order_by("pk").select_for_update().values_list("pk", "finished_at"))
+    still = dict(_rows(fit).order_by("pk").select_for_update(of=("self",)).values_list("pk", "finished_at"))
     moved = [
         item.pk
         for item in looked_at
@@ -230,7 +230,7 @@ def _next_items(replay: Replay, *, most: int) -> list[ReplayItem]:
 
 
 def _rows(items: Iterable[ReplayItem]) -> DeliveryQuerySet:
-    return Delivery.objects.filter(pk__in=[item.delivery_id for item in items], status__in=FINISHED)
+    return Delivery.objects.filter(pk__in=[item.delivery_id for item in items], status__in=FINISHED).with_body()
 
 
 def _lock_keys(items: Iterable[ReplayItem]) -> set[Key]:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import connections, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Value, When
 from django.db.models.functions import Greatest
@@ -52,6 +53,10 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
         """
         claimable = self.filter(status__in=CLAIMABLE, blocked=False, due_at__lte=now)
         return claimable.filter(route__paused=False).exclude(endpoint__state=EndpointState.PAUSED)
+
+    def with_body(self) -> DeliveryQuerySet:
+        """Return those whose event's body was not removed: no handler can be given the others."""
+        return self.filter(event__body_removed_at=None)
 
     def any_due(self, now: datetime) -> bool:
         """Return whether a worker may claim one now: a look at an index for each route, however many there are."""
@@ -195,6 +200,8 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
             with transaction.atomic(using=self.db):
                 keys = self._lock_keys_of(ids)
                 locked = self._lock(ids, FINISHED)
+                events = apps.get_model("deliveries", "Event").objects.using(self.db)
+                events.filter(deliveries__in=locked).have_attempts_again()
                 if from_start and not bulk:
                     StepResult.objects.using(self.db).filter(delivery__in=locked).delete()
                     FlowStep.objects.using(self.db).filter(delivery__in=locked).delete()

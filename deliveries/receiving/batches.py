@@ -27,6 +27,7 @@ from deliveries.receiving.drafts import (
     First,
     drafted,
     has_expired,
+    kept_firsts,
     make_way,
     sealed,
 )
@@ -86,6 +87,8 @@ def accept(
     try:
         with transaction.atomic():
             firsts = _settled(drafts, endpoint.row)
+            if firsts is not None:
+                firsts |= _taken_back(drafts, firsts, endpoint.row)
             if firsts is None or not _counted(drafts, firsts):
                 transaction.set_rollback(True)
                 return None
@@ -169,6 +172,17 @@ def _settled(drafts: Sequence[Event], row: Endpoint) -> dict[str, First] | None:
     return None
 
 
+def _taken_back(drafts: Sequence[Event], firsts: Mapping[str, First], row: Endpoint) -> dict[str, First]:
+    """Take back what was stored although its key had been kept of an event that is gone; return who held it."""
+    new = [event for event in drafts if _is_new(event, firsts)]
+    known: dict[str, First] = {}
+    for some in _chunks(new):
+        known |= kept_firsts(some, row)
+    for ids in _chunks([event.pk for event in new if event.dedupe_key in known]):
+        Event.objects.filter(pk__in=ids).delete()
+    return known
+
+
 def _holders(row: Endpoint, keys: Sequence[str]) -> dict[str, First]:
     found: dict[str, First] = {}
     for some in _chunks(keys):
@@ -184,7 +198,8 @@ def _is_new(event: Event, firsts: Mapping[str, First]) -> bool:
 
 def _counted(drafts: Sequence[Event], firsts: Mapping[str, First]) -> bool:
     """Count what is known on the first of its key, and keep other bodies; False if a first is gone."""
-    repeated = [(firsts[event.dedupe_key], event) for event in drafts if not _is_new(event, firsts)]
+    known = [(firsts[event.dedupe_key], event) for event in drafts if not _is_new(event, firsts)]
+    repeated = [(first, event) for first, event in known if not first.is_gone]
     times = Counter(first.id for first, _ in repeated)
     flags: dict[UUID, list[str]] = {}
     for some in _chunks(sorted(times)):

@@ -48,6 +48,11 @@ def outdated(key: str, event: UUID) -> str:
     return f"{key}:{event.hex}"
 
 
+def is_outdated(key: str, event: UUID) -> bool:
+    """Return whether ``key`` is what `outdated` made of the key of ``event``: no other can ever have it."""
+    return key.endswith(f":{event.hex}")
+
+
 def _bounded(prefix: str, text: str) -> str:
     """Return ``prefix`` + ``text``, or + its hash if that is too long or cannot be stored; no two texts meet."""
     plain = prefix + text

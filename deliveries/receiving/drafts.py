@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from deliveries.models import Event, Verdict
+from deliveries.models import Event, KeptKey, Verdict
 from deliveries.models.sealing import sealed_columns, storable
 from deliveries.receiving.dedupe import ID, dedupe_key, is_body_key, is_id_key, outdated
 from deliveries.receiving.endpoints import LiveEndpoint
@@ -49,11 +50,12 @@ class Acceptance:
 
 @dataclass(frozen=True)
 class First:
-    """The event that holds a dedupe key."""
+    """The event that holds a dedupe key; of one that ``is_gone`` the key is all that was kept."""
 
     id: UUID
     received_at: datetime
     body_sha256: bytes
+    is_gone: bool = False
 
 
 def draft(endpoint: LiveEndpoint, request: InboundRequest, payload: Any, *, verdict: Verdict) -> Event:
@@ -127,6 +129,23 @@ def window(row: Endpoint) -> timedelta:
 def has_expired(first: First, event: Event, row: Endpoint) -> bool:
     """Return whether the key of ``event`` is a body's hash and its holder's time is over."""
     return is_body_key(event.dedupe_key) and event.received_at - first.received_at >= window(row)
+
+
+def kept_firsts(events: Sequence[Event], row: Endpoint) -> dict[str, First]:
+    """Return who held the keys of ``events`` before retention removed it, by key; those still count.
+
+    To be asked once they are stored, in the same transaction: a holder that goes meanwhile leaves its key behind
+    before the new event can be stored. Nothing is asked at an endpoint of which no event has ever gone.
+    """
+    if row.keys_kept_since is None:
+        return {}
+    by_key = {event.dedupe_key: event for event in events}
+    firsts = {}
+    for key, holder in KeptKey.objects.holders(row.pk, by_key).items():
+        first = First(holder.event, holder.received_at, bytes(by_key[key].body_sha256), is_gone=True)
+        if not has_expired(first, by_key[key], row):
+            firsts[key] = first
+    return firsts
 
 
 def make_way(first: First, key: str) -> None:

@@ -21,6 +21,7 @@ from deliveries.receiving.drafts import (
     First,
     draft,
     has_expired,
+    kept_firsts,
     make_way,
     sealed,
 )
@@ -84,8 +85,12 @@ def store(
         try:
             with transaction.atomic():
                 event.save(force_insert=True)
-                make_deliveries(wanted, endpoint.row, now=now)
-            return Acceptance(event.pk, len(wanted))
+                known = kept_firsts([event], endpoint.row).get(event.dedupe_key)
+                if known is None:
+                    make_deliveries(wanted, endpoint.row, now=now)
+                else:
+                    Event.objects.filter(pk=event.pk).delete()
+            return Acceptance(known.id, 0, is_duplicate=True) if known else Acceptance(event.pk, len(wanted))
         except IntegrityError:
             first = _first(event)
         if first is None:

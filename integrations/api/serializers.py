@@ -139,10 +139,17 @@ class EndpointSerializer(CheckedSerializer[Endpoint]):
             "shared_url",
             "priority",
             "sensitive",
+            "keep_body_days",
+            "keep_headers_days",
+            "keep_attempts_days",
+            "keep_dead_letters_days",
+            "keep_events_days",
+            "keep_rejections_days",
+            "legal_hold",
             "created_at",
             "updated_at",
         ]
-        read_only_fields = ["id", "url", "created_at", "updated_at"]
+        read_only_fields = ["id", "url", "legal_hold", "created_at", "updated_at"]
         shapes = {
             "provider": {"type": "string", "maxLength": 50},
             "settings": _OBJECT,

@@ -13,6 +13,7 @@ from django.db.models import Q
 from integrations.encryption import EncryptedJSONField
 from integrations.identifiers import uuid7
 from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet
+from integrations.models.keeping import Keeping
 from integrations.providers import provider_choices, providers
 from integrations.validation import (
     validate_content_types,
@@ -60,7 +61,7 @@ class EndpointQuerySet(OfEndpointsQuerySet["Endpoint"]):
         return self.receiving().filter(shared_url=True).order_by("created_at", "pk")
 
 
-class Endpoint(models.Model):
+class Endpoint(Keeping):
     """One public URL, ``/hooks/<slug>``, for one source."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

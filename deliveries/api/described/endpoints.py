@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_view
 
 from deliveries.api.answers import AwaitedSecretSerializer, SampleSerializer
+from deliveries.api.described.legal_holds import describe_legal_hold
 from deliveries.api.orders import EmptyOrder, SampleOrder
 from deliveries.api.releases import EndpointWithRelease, ResumeOrder
 from integrations.api.schema import operation
@@ -43,6 +44,13 @@ ENDPOINT: dict[str, Any] = {
     "shared_url": False,
     "priority": 5,
     "sensitive": False,
+    "keep_body_days": 30,
+    "keep_headers_days": None,
+    "keep_attempts_days": None,
+    "keep_dead_letters_days": None,
+    "keep_events_days": None,
+    "keep_rejections_days": None,
+    "legal_hold": "",
     "release": None,
     "created_at": "2026-11-22T05:40:10.624512Z",
     "updated_at": "2026-11-22T05:40:10.624512Z",
@@ -182,6 +190,7 @@ describe_endpoints = extend_schema_view(
             methods=["DELETE"],
         ),
     ],
+    legal_hold=describe_legal_hold("endpoint", of="an endpoint", pk=ENDPOINT["id"]),
     confirm_secret=operation(
         "confirm_awaited_secret",
         "Make the delivered secret live",

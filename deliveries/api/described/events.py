@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 
 from deliveries.api.answers import OriginalRequestSerializer, ReroutedSerializer, RevealedSerializer, VariantsSerializer
+from deliveries.api.described.legal_holds import describe_legal_hold
 from deliveries.api.orders import EditedReplayOrder, EmptyOrder, RevealOrder
 from deliveries.api.serializers import EventSerializer
 from integrations.api.schema import operation
@@ -42,6 +43,10 @@ EVENT: dict[str, Any] = {
     "requested_by": "",
     "headers": {"Content-Length": "52", "Content-Type": "application/json", "X-Shop-Signature": "••••••"},
     "query_string": "",
+    "body_removed_at": None,
+    "headers_removed_at": None,
+    "erased_at": None,
+    "legal_hold": "",
     "deliveries": [EVENT_DELIVERY],
 }
 
@@ -171,6 +176,7 @@ describe_events = extend_schema_view(
             200: ("It had been accepted already.", EventSerializer, ACCEPTED),
         },
     ),
+    legal_hold=describe_legal_hold("event", of="an event", pk=EVENT["id"]),
     reroute=operation(
         "reroute_event",
         "Make the deliveries of an event that are missing",

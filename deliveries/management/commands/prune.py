@@ -9,14 +9,25 @@ from django.utils import timezone
 
 from deliveries.management.command import HubCommand
 from deliveries.retention import prune_answers, prune_audit_log, prune_rejections
+from deliveries.retention.sweep import prune_events
+
+#: What goes of events, and how the line says it.
+_OF_EVENTS = (
+    ("events", "event"),
+    ("deliveries", "delivery", "deliveries"),
+    ("bodies", "body", "bodies"),
+    ("headers", "set of headers", "sets of headers"),
+    ("attempts", "event's attempts", "events' attempts"),
+)
 
 
 class Command(HubCommand):
     """Remove what is past its age. Can be run at any time, and twice."""
 
     help = (
-        "Removes rejections older than HUB_REJECTION_DAYS, entries of the audit log older than HUB_AUDIT_DAYS, "
-        "and what else has been kept for long enough."
+        "Removes what is past its age: bodies, headers and what attempts said, dead letters, whole events with their "
+        "deliveries, rejections, entries of the audit log, and what else has been kept for long enough. The ages are "
+        "the settings HUB_..._DAYS and those of endpoints."
     )
 
     examples = (
@@ -38,14 +49,17 @@ class Command(HubCommand):
             entries = prune_audit_log(now=now, dry_run=dry_run, report=report)
         with self.progress("pruning stored answers") as report:
             answers = prune_answers(now=now, dry_run=dry_run, report=report)
+        events = prune_events(now=now, dry_run=dry_run)
         if options["json"]:
             found = {"rejections": count, "audit_entries": entries, "stored_answers": answers}
+            found |= {kind: events[kind] for kind, *_ in _OF_EVENTS}
             self.write_json({**found, "dry_run": dry_run})
             return
         parts = [
             _counted(count, "rejection"),
             _counted(entries, "audit entry", "audit entries"),
             _counted(answers, "stored answer"),
+            *(_counted(events[kind], *words) for kind, *words in _OF_EVENTS),
         ]
         self.stdout.write(f"{'would prune' if dry_run else 'pruned'} {', '.join(parts)}")
 

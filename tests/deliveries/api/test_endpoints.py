@@ -33,7 +33,8 @@ class EndpointListTests(ApiTestCase):
                 "id", "slug", "name", "group", "provider", "settings", "state", "secrets", "url", "allowed_networks",
                 "rate_per_second", "source_rate_per_second", "max_body_bytes", "accepted_status", "content_types",
                 "dedupe", "dedupe_seconds", "batch", "shared_url", "priority", "sensitive", "created_at", "updated_at",
-                "release",
+                "release", "keep_body_days", "keep_headers_days", "keep_attempts_days", "keep_dead_letters_days",
+                "keep_events_days", "keep_rejections_days", "legal_hold",
             },
         )  # fmt: skip
         self.assertEqual(

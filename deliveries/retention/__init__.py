@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from deliveries.long_work import Report, unheard
 from deliveries.models import AuditEntry, BackfillRun, Rejection, RejectionCount, ReplayItem, Rollup
 from deliveries.models.replay import UNDER_WAY
 from deliveries.models.rollup import Grain
-from integrations.models import StoredAnswer
+from integrations.models import Endpoint, StoredAnswer
 from integrations.models.stored_answer import KEPT
 
 BATCH = 1000
@@ -111,4 +111,10 @@ def _end_of_audit(now: datetime) -> datetime:
 
 
 def _old_rejections(now: datetime) -> QuerySet[Rejection]:
-    return Rejection.objects.filter(received_at__lt=now - timedelta(days=settings.HUB_REJECTION_DAYS))
+    """Return those past their endpoint's age, where it has one of its own; what is under a legal hold is not."""
+    ages = set(Endpoint.objects.order_by().values_list("keep_rejections_days", flat=True).distinct())
+    old = Q(pk__in=())
+    for days in ages:
+        if age := settings.HUB_REJECTION_DAYS if days is None else days:
+            old |= Q(endpoint__keep_rejections_days=days, received_at__lt=now - timedelta(days=age))
+    return Rejection.objects.filter(old, endpoint__legal_hold="")
