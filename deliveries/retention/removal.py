@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, KeptKey, ReplayItem, StepResult
+from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, FlowStep, KeptKey, ReplayItem, StepResult
 from deliveries.receiving.dedupe import is_body_key, is_outdated
 from deliveries.receiving.drafts import window
 from deliveries.retention.ages import Ages
@@ -57,7 +57,7 @@ def _remove(events: Collection[UUID], endpoint: Endpoint, *, now: datetime) -> C
     KeptKey.objects.keep(row for row in keys if _counts_still(row[1], row[2], row[3], now - window(endpoint)))
     batches = set(rows.exclude(batch=None).values_list("batch", flat=True))
     deliveries = list(Delivery.objects.filter(event__in=events).values_list("pk", flat=True))
-    for of_deliveries in (ReplayItem, StepResult, Attempt):
+    for of_deliveries in (ReplayItem, StepResult, FlowStep, Attempt):
         _raw_delete(of_deliveries.objects.filter(delivery__in=deliveries))
     _raw_delete(Delivery.objects.filter(pk__in=deliveries))
     _raw_delete(EventVariant.objects.filter(event__in=events))

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, StepResult
+from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, FlowStep, StepResult
 from deliveries.models.keeping import Part
 from deliveries.retention.ages import Ages
 from deliveries.retention.standing import Standing, standings
@@ -114,10 +114,12 @@ def strip(events: Collection[UUID], going: Part, *, keeping: Part, now: datetime
         EventVariant.objects.filter(event__in=events).delete()
         # Without a body there is nothing to run again, so no step that must not be repeated.
         StepResult.objects.filter(delivery__event__in=events).delete()
+        FlowStep.objects.filter(delivery__event__in=events).update(input=None, kept=None)
     if Part.HEADERS in going:
         changed |= {**_NO_HEADERS, "headers_removed_at": now}
     if Part.ATTEMPTS in going:
         silence(Attempt.objects.filter(delivery__in=Delivery.objects.filter(event__in=events).values("pk")))
+        FlowStep.objects.filter(delivery__event__in=events).update(error="")
     if erased:
         changed["erased_at"] = now
     rows.update(**changed)

@@ -8,7 +8,7 @@ from typing import Any
 from django.test import TestCase, override_settings
 from django.utils import timezone
 
-from deliveries.models import Attempt, Delivery, Event, StepResult
+from deliveries.models import Attempt, Delivery, Event, FlowStep, StepResult
 from deliveries.retention.sweep import prune_events
 from integrations.models import Endpoint
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
@@ -55,6 +55,10 @@ class RetentionTestCase(TestCase):
             error_type="ValueError", **said,
         )  # fmt: skip
         StepResult.objects.create(delivery=row, key="contact", value={"mail": MARKER})
+        FlowStep.objects.create(
+            delivery=row, name="contact", position=0, handler="http.request", state="failed", attempt=1, error=MARKER,
+            input={"mail": MARKER}, kept={"output": MARKER}, started_at=ago(days), finished_at=ago(days),
+        )  # fmt: skip
         return row
 
     def prune(self, *, dry_run: bool = False, days: float = 0) -> dict[str, int]:

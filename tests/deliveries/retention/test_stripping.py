@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.test import override_settings
 
-from deliveries.models import Attempt, Batch, Event, EventVariant, StepResult
+from deliveries.models import Attempt, Batch, Event, EventVariant, FlowStep, StepResult
 from deliveries.retention import stripping
 from tests.deliveries.retention.aging import NOW, RetentionTestCase, ago
 from tests.factories import make_endpoint
@@ -26,6 +26,8 @@ class OldEventTests(RetentionTestCase):
         self.assertEqual(said, ("", "", [], None))
         self.assertEqual((attempt.outcome, attempt.error_type), ("failed", "ValueError"))
         self.assertFalse(StepResult.objects.exists())
+        step = FlowStep.objects.get()
+        self.assertEqual((step.input, step.kept, step.error, step.state), (None, None, "", "failed"))
         self.assertEqual(counts, {"bodies": 1, "headers": 1, "attempts": 1})
 
     def test_keeps_what_tells_it_from_others(self) -> None:
