@@ -156,7 +156,7 @@ class IdempotencyTests(ApiTestCase):
         StoredAnswer.objects.filter(key="k-1").update(created_at=now - timedelta(hours=25))
         output = io.StringIO()
         call_command("prune", stdout=output)
-        self.assertIn("1 stored answer\n", output.getvalue())
+        self.assertIn("1 stored answer,", output.getvalue())
         self.assertEqual(StoredAnswer.objects.get().key, "k-2")
 
 

@@ -139,7 +139,7 @@ class ASplitBatch(WithBatches, Sender, TestCase):
         self.assertEqual((answer["events"], answer["deliveries"]), (100, 100))
         verbs = Counter(query["sql"].split()[0] for query in captured)
         # Where a statement may have a thousand values at most, it takes a few for a hundred rows.
-        self.assertLessEqual(verbs["INSERT"], 1 + (2 if connection.vendor == "postgresql" else 6))
+        self.assertLessEqual(verbs["INSERT"], 1 + (2 if connection.vendor == "postgresql" else 7))
         self.assertEqual((verbs["SELECT"], verbs["UPDATE"]), (1, 0))
 
     def test_of_thousands_is_stored(self) -> None:
