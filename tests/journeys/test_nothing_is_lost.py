@@ -7,8 +7,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -24,15 +27,29 @@ endpoint = Endpoint.objects.create(slug="orders", provider="generic_token", sett
 Secret.objects.create(endpoint=endpoint, value="token-for-the-test-0123456789")
 Route.objects.create(endpoint=endpoint, name="book", handler="http.forward", config={{"url": "{url}"}},
                      retry={{"max_attempts": 50, "initial_seconds": 0.1, "factor": 1}})
+from django.utils import timezone
+from deliveries.models import Schedule
+clock = Endpoint.objects.create(slug="clock", provider="internal")
+Route.objects.create(endpoint=clock, name="note", handler="log")
+tick = Schedule(name="every-second", endpoint=clock, event_type="tick", interval_seconds=1, missed="all")
+tick.plan(now=timezone.now())
+tick.save()
+"""
+STOP_THE_CLOCK = """
+from deliveries.models import Schedule
+Schedule.objects.update(enabled=False)
 """
 ACCOUNTS = """
 import json
 from collections import Counter
 from deliveries.models import Attempt, Delivery, Event
 print(json.dumps({
-    "events": list(Event.objects.values_list("event_id", flat=True)),
+    "events": list(Event.objects.filter(endpoint__slug="orders").values_list("event_id", flat=True)),
+    "ticks": [headers["X-Hub-Tick"] for headers in Event.objects.filter(endpoint__slug="clock")
+              .order_by("headers__X-Hub-Tick").values_list("headers", flat=True)],
     "statuses": Counter(Delivery.objects.values_list("status", flat=True)),
-    "deliveries": list(Delivery.objects.values_list("event__event_id", flat=True)),
+    "deliveries": list(Delivery.objects.filter(endpoint__slug="orders").values_list("event__event_id", flat=True)),
+    "all_deliveries": Delivery.objects.count(),
     "open_attempts": Attempt.objects.filter(outcome="running").count(),
     "succeeded_attempts": Attempt.objects.filter(outcome="succeeded").count(),
 }))
@@ -135,6 +152,7 @@ class TestAnAcknowledgedEvent:
             for sender in senders:
                 sender.join()
 
+            hub.python(STOP_THE_CLOCK)
             acknowledged = set().union(*(sender.acknowledged for sender in senders))
             assert len(acknowledged) > 30
             accounts = wait_until(lambda: self.settled(hub), seconds=60, what="the end of all deliveries")
@@ -143,11 +161,16 @@ class TestAnAcknowledgedEvent:
         assert acknowledged <= set(events)
         assert max(events.values()) == 1
         assert Counter(accounts["deliveries"]) == events
-        assert accounts["statuses"] == {"succeeded": len(events)}
+        assert accounts["all_deliveries"] == len(events) + len(accounts["ticks"])
+        assert accounts["statuses"] == {"succeeded": accounts["all_deliveries"]}
         assert accounts["open_attempts"] == 0
-        assert accounts["succeeded_attempts"] == len(events)
+        assert accounts["succeeded_attempts"] == accounts["all_deliveries"]
         assert set(bookkeeper.seen) == set(events)
+        # A tick a second, also of the time in which nobody was there; none of them twice.
+        ticks = [datetime.fromisoformat(tick) for tick in accounts["ticks"]]
+        assert len(ticks) > 8
+        assert {later - earlier for earlier, later in pairwise(ticks)} == {timedelta(seconds=1)}
 
-    def settled(self, hub: RunningHub) -> dict[str, list[str]] | None:
-        accounts: dict[str, list[str]] = json.loads(hub.python(ACCOUNTS))
+    def settled(self, hub: RunningHub) -> dict[str, Any] | None:
+        accounts: dict[str, Any] = json.loads(hub.python(ACCOUNTS))
         return accounts if set(accounts["statuses"]) <= {"succeeded", "dead"} else None
