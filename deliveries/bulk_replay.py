@@ -17,9 +17,9 @@ from django.utils import timezone
 from deliveries import audit
 from deliveries.models import DeliveryStatus, Replay
 from deliveries.models import replaying as moves
-from deliveries.models.selection import described
+from deliveries.models.selection import described, in_sight, reach
 from deliveries.models.states import FINISHED
-from integrations.models import Route
+from integrations.models import Endpoint, Route
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -113,18 +113,21 @@ def order(
 ) -> Replay:
     """Give an order for a complete ``selection`` and return it; the workers begin with it within seconds.
 
-    It is in the log in the name of ``by``; None is who has the command line.
+    It is in the log in the name of ``by``; None is who has the command line. Of who is restricted to groups it covers
+    what is in these groups now.
     """
+    meant = dict(selection) if by is None else in_sight(selection, by)
     with transaction.atomic():
         replay = Replay.objects.create(
-            selection=dict(selection),
-            description=described(selection)[:300],
+            selection=meant,
+            description=described(meant, viewer=by)[:300],
             from_start=from_start,
             rate_per_second=rate_per_second,
-            total=moves.covered(dict(selection)).count(),
+            total=moves.covered(meant).count(),
             created_by=by.get_username() if by else "command line",
             created_at=now or timezone.now(),
         )
+        replay.endpoints.set(Endpoint.objects.filter(pk__in=reach(meant) or ()))
         what = f"Ordered for {replay.description}; {replay.total} deliveries."
         if by is not None:
             audit.record(audit.Action.ORDERED, replay, by=by, message=what, via=via)

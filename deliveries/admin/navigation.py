@@ -54,7 +54,6 @@ _SHUT = frozenset(
         "auth_user_changelist",
         "auth_group_changelist",
         "deliveries_parkedkey_changelist",
-        "deliveries_replay_changelist",
     }
 )
 

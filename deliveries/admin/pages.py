@@ -17,6 +17,7 @@ from django.template.response import TemplateResponse
 from deliveries import audit
 from deliveries.audit import Action
 from deliveries.models import AuditEntry
+from deliveries.models.audit import AuditEntryQuerySet
 from integrations.admin.base import HubAdmin
 
 #: Entries on one page of a row's log.
@@ -80,6 +81,10 @@ class HubPages(HubAdmin):
         for row in formset.deleted_objects:
             audit.record(Action.REMOVED, row, by=request.user, message="Ended.")
 
+    def entries(self, request: HttpRequest) -> AuditEntryQuerySet:
+        """Return the entries of the log among which those about a row are shown on its page."""
+        return AuditEntry.objects.visible_to(request.user)
+
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -89,7 +94,7 @@ class HubPages(HubAdmin):
             raise Http404
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        entries = AuditEntry.objects.visible_to(request.user).about(audit.kind_of(row), row.pk)
+        entries = self.entries(request).about(audit.kind_of(row), row.pk)
         return TemplateResponse(
             request,
             "admin/deliveries/history.html",

@@ -20,10 +20,9 @@ from deliveries import bulk_replay
 from deliveries.admin import orders
 from deliveries.admin.filters import moment_in, span_of
 from deliveries.models import Delivery, DeliveryStatus
-from deliveries.models.selection import described
+from deliveries.models.selection import described, in_sight
 from deliveries.models.states import FINISHED
 from integrations.admin.base import HubAdmin
-from integrations.models import groups_of
 
 #: Deliveries that the page counts; of more, it says that there are more.
 COUNTED = 10_000
@@ -52,12 +51,11 @@ def order_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
     """
     if request.method not in {"GET", "HEAD", "POST"}:
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    # Deliveries are looked for among all: not for who is restricted to groups of endpoints.
-    if not request.user.has_perm(orders.PERMISSION) or groups_of(request.user) is not None:
+    if not request.user.has_perm(orders.PERMISSION):
         raise PermissionDenied
     form = ReplayForm(request.POST if request.method == "POST" else None)
     try:
-        selection, problem = selection_of(request.GET), ""
+        selection, problem = in_sight(selection_of(request.GET), request.user), ""
     except NotAFilter as exc:
         selection, problem = {}, str(exc)
     if not problem and form.is_valid():
@@ -155,7 +153,7 @@ def _context(
         **admin.admin_site.each_context(request),
         "opts": Delivery._meta,
         "title": "Replay all that match",
-        "what": described(selection),
+        "what": described(selection, viewer=request.user),
         "counts": counts,
         "shown": counts[:100],
         "dead": dead,

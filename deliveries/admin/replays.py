@@ -20,7 +20,8 @@ from deliveries import bulk_replay, display
 from deliveries.admin import orders
 from deliveries.admin.filters import ChoiceFilter, Choices
 from deliveries.admin.history import HistoryAdmin
-from deliveries.models import Delivery, ItemState, Replay, ReplayState
+from deliveries.models import AuditEntry, Delivery, ItemState, Replay, ReplayState
+from deliveries.models.audit import AuditEntryQuerySet
 from deliveries.models.replay import ACTIVE, ENDED, UNDER_WAY
 from deliveries.models.transitions import DeliveryQuerySet
 
@@ -103,13 +104,17 @@ class ReplayAdmin(HistoryAdmin):
             "goes_on": row.state not in ENDED or row.items.filter(state__in=UNDER_WAY).exists(),
             "left": row.total - row.done,
             "rate": row.rate(timezone.now()),
-            "failed_again": _failed_again(row) if row.failed else [],
+            "failed_again": _failed_again(row).visible_to(request.user) if row.failed else [],
             "time_left": row.time_left(timezone.now()),
             "parts": [(kind, f"{100 * getattr(row, kind) / max(row.total, 1):.2f}") for kind in _COUNTS],
             "may_pause": may_order and row.state in ACTIVE,
             "may_resume": may_order and row.state == ReplayState.PAUSED,
             "may_cancel": may_order and row.state not in ENDED,
         }
+
+    def entries(self, request: HttpRequest) -> AuditEntryQuerySet:
+        """Return all: whoever sees an order sees every endpoint that it reaches, though it belongs to none."""
+        return AuditEntry.objects.all()
 
     @admin.display(description="Deliveries")
     def what_shown(self, row: Replay) -> str:

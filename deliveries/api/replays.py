@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from django_filters import rest_framework as filters
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,10 +19,10 @@ from deliveries.api.orders import EmptyOrder
 from deliveries.api.releases import RateField
 from deliveries.api.roles import MAY_OPERATE
 from deliveries.api.selections import Unreadable, named, selection_from
-from deliveries.models import Replay, ReplayState
+from deliveries.models import Delivery, Replay, ReplayState
+from deliveries.models.selection import SIGHT, in_sight
 from integrations.api.checked import OrderSerializer
 from integrations.api.views import UUID_REGEX, HubViewSet
-from integrations.models import groups_of
 
 
 class BulkOrder(OrderSerializer):
@@ -41,7 +40,10 @@ class BulkOrder(OrderSerializer):
         if "deliveries" in attrs and (attrs.get("filter") or attrs["all"]):
             raise serializers.ValidationError({"deliveries": ["Name deliveries, or give a filter, not both."]})
         try:
-            read = named(attrs["deliveries"]) if "deliveries" in attrs else selection_from(attrs.get("filter", {}))
+            if "deliveries" in attrs:
+                read = named(attrs["deliveries"], among=Delivery.objects.visible_to(self.context["request"].user))
+            else:
+                read = selection_from(attrs.get("filter", {}))
         except Unreadable as exc:
             errors: Mapping[str, Any] = exc.errors
             raise serializers.ValidationError(errors if "deliveries" in attrs else {"filter": errors}) from exc
@@ -51,7 +53,7 @@ class BulkOrder(OrderSerializer):
             raise serializers.ValidationError({"filter": [f'{exc} ("all": true)']}) from exc
         except bulk_replay.NotReplayable as exc:
             raise serializers.ValidationError({"filter": {"status": [str(exc)]}}) from exc
-        return {**attrs, "selection": selection}
+        return {**attrs, "selection": in_sight(selection, self.context["request"].user)}
 
 
 class ReplaySerializer(serializers.ModelSerializer[Replay]):
@@ -81,9 +83,9 @@ class ReplaySerializer(serializers.ModelSerializer[Replay]):
         shapes: dict[str, Any] = {"filter": {"type": "object", "additionalProperties": {}}}
 
     def get_filter(self, replay: Replay) -> dict[str, Any]:
-        """Return what it was ordered for; deliveries that were named one by one are only counted."""
-        ids = replay.selection.get("deliveries")
-        return replay.selection if ids is None else {"deliveries": len(ids)}
+        """Return what it was ordered for; deliveries named one by one, and endpoints in sight, are only counted."""
+        counted = ("deliveries", SIGHT)
+        return {name: len(value) if name in counted else value for name, value in replay.selection.items()}
 
 
 class ReplayFilter(filters.FilterSet):  # type: ignore[misc]
@@ -106,15 +108,9 @@ class ReplayViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewSet
     lookup_value_regex = UUID_REGEX
     action_permissions: ClassVar[dict[str, str]] = dict.fromkeys(("create", "pause", "resume", "cancel"), MAY_OPERATE)
 
-    def check_permissions(self, request: Request) -> None:
-        """Refuse orders of who is restricted to groups: what they match is looked for among all deliveries."""
-        super().check_permissions(request)
-        if self.action == "create" and groups_of(request.user) is not None:
-            raise PermissionDenied
-
     def create(self, request: Request) -> Response:
         """Give an order: 202. With ``dry_run`` say what it would be about: 200."""
-        body = BulkOrder(data=request.data)
+        body = BulkOrder(data=request.data, context=self.get_serializer_context())
         body.is_valid(raise_exception=True)
         values = body.validated_data
         if values["dry_run"]:

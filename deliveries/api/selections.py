@@ -12,6 +12,7 @@ from django.http import QueryDict
 from deliveries.api.filters import DeliveryFilter
 from deliveries.bulk_replay import MOST_NAMED
 from deliveries.models import Delivery
+from deliveries.models.transitions import DeliveryQuerySet
 
 #: Unknown ids, and unknown filters, that an error names.
 _NAMED_IN_ERRORS = 5
@@ -50,12 +51,15 @@ def selection_from(filters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _plain(form.cleaned_data[name]) for name in filters}
 
 
-def named(ids: Sequence[UUID]) -> dict[str, Any]:
-    """Return the selection of the deliveries ``ids``; raises `Unreadable` if there are too many, or unknown ones."""
+def named(ids: Sequence[UUID], *, among: DeliveryQuerySet | None = None) -> dict[str, Any]:
+    """Return the selection of the deliveries ``ids``; raises `Unreadable` if there are too many, or unknown ones.
+
+    Known are those ``among`` the given ones, by default all.
+    """
     unique = list(dict.fromkeys(ids))
     if len(unique) > MOST_NAMED:
         raise Unreadable({"deliveries": [f"At most {MOST_NAMED:,}; a filter takes any number."]})
-    found = set(Delivery.objects.filter(pk__in=unique).values_list("pk", flat=True))
+    found = set((Delivery.objects.all() if among is None else among).filter(pk__in=unique).values_list("pk", flat=True))
     missing = [str(pk) for pk in unique if pk not in found]
     if missing:
         more = f" and {len(missing) - _NAMED_IN_ERRORS} more" if len(missing) > _NAMED_IN_ERRORS else ""

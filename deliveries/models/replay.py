@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from deliveries.models.delivery import Delivery
 from deliveries.models.states import DeliveryStatus
 from integrations.identifiers import uuid7
-from integrations.models import groups_of
+from integrations.models import Endpoint, groups_of
 
 if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
@@ -60,8 +60,12 @@ class ReplayQuerySet(models.QuerySet["Replay"]):
         return self.filter(state__in=ACTIVE).order_by("pk")
 
     def visible_to(self, user: Person) -> ReplayQuerySet:
-        """Return all, or none to who is restricted to groups: an order may reach beyond these."""
-        return self if groups_of(user) is None else self.none()
+        """Return all, or to who is restricted to groups those that reach no further than these groups' endpoints."""
+        groups = groups_of(user)
+        if groups is None:
+            return self
+        reached = Replay.endpoints.through.objects.filter(replay=OuterRef("pk"))
+        return self.filter(Exists(reached), ~Exists(reached.exclude(endpoint__group__in=groups)))
 
     def locked(self, pk: UUID, states: Collection[ReplayState]) -> Replay | None:
         """Return the order, locked to the end of the transaction; None if it stands in none of ``states``."""
@@ -74,7 +78,8 @@ class Replay(models.Model):
     ``total`` is a count of what matched when it was ordered until all is listed (``listed_at``), and exact from then
     on; ``listed_until`` is the last delivery that is listed. The next delivery is fed no sooner than ``feed_at``.
     ``succeeded``, ``failed`` (dead again) and ``skipped`` (moved meanwhile, or discarded) add up to ``done``. What runs
-    when an order is cancelled still counts when it ends.
+    when an order is cancelled still counts when it ends. It reaches no further than its ``endpoints``; without one it
+    may reach any.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -97,6 +102,7 @@ class Replay(models.Model):
     listed_at = models.DateTimeField(null=True, blank=True)
     feed_at = models.DateTimeField(null=True, blank=True)
     looked_until = models.BigIntegerField(default=0)
+    endpoints = models.ManyToManyField(Endpoint, blank=True, related_name="+")
 
     objects = ReplayQuerySet.as_manager()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.apps import apps
@@ -12,7 +12,13 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils.dateparse import parse_datetime
 
 from deliveries.models.transitions import DeliveryQuerySet
-from integrations.models import Endpoint, Route
+from integrations.models import Endpoint, Route, groups_of
+
+if TYPE_CHECKING:
+    from integrations.models.endpoint_group import Person
+
+#: The name under which a selection has the endpoints that whoever made it may see.
+SIGHT = "endpoint_ids"
 
 #: Names and values of a selection. What the admin's lists can filter by and the API cannot comes last.
 _CONDITIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
@@ -29,8 +35,12 @@ _CONDITIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "provider": ("event__provider", str),
     "event_type_prefix": ("event__event_type__startswith", str),
     "fingerprint": ("fingerprint", str),
-    "endpoint_ids": ("endpoint__in", lambda ids: [UUID(text) for text in ids]),
+    SIGHT: ("endpoint__in", lambda ids: [UUID(text) for text in ids]),
 }
+
+
+#: Those whose deliveries are of the same endpoints for ever.
+_OF_ONE = ("deliveries", "route", "event")
 
 
 def selected(selection: Mapping[str, Any], *, using: str = DEFAULT_DB_ALIAS) -> DeliveryQuerySet:
@@ -45,16 +55,45 @@ def selected(selection: Mapping[str, Any], *, using: str = DEFAULT_DB_ALIAS) -> 
     return rows
 
 
-def described(selection: Mapping[str, Any]) -> str:
-    """Return ``selection`` in words, with the names that endpoints and routes have now."""
-    return ", ".join(_words(name, value) for name, value in selection.items()) or "all deliveries"
+def in_sight(selection: Mapping[str, Any], user: Person) -> dict[str, Any]:
+    """Return ``selection`` narrowed down to what ``user`` may see now; as it is for who is not restricted to groups."""
+    if groups_of(user) is None:
+        return dict(selection)
+    seen = Endpoint.objects.visible_to(user).order_by("pk").values_list("pk", flat=True)
+    return {**selection, SIGHT: [str(pk) for pk in seen]}
 
 
-def _words(name: str, value: Any) -> str:
+def reach(selection: Mapping[str, Any]) -> set[UUID] | None:
+    """Return endpoints that ``selection`` reaches no further than, whatever comes; None if it may reach any.
+
+    A slug says nothing here: it can be another endpoint's tomorrow.
+    """
+    named = {name: value for name, value in selection.items() if name in _OF_ONE}
+    found = set(selected(named).order_by().values_list("endpoint", flat=True).distinct()) if named else None
+    if "endpoint_id" in selection:
+        found = {UUID(selection["endpoint_id"])}
+    if SIGHT not in selection:
+        return found
+    sight = {UUID(text) for text in selection[SIGHT]}
+    return (found & sight if found is not None else None) or sight
+
+
+def described(selection: Mapping[str, Any], *, viewer: Person | None = None) -> str:
+    """Return ``selection`` in words, with the names that endpoints and routes have now.
+
+    What ``viewer`` may not see is not named; None may see all.
+    """
+    return ", ".join(_words(name, value, viewer) for name, value in selection.items()) or "all deliveries"
+
+
+def _words(name: str, value: Any, viewer: Person | None) -> str:
+    endpoints, routes = Endpoint.objects.all(), Route.objects.all()
+    if viewer is not None:
+        endpoints, routes = endpoints.visible_to(viewer), routes.visible_to(viewer)
     match name:
         case "deliveries":
             return f"{len(value):,} named deliver{'y' if len(value) == 1 else 'ies'}"
-        case "endpoint_ids":
+        case "endpoint_ids":  # SIGHT
             return f"{len(value):,} endpoint{'' if len(value) == 1 else 's'} in sight"
         case "status":
             return f"status {' or '.join(value)}"
@@ -63,10 +102,10 @@ def _words(name: str, value: Any) -> str:
         case "fingerprint":
             return f"the same error ({value})"
         case "endpoint_id":
-            slug = Endpoint.objects.filter(pk=value).values_list("slug", flat=True).first()
+            slug = endpoints.filter(pk=value).values_list("slug", flat=True).first()
             return f"endpoint {slug or value}"
         case "route":
-            names = Route.objects.filter(pk=value).values_list("endpoint__slug", "name").first()
+            names = routes.filter(pk=value).values_list("endpoint__slug", "name").first()
             return f"route {' → '.join(names) if names else value}"
         case _:
             return f"{name.replace('_', ' ')} {value}"

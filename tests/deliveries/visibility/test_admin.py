@@ -14,7 +14,19 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from deliveries import bulk_replay
-from deliveries.models import AuditEntry, Backfill, Delivery, Event, ParkedKey, Rejection, Replay, Schedule, Worker
+from deliveries.models import (
+    AuditEntry,
+    Backfill,
+    Delivery,
+    Event,
+    ParkedKey,
+    Rejection,
+    Replay,
+    ReplayItem,
+    Schedule,
+    Worker,
+)  # fmt: skip
+from deliveries.models import replaying as bulk_replay_moves
 from deliveries.models.rollup import Measure
 from deliveries.stats.counting import counting
 from integrations.models import Connection, Endpoint, EndpointGroup, Route
@@ -22,11 +34,12 @@ from tests.deliveries.admin.people import make_user
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worker, restrict
 
 #: Pages of models whose rows belong to endpoints: these are walked with rows of the other group.
-OF_ENDPOINTS = {AuditEntry, Backfill, Connection, Endpoint, EndpointGroup, Route, Event, Delivery, Rejection, Schedule}
+OF_ENDPOINTS = {
+    AuditEntry, Backfill, Connection, Endpoint, EndpointGroup, Route, Event, Delivery, Rejection, Replay, Schedule,
+}  # fmt: skip
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {
     ParkedKey: "shut to who is restricted: all routes' keys are on one page",
-    Replay: "shut to who is restricted: an order may reach beyond their groups",
     Worker: "a host and a process number",
     User: "closed to who is restricted",
     Group: "closed to who is restricted",
@@ -160,18 +173,36 @@ class WayOutTests(RestrictedAdminTestCase):
         answer = self.client.post(f"/admin/auth/user/{self.user.pk}/password/", {})
         self.assertEqual(answer.status_code, 403)
 
-    def test_is_none_through_bulk_replays_or_ordering_keys(self) -> None:
-        bulk_replay.order({"status": ["dead"]}, by=None)
-        before = self.theirs.state()
-        replay = Replay.objects.get()
-
+    def test_is_none_through_ordering_keys(self) -> None:
         self.assertEqual(self.client.get("/admin/deliveries/parkedkey/").status_code, 403)
+
+    def test_is_none_through_bulk_replays_that_may_reach_any_endpoint(self) -> None:
+        replay = bulk_replay.order({"status": ["dead"]}, by=None)
+
         self.assertNotContains(self.client.get("/admin/deliveries/replay/"), replay.pk)
         self.assertNotEqual(self.client.get(f"/admin/deliveries/replay/{replay.pk}/change/").status_code, 200)
         self.assertEqual(self.client.post(f"/admin/deliveries/replay/{replay.pk}/order/cancel/").status_code, 404)
-        answer = self.client.post(reverse("admin:deliveries_delivery_replay"), {"which": "all"})
-        self.assertEqual(answer.status_code, 403)
-        self.assertEqual((Replay.objects.count(), self.theirs.state()), (1, before))
+
+    def test_is_none_through_a_bulk_replay_of_their_own(self) -> None:
+        before = self.theirs.state()
+        address = reverse("admin:deliveries_delivery_replay")
+        for query in ("", f"?endpoint={self.theirs.endpoint.pk}", f"?route={self.theirs.route.pk}"):
+            question = self.client.get(address + query)
+            self.assertEqual(question.status_code, 200)
+            self.assertNotContains(question, THEIRS)
+            self.client.post(address + query, {"which": "all"})
+
+        orders = Replay.objects.filter(created_by=self.user.get_username()).order_by("pk")
+        self.assertEqual([replay.total for replay in orders], [1, 0, 0])
+        for replay in orders:
+            bulk_replay_moves.list_some(replay.pk, now=timezone.now())
+        listed = set(ReplayItem.objects.values_list("delivery", flat=True))
+        self.assertEqual(listed, {self.ours.delivery.pk})
+        page = self.client.get(f"/admin/deliveries/replay/{orders[0].pk}/change/")
+        self.assertContains(page, "2 endpoints in sight")
+        self.assertContains(self.client.get(f"/admin/deliveries/replay/{orders[0].pk}/history/"), "Ordered for")
+        self.assertNotIn(THEIRS, "".join(replay.description for replay in orders))
+        self.assertEqual(self.theirs.state(), before)
 
     def test_is_none_through_the_groups_themselves(self) -> None:
         own = f"/admin/integrations/endpointgroup/{self.ours.group.pk}/change/"

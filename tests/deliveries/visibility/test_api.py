@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from deliveries import bulk_replay
 from deliveries.api.urls import router, urlpatterns
 from deliveries.models import Event
+from integrations.models import Endpoint
 from tests.deliveries.api.cases import API, ApiTestCase, client_of
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, restrict
 from tests.factories import make_event
@@ -23,8 +24,6 @@ from tests.factories import make_event
 OF_NONE = {"provider-list", "handler-list"}
 #: And one that begins with what the user may see (tests/deliveries/stats/test_api.py).
 OF_ENDPOINTS = {"stats"}
-#: Lists that are empty to who is restricted: an order may reach beyond their groups.
-SHUT = {"replays"}
 BODIES: list[dict[str, Any]] = [{}, {"name": "taken"}, {"group": f"{THEIRS}-group"}, {"value": "another-secret"}]
 
 
@@ -47,8 +46,7 @@ class WalkTests(RestrictedApiTestCase):
         for prefix, _, _ in router.registry:
             with self.subTest(prefix=prefix):
                 found = self.client.get(f"{API}/{prefix}/").content.decode()
-                if prefix not in SHUT:
-                    self.assertIn(OURS, found)
+                self.assertIn(OURS, found)
                 self.assertNotIn(THEIRS, found)
 
     def test_finds_nothing_of_the_other_group_at_any_address(self) -> None:
@@ -84,8 +82,6 @@ class WalkTests(RestrictedApiTestCase):
         models = {type(row) for row in self.theirs.rows()}
 
         for prefix, view, _ in router.registry:
-            if prefix in SHUT:
-                continue
             self.assertIn(view.queryset.model, models, f"{prefix}: add its row to Team.rows")
 
     def test_finds_nothing_through_filters(self) -> None:
@@ -119,15 +115,45 @@ class WalkTests(RestrictedApiTestCase):
 
 
 class WayOutTests(RestrictedApiTestCase):
-    def test_is_none_through_bulk_replays(self) -> None:
+    def test_is_none_through_bulk_replays_that_may_reach_any_endpoint(self) -> None:
         replay = bulk_replay.order({"status": ["dead"]}, by=None)
         url = f"{API}/replays/"
 
-        self.assertEqual(self.client.get(url).json()["results"], [])
+        self.assertEqual([row["id"] for row in self.client.get(url).json()["results"]], [str(self.ours.replay.pk)])
         self.assert_error(self.client.get(f"{url}{replay.pk}/"), 404, "not_found")
         self.assert_error(self.client.post(f"{url}{replay.pk}/cancel/"), 404, "not_found")
-        for body in ({"all": True}, {"all": True, "dry_run": True}, {"deliveries": [str(self.theirs.delivery.pk)]}):
-            self.assert_error(self.client.post(url, body), 403, "permission_denied")
+
+    def test_is_none_through_a_bulk_replay_of_their_own(self) -> None:
+        url, theirs = f"{API}/replays/", str(self.theirs.delivery.pk)
+        before = self.theirs.state()
+
+        dry = self.client.post(url, {"all": True, "dry_run": True}, format="json").json()
+        self.assertEqual([row["endpoint"] for row in dry["counts"]], [self.ours.endpoint.slug])
+        made = self.client.post(url, {"all": True}, format="json")
+        self.assertEqual((made.status_code, made.json()["total"]), (202, 1))
+        self.assertEqual(made.json()["filter"], {"status": ["dead"], "endpoint_ids": 2})
+        for body in (
+            {"filter": {"endpoint": self.theirs.endpoint.slug}},
+            {"filter": {"route": str(self.theirs.route.pk)}},
+        ):
+            answer = self.client.post(url, body, format="json").json()
+            self.assertEqual(answer["total"], 0)
+        answer = self.assert_error(
+            self.client.post(url, {"deliveries": [theirs]}, format="json"), 400, "validation_error", "deliveries"
+        )
+        self.assertIn("There is no delivery", answer["detail"])
+        self.assertEqual(self.theirs.state(), before)
+        self.assertEqual(self.client.post(f"{url}{made.json()['id']}/cancel/").json()["state"], "cancelled")
+
+    def test_is_none_to_a_bulk_replay_of_theirs_and_ours(self) -> None:
+        ids = [self.theirs.delivery.pk, self.ours.delivery.pk]
+        both = bulk_replay.order({"deliveries": [str(pk) for pk in ids]}, by=None)
+        own = bulk_replay.order({"deliveries": [str(self.ours.delivery.pk)]}, by=None)
+
+        self.assertEqual(self.client.get(f"{API}/replays/{both.pk}/").status_code, 404)
+        self.assertEqual(self.client.get(f"{API}/replays/{own.pk}/").status_code, 200)
+        Endpoint.objects.filter(pk=self.ours.endpoint.pk).update(group=None)
+        self.assertEqual(self.client.get(f"{API}/replays/{own.pk}/").status_code, 404)
 
     def test_is_none_through_a_new_endpoint(self) -> None:
         new = {"slug": "new", "provider": "generic_none"}

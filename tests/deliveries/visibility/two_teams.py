@@ -17,6 +17,7 @@ from deliveries.models import (
     EventVariant,
     Rejection,
     RejectionCount,
+    Replay,
     Schedule,
     Worker,
 )
@@ -82,11 +83,18 @@ class Team:
         )
         inside = make_endpoint(slug=f"{word}-inside", provider="internal", group=self.group)
         self.schedule = Schedule.objects.create(name=f"{word}-nightly", endpoint=inside, cron="0 3 * * *")
+        self.replay = Replay.objects.create(
+            selection={"endpoint_id": str(self.endpoint.pk)},
+            description=f"endpoint {self.endpoint.slug}",
+            created_by=word,
+            created_at=now,
+        )
+        self.replay.endpoints.add(self.endpoint)
         self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
 
     def rows(self) -> list[Model]:
         """Return the rows that have pages or addresses of their own."""
-        facts = [self.event, self.delivery, self.pending, self.rejection, self.entry]
+        facts = [self.event, self.delivery, self.pending, self.replay, self.rejection, self.entry]
         return [self.group, self.endpoint, self.route, self.backfill, self.run, self.connection, self.schedule, *facts]
 
     def state(self) -> list[dict[str, Any]]:
