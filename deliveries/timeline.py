@@ -10,6 +10,7 @@ from enum import StrEnum
 from django.urls import reverse
 
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, Outcome, StepResult, Trigger, Verdict
+from deliveries.models.event import EDITED_PAYLOAD
 from deliveries.models.states import FINISHED
 from deliveries.models.transitions import GIVEN_BACK, MOST_GIVE_BACKS
 from integrations import errors
@@ -165,7 +166,15 @@ def _receipt(event: Event) -> Iterator[Entry]:
 
 def _received(event: Event) -> str:
     kind = event.event_type or "event without a type"
-    return f"{'Made' if event.verdict == Verdict.INTERNAL else 'Received'}: {kind}"
+    return f"{'Made' if event.verdict == Verdict.INTERNAL else 'Received'}: {kind}{_by_hand(event)}"
+
+
+def _by_hand(event: Event) -> str:
+    if not event.requested_by:
+        return ""
+    if EDITED_PAYLOAD in event.flags:
+        return f", with an edited payload by {event.requested_by}"
+    return f", under a known id; {event.requested_by} accepted it as an event of its own"
 
 
 def _attempt(delivery: Delivery, attempt: Attempt) -> _Moment:

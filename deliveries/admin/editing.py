@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from deliveries import display
 from deliveries.admin import orders
 from deliveries.admin.comparing import NAMED_PLACES, shown
 from deliveries.differences import difference
@@ -64,7 +63,7 @@ def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
     back = reverse("admin:deliveries_event_change", args=[event.pk])
     try:
         if event.body_bytes > LARGEST_BYTES:
-            raise NotEdited(f"Its body ({display.size(event.body_bytes)}) is too large for a page; the API takes it.")
+            raise NotEdited("Its body is too large for a page; the API takes up to 2.5 MiB.")
         stored = payload_of(event)
     except NotEdited as exc:
         messages.warning(request, f"It cannot be replayed with an edited payload. {exc}")

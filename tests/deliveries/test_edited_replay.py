@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 
+from deliveries.admin.editing import LARGEST_BYTES
 from deliveries.edited_replay import NotEdited, UnknownRoute, WrongPayload, edited_replay, read
 from deliveries.models import AuditEntry, Delivery, Event
 from deliveries.models.sealing import MASK
@@ -373,6 +374,14 @@ class TheAdminTests(EditedReplayTestCase):
     def test_says_what_is_wrong_with_the_payload(self) -> None:
         self.assertContains(self.browser.post(self.url, {"payload": json.dumps(PAYLOAD)}), "has not been changed")
         self.assertContains(self.browser.post(self.url, {"payload": json.dumps({"a": MASK})}), "stands for a value")
+
+    def test_leaves_large_bodies_to_the_api(self) -> None:
+        body = json.dumps("x" * LARGEST_BYTES).encode()
+        large = make_event(self.endpoint, body=body)
+
+        answer = self.browser.get(f"/admin/deliveries/event/{large.pk}/edit/", follow=True)
+
+        self.assertContains(answer, "too large for a page")
 
     def test_says_that_a_filter_does_not_take_it(self) -> None:
         self.route.filter = "total > `100`"

@@ -97,6 +97,15 @@ class OrderTests(TimelineCase):
             self.texts(a_delivery(verdict="internal"))[:2], ["Made: order.paid", "Needed no proof: the hub made it"]
         )
 
+    def test_says_who_made_the_event_of_another(self) -> None:
+        edited, accepted = a_delivery(verdict="internal"), a_delivery()
+        edited.event.requested_by = accepted.event.requested_by = "ada"
+        edited.event.flags = ["edited_payload"]
+
+        self.assertEqual(self.texts(edited)[0], "Made: order.paid, with an edited payload by ada")
+        known = "Received: order.paid, under a known id; ada accepted it as an event of its own"
+        self.assertEqual(self.texts(accepted)[0], known)
+
     def test_ends_with_what_comes_next(self) -> None:
         for values, text, when in (
             ({"status": "pending"}, "First attempt due", at(0.02)),

@@ -16,6 +16,7 @@ from integrations.calling.opening import StoredConnections
 from integrations.models import Endpoint
 from integrations.providers import providers
 from tests.automations import handlers as automations
+from tests.factories import make_event
 
 if TYPE_CHECKING:
     from hub.testing.clock import Clock
@@ -67,6 +68,7 @@ class TestTheHub:
         received = hub.deliver("gh")
 
         assert received.event is not None
+        make_event(received.event.endpoint, derived_from=received.event, requested_by="ada")
         assert [(event.event_type, event.shown_payload) for event in hub.emitted(received.event)] == [
             ("order.booked", {"id": 7})
         ]

@@ -30,7 +30,8 @@ print("/admin/", f"/admin/deliveries/event/{Event.objects.first().pk}/change/",
       f"/admin/integrations/endpoint/{endpoint.pk}/change/", f"{start}{endpoint.pk}/route/http.forward/",
       "/admin/deliveries/event/", "/admin/deliveries/delivery/",
       f"/admin/deliveries/delivery/{Delivery.objects.first().pk}/change/",
-      f"/admin/integrations/route/{route.pk}/change/", start, "/admin/tail/")
+      f"/admin/integrations/route/{route.pk}/change/", start, "/admin/tail/",
+      f"/admin/deliveries/event/{Event.objects.first().pk}/edit/")
 """
 #: So many of the pages are looked at in the dark, too.
 IN_THE_DARK = 4
