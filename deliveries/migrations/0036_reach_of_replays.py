@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('deliveries', '0033_shared_cache'),
+        ('deliveries', '0035_roles_for_legal_holds'),
         ('integrations', '0008_connections'),
     ]
 
