@@ -154,6 +154,14 @@ SECTIONS: tuple[Section, ...] = (
                 "how long a due delivery may wait for a worker before `/health/ready` answers 503",
             ),
             Described(
+                "HUB_ALERT_MESSAGES_PER_HOUR",
+                "how many [messages about alerts](../how-to/be-told.md) go out within an hour; more are held back",
+            ),
+            Described(
+                "HUB_DOCS_URL",
+                "where this documentation is served as HTML, for links from alerts to [runbooks](../runbooks/index.md)",
+            ),
+            Described(
                 "HUB_AUTOMATIONS",
                 "packages with [handlers of your own](../how-to/write-a-handler.md), such as `orders,crm`; beside "
                 "`manage.py`, or installed",

@@ -45,6 +45,8 @@ ALLOWED_HOSTS = [
 HUB_TRUSTED_PROXIES = env.env_networks("HUB_TRUSTED_PROXIES")
 HUB_OPERATIONS_NETWORKS = env.env_networks("HUB_OPERATIONS_NETWORKS", ["127.0.0.0/8", "::1/128"])
 HUB_READY_QUEUE_SECONDS = env.env_int("HUB_READY_QUEUE_SECONDS", 300, minimum=1)
+HUB_ALERT_MESSAGES_PER_HOUR = env.env_int("HUB_ALERT_MESSAGES_PER_HOUR", 12, minimum=1)
+HUB_DOCS_URL = env.env_str("HUB_DOCS_URL", "").rstrip("/")
 HUB_EGRESS_ALLOW = env.env_networks("HUB_EGRESS_ALLOW")
 HUB_EGRESS_CONNECTIONS = env.env_networks("HUB_EGRESS_CONNECTIONS")
 _HTTPS = _BASE.scheme == "https"
@@ -293,6 +295,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "endpoint-groups", "description": "Endpoints that belong together, for permissions by group."},
         {"name": "backfills", "description": "How a provider is asked what it sent, so that nothing stays missing."},
         {"name": "backfill-runs", "description": "Each time that a provider was asked, and what came of it."},
+        {"name": "alert-rules", "description": "When people are told that something is wrong."},
+        {"name": "alerts", "description": "What the rules found, now and in the past."},
         {"name": "schedules", "description": "Events that the hub makes when their time has come."},
         {"name": "stats", "description": "What happened, in numbers: counts, latencies, the queue."},
         {"name": "audit", "description": "Who did what, when, and from where."},

@@ -2,6 +2,8 @@
 
 from deliveries.admin import (
     accounts,
+    alert_rules,
+    alerts,
     audit_log,
     backfills,
     blocked_keys,
@@ -21,6 +23,8 @@ from deliveries.admin import (
 
 __all__ = [
     "accounts",
+    "alert_rules",
+    "alerts",
     "audit_log",
     "backfills",
     "blocked_keys",

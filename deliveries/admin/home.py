@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -16,25 +15,19 @@ from django.utils import timezone
 
 from deliveries import display
 from deliveries.admin.activity import Card, activity
-from deliveries.concerns import LOOKS, Concern, Page, Sight, concerns
+from deliveries.admin.alerts import firing_for
+from deliveries.admin.places import link_to
+from deliveries.concerns import LOOKS, Concern, Sight, concerns
 from deliveries.concerns.executing import LATE
 from deliveries.models import Delivery, DeliveryStatus
+
+if TYPE_CHECKING:
+    from integrations.models.endpoint_group import Person
 
 #: Concerns that are shown at once; the others are folded.
 SHOWN_AT_ONCE = 6
 #: The latest dead letters on the page.
 _LATEST = 8
-#: Each kind of page: its address, the permission to open it, and what the link to it says.
-_PAGES: dict[Page, tuple[str, str, str]] = {
-    Page.DELIVERIES: ("deliveries_delivery_changelist", "deliveries.view_delivery", "Show the deliveries"),
-    Page.REJECTIONS: ("deliveries_rejection_changelist", "deliveries.view_rejection", "Show the refusals"),
-    Page.BLOCKED_KEYS: ("deliveries_parkedkey_changelist", "deliveries.view_parkedkey", "Show the keys"),
-    Page.WORKERS: ("deliveries_worker_changelist", "deliveries.view_worker", "Show the workers"),
-    Page.WORKER: ("deliveries_worker_change", "deliveries.view_worker", "Show the worker"),
-    Page.ENDPOINT: ("integrations_endpoint_change", "integrations.view_endpoint", "Open the endpoint"),
-    Page.CONNECTION: ("integrations_connection_change", "integrations.view_connection", "Open the connection"),
-    Page.ROUTE: ("integrations_route_change", "integrations.view_route", "Open the route"),
-}
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,9 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
     }
     if not may_see:
         return shown
-    found = [_with_link(concern, sight) for concern in concerns(sight)]
+    if sight.may("deliveries.view_alert"):
+        shown["alerts"] = firing_for(request.user)
+    found = [_with_link(concern, request.user) for concern in concerns(sight)]
     shown |= {"concerns": found[:SHOWN_AT_ONCE], "more_concerns": found[SHOWN_AT_ONCE:], "cards": []}
     if sight.may("deliveries.view_delivery"):
         shown["activity"] = activity(request, sight)
@@ -84,13 +79,8 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
     return shown
 
 
-def _with_link(concern: Concern, sight: Sight) -> ShownConcern:
-    name, permission, text = _PAGES[concern.place.page]
-    if not sight.may(permission):
-        return ShownConcern(concern, "", "")
-    pk, filters = concern.place.pk, concern.place.filters
-    url = reverse(f"admin:{name}", args=[pk] if pk is not None else None)
-    return ShownConcern(concern, f"{url}?{urlencode(filters)}" if filters else url, text)
+def _with_link(concern: Concern, user: Person) -> ShownConcern:
+    return ShownConcern(concern, *link_to(concern.place, user))
 
 
 def _queue(sight: Sight) -> Card:

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from deliveries.api.alerts import AlertRuleViewSet, AlertViewSet
 from deliveries.api.audit_log import AuditViewSet
 from deliveries.api.backfills import BackfillRunViewSet, BackfillViewSet
 from deliveries.api.connections import ConnectionViewSet
@@ -49,6 +50,8 @@ router.register("events", EventViewSet, "event")
 router.register("deliveries", DeliveryViewSet, "delivery")
 router.register("audit", AuditViewSet, "audit")
 router.register("replays", ReplayViewSet, "replay")
+router.register("alert-rules", AlertRuleViewSet, "alert-rule")
+router.register("alerts", AlertViewSet, "alert")
 router.register("schedules", ScheduleViewSet, "schedule")
 router.register("rejections", RejectionViewSet, "rejection")
 router.register("backfills", BackfillViewSet, "backfill")

@@ -41,6 +41,7 @@ class Page(StrEnum):
     ENDPOINT = "endpoint"
     ROUTE = "route"
     CONNECTION = "connection"
+    EVENT = "event"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Place:
     """A page, of the row ``pk`` or of a list that ``filters`` narrow."""
 
     page: Page
-    pk: UUID | int | None = None
+    pk: UUID | int | str | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
 
 

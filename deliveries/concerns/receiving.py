@@ -34,7 +34,9 @@ _QUIET = 0.1
 
 def only_refuse(sight: Sight) -> Iterator[Concern]:
     """Tell of endpoints that have refused all that came in the last hour, or in the last day."""
-    found = {pk: traffic for pk, traffic in _traffic(sight).items() if traffic.only_refuses and _receives(sight, pk)}
+    found = {
+        pk: traffic for pk, traffic in _traffic(sight).items() if traffic.only_refuses and receives(sight.endpoints[pk])
+    }
     reasons = _reasons(found, since=sight.now - timedelta(hours=24)) if found else {}
     for pk, traffic in found.items():
         refused = traffic.refused_in_hour or traffic.refused_in_day
@@ -53,7 +55,7 @@ def only_refuse(sight: Sight) -> Iterator[Concern]:
 def silence(sight: Sight) -> Iterator[Concern]:
     """Tell of endpoints that hear much less than in the same hours of each of the four weeks before."""
     for pk, windows in _heard(sight).items():
-        if not _receives(sight, pk):
+        if not receives(sight.endpoints[pk]):
             continue
         for hours, (current, *before) in windows.items():
             least = min(before)
@@ -149,8 +151,8 @@ def _window(end: datetime, hours: int, week: int) -> tuple[datetime, datetime]:
     return until - timedelta(hours=hours), until if week else until + timedelta(hours=1)
 
 
-def _receives(sight: Sight, pk: UUID) -> bool:
-    row: Endpoint = sight.endpoints[pk]
+def receives(row: Endpoint) -> bool:
+    """Return whether the endpoint takes requests."""
     return row.retired_at is None and row.state != EndpointState.DISABLED
 
 

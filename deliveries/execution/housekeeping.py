@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 from django.db import router
 
+from deliveries.alerts.evaluating import Watch
 from deliveries.execution.backfiller import Backfiller
 from deliveries.execution.feeder import Feeder
 from deliveries.models import Delivery
@@ -49,16 +50,19 @@ class Housekeeping:
         self._backfiller = Backfiller()
         self._scheduler = Scheduler()
         self._sweeper = _Sweeper()
+        self._watch = Watch()
 
     def tidy_up(self, now: datetime) -> None:
         """Do each in its time.
 
-        Fire what is due by schedule, feed what is to be fed, have providers asked, let stranded deliveries go on, and
+        Fire what is due by schedule, feed what is to be fed, have providers asked, look for what people are to
+        be told, let stranded deliveries go on, and
         remove a batch of what is too old. Raises Django's database errors.
         """
         self._scheduler.step(now)
         self._feeder.step(now)
         self._backfiller.step(now)
+        self._watch.step(now)
         if time.monotonic() >= self._mend_at:
             self._mend_at = time.monotonic() + _MEND_SECONDS
             if mended := mend_stranded(now=now, using=router.db_for_write(Delivery)):

@@ -1,5 +1,6 @@
 """What happened: events, rejections, deliveries and their attempts, and who did what. Facts and atomic transitions."""
 
+from deliveries.models.alert import Alert, AlertClock, AlertRule, AlertState
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.audit import Action, AuditEntry
 from deliveries.models.backfill import Backfill, BackfillRun, RunState
@@ -21,6 +22,10 @@ from deliveries.models.worker import Worker
 
 __all__ = [
     "Action",
+    "Alert",
+    "AlertClock",
+    "AlertRule",
+    "AlertState",
     "Attempt",
     "AuditEntry",
     "Backfill",

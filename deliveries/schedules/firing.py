@@ -6,30 +6,20 @@ dedupe key. So a tick makes one event, whoever is killed when, and whichever way
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import structlog
-from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, transaction
 
 from deliveries import audit
-from deliveries.models import Event, Missed, Schedule, Verdict
-from deliveries.models.rollup import Measure
-from deliveries.receiving import endpoints, ingest
-from deliveries.receiving.drafts import drafted, sealed
-from deliveries.receiving.refusals import Unavailable
-from deliveries.stats.counting import counting
-from integrations.contracts import InboundRequest, case_insensitive
+from deliveries.models import Event, Missed, Schedule
+from deliveries.receiving.own_events import NotMade, OwnEvent, make
 from integrations.errors import HubError
 from integrations.models import EndpointState
-from integrations.providers import Description
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -121,37 +111,16 @@ def _chosen(row: Schedule, ticks: Sequence[datetime], now: datetime) -> list[tup
 
 
 def _store(row: Schedule, tick: datetime, *, key: str, now: datetime, missed: int = 0) -> Event:
-    body = json.dumps(row.payload, ensure_ascii=False, separators=(",", ":")).encode()
     headers = {
-        "Content-Type": "application/json",
         "X-Hub-Schedule": row.name.encode("ascii", "replace").decode("ascii"),
         "X-Hub-Tick": tick.isoformat(),
         "X-Hub-Local-Time": row.local(tick).isoformat(),
         **({"X-Hub-Missed": str(missed)} if missed else {}),
     }
-    request = InboundRequest(
-        method="POST", url="", query_string="", headers=case_insensitive(headers), body=body, received_at=now
-    )
+    wanted = OwnEvent(row.event_type, row.payload, key, f"{row.name}@{tick.isoformat()}", headers)
     try:
-        endpoint = endpoints.live(row.endpoint)
-        event = drafted(
-            endpoint,
-            request,
-            Description(f"{row.name}@{tick.isoformat()}"[:255], row.event_type),
-            payload=row.payload,
-            body_hash=hashlib.sha256(body).digest(),
-            verdict=Verdict.INTERNAL,
-            columns=sealed(endpoint, request),
-        )
-    except (Unavailable, ImproperlyConfigured) as exc:
-        raise NotRun("The endpoint cannot be used now.") from exc
-    event.dedupe_key = key
-    payload: Any = row.payload
-    stored = ingest.store(event, ingest.wanted_of(event, endpoint, payload), endpoint, request, now=now)
-    if stored is None:
-        endpoints.forget()
-        raise NotRun("The event could not be stored; its routes have just changed.")
-    measure = Measure.DUPLICATE if stored.is_duplicate else Measure.ACCEPTED
-    transaction.on_commit(partial(counting.add, measure, endpoint.row.pk, at=now))
-    logger.info("schedule.fired", schedule=row.name, tick=tick.isoformat(), event_id=str(stored.event_id))
+        event = make(row.endpoint, wanted, now=now)
+    except NotMade as exc:
+        raise NotRun(str(exc)) from exc
+    logger.info("schedule.fired", schedule=row.name, tick=tick.isoformat(), event_id=str(event.pk))
     return event

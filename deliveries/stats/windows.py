@@ -43,8 +43,9 @@ def window(text: str, *, now: datetime) -> Window:
     if length > _LONGEST:
         raise ValueError(f"At most {_LONGEST.days}d.")
     grain = Grain.MINUTE if length <= _BY_MINUTE else Grain.HOUR if length <= _BY_HOUR else Grain.DAY
-    return Window(text, grain, _floor(now - length, grain), now)
+    return Window(text, grain, floor(now - length, grain), now)
 
 
-def _floor(at: datetime, grain: Grain) -> datetime:
+def floor(at: datetime, grain: Grain) -> datetime:
+    """Return the beginning of the span that ``at`` is in."""
     return _EPOCH + ((at - _EPOCH) // grain.length) * grain.length

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection, connections
 from django.test import SimpleTestCase, TestCase, TransactionTestCase
 
 from deliveries.models import AuditEntry, Delivery, Event, Schedule
+from deliveries.receiving import own_events
 from deliveries.schedules import firing
 from deliveries.schedules.firing import Scheduler, fire
 from deliveries.schedules.timing import MOST_MISSED, Rule, check_cron, in_words
@@ -267,14 +268,14 @@ class FiringTests(TestCase):
         bad, good = make_schedule(name="bad"), make_schedule(name="good")
         later = NOW + timedelta(minutes=6)
         with pytest.MonkeyPatch.context() as patch:
-            usual = firing.drafted
+            usual = own_events.drafted
 
             def draft(endpoint: Any, *args: Any, **values: Any) -> Any:
                 if endpoint.row.pk == bad.endpoint_id:
                     raise RuntimeError("no")
                 return usual(endpoint, *args, **values)
 
-            patch.setattr(firing, "drafted", draft)
+            patch.setattr(own_events, "drafted", draft)
             Scheduler().step(later)
         self.assertEqual(list(Event.objects.values_list("endpoint", flat=True)), [good.endpoint_id])
 

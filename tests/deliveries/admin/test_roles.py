@@ -32,7 +32,7 @@ class RoleTests(TestCase):
         added = permissions_of("operator") - permissions_of("viewer")
 
         operating = {"deliveries.replay_delivery", "deliveries.order_backfill", "integrations.test_connection"}
-        operating |= {"deliveries.run_schedule", "deliveries.export_delivery"}
+        operating |= {"deliveries.run_schedule", "deliveries.export_delivery", "deliveries.test_alertrule"}
         self.assertEqual(added, operating)
 
     def test_of_an_administrator_includes_the_operators(self) -> None:
@@ -45,7 +45,7 @@ class RoleTests(TestCase):
                 for name in permissions_of(role)
                 if name.startswith("deliveries.")
                 and not name.split(".")[1].startswith(("view_", "replay_", "reveal_", "export_"))
-                and not name.endswith(("_backfill", "_schedule"))  # how providers are asked, and when, is no history
+                and not name.endswith(("_backfill", "_schedule", "_alertrule"))  # how the hub is set up is no history
                 and not name.endswith(".legal_hold")  # it keeps history
             }
             self.assertEqual(changing, set(), role)

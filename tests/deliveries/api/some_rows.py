@@ -9,7 +9,18 @@ from uuid import UUID
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, EventVariant, Rejection, Replay, Schedule
+from deliveries.models import (
+    Alert,
+    AlertRule,
+    AuditEntry,
+    Backfill,
+    BackfillRun,
+    Delivery,
+    EventVariant,
+    Rejection,
+    Replay,
+    Schedule,
+)  # fmt: skip
 from deliveries.models.sealing import sealed_columns
 from integrations.handlers import handlers
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup
@@ -47,6 +58,16 @@ def make_rows() -> dict[str, list[Any]]:
     Connection.objects.create(name="crm", base_url="https://crm.example.com", test_path="/me")
     inside = make_endpoint(slug="inside", provider="internal")
     schedule = Schedule.objects.create(name="nightly", endpoint=inside, cron="0 3 * * *")
+    rules = [AlertRule.objects.create(name=f"rule {n}", kind="dead_letters", endpoint=orders) for n in range(2)]
+    alert = Alert.objects.create(
+        rule=rules[0],
+        rule_name="rule 0",
+        kind="dead_letters",
+        endpoint=orders,
+        state="firing",
+        **dict.fromkeys(("since", "seen_at", "fired_at"), timezone.now()),
+    )
+    make_route(make_endpoint(slug="hub-alerts", provider="internal"))
     groups = [EndpointGroup.objects.create(name="payments", description="What is paid")]
     code = make_endpoint(slug="code", provider="github")
     backfill, run = backfilled(make_endpoint(slug="more-code", provider="github"))
@@ -54,6 +75,11 @@ def make_rows() -> dict[str, list[Any]]:
     made = {
         "connections": ["crm"],
         "schedules": [schedule.pk],
+        "alert-rules": [row.pk for row in rules],
+        "alerts": [alert.pk],
+        "rule": [rules[0].pk],
+        "time_zone": ["UTC", "Europe/Berlin"],
+        "quiet_times": ["", "SAT,SUN"],
         "endpoint-groups": [group.name for group in groups],
         "group": [None, "payments"],
         "audit": [row.pk for row in AuditEntry.objects.all()],

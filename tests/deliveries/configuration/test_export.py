@@ -29,7 +29,7 @@ class ExportTests(ConfigurationTestCase):
         text = self.export()
 
         self.assertEqual(
-            text[text.index("endpoints:\n") :],
+            text[text.index("endpoints:\n") : text.index("\nalert_rules:\n")],
             """\
 endpoints:
   - slug: billing

@@ -15,6 +15,8 @@ from knox.models import AuthToken
 
 from deliveries import bulk_replay
 from deliveries.models import (
+    Alert,
+    AlertRule,
     AuditEntry,
     Backfill,
     Delivery,
@@ -35,8 +37,9 @@ from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worke
 
 #: Pages of models whose rows belong to endpoints: these are walked with rows of the other group.
 OF_ENDPOINTS = {
-    AuditEntry, Backfill, Connection, Endpoint, EndpointGroup, Route, Event, Delivery, Rejection, Replay, Schedule,
-}  # fmt: skip
+    *(Alert, AlertRule, AuditEntry, Backfill, Connection, Delivery, Endpoint),
+    *(EndpointGroup, Event, Rejection, Replay, Route, Schedule),
+}
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {
     ParkedKey: "shut to who is restricted: all routes' keys are on one page",

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from deliveries import audit
 from deliveries.models import (
+    Alert,
+    AlertRule,
     AuditEntry,
     Backfill,
     BackfillRun,
@@ -90,11 +92,25 @@ class Team:
             created_at=now,
         )
         self.replay.endpoints.add(self.endpoint)
+        self.rule = AlertRule.objects.create(name=f"{word} fails", kind="dead_letters", endpoint=self.endpoint)
+        self.alert = Alert.objects.create(
+            rule=self.rule,
+            rule_name=f"{word} fails",
+            kind="dead_letters",
+            endpoint=self.endpoint,
+            state="firing",
+            key=word,
+            about=word,
+            text=f"{word} gave up",
+            since=now,
+            seen_at=now,
+        )
         self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
 
     def rows(self) -> list[Model]:
         """Return the rows that have pages or addresses of their own."""
         facts = [self.event, self.delivery, self.pending, self.replay, self.rejection, self.entry]
+        facts += [self.rule, self.alert]
         return [self.group, self.endpoint, self.route, self.backfill, self.run, self.connection, self.schedule, *facts]
 
     def state(self) -> list[dict[str, Any]]:

@@ -1,0 +1,18 @@
+"""Ordering keys that stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deliveries.alerts.finding import Finding
+from deliveries.alerts.look import Look
+from deliveries.concerns import executing
+from deliveries.models import AlertRule
+
+
+def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
+    """Find that so many keys wait for an order."""
+    sight = look.sight(rule)
+    for concern in executing.blocked_keys(sight):
+        if concern.count >= rule.limit:
+            yield Finding.of(concern, sight)

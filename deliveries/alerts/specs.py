@@ -1,0 +1,171 @@
+"""The kinds of alert rules, as data: what a threshold of each means, and what a rule starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_HOUR = 3600
+_QUARTER = 900
+_WEEK = 7 * 24 * _HOUR
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One kind of rule.
+
+    A ``threshold`` is a number of ``unit``, from ``least`` to ``most``. ``window_seconds`` is how far back it looks,
+    None where it looks at what is now. ``scopes`` are what a rule can be narrowed to. Something has to be the case for
+    ``for_seconds`` before it is told.
+    """
+
+    name: str
+    summary: str
+    unit: str
+    threshold: float
+    least: float = 0
+    most: float = 1_000_000
+    window_seconds: int | None = None
+    scopes: tuple[str, ...] = ("endpoint", "route")
+    for_seconds: int = 0
+
+
+_OF_ENDPOINTS = ("endpoint",)
+
+SPECS: Mapping[str, Spec] = {
+    "worker_gone": Spec(
+        "Workers gone",
+        "Fewer worker processes are alive than the threshold, or one went silent at its work.",
+        "workers",
+        1,
+        least=1,
+        most=1000,
+        scopes=(),
+        for_seconds=60,
+    ),
+    "queue_age": Spec(
+        "Old queue",
+        "The oldest delivery that could run has waited for longer than the threshold.",
+        "seconds",
+        300,
+        least=60,
+        for_seconds=60,
+    ),
+    "queue_depth": Spec(
+        "Full queue",
+        "So much of the capacity that the rule sets is waiting for a worker.",
+        "% of the capacity",
+        80,
+        least=1,
+        most=100,
+        for_seconds=60,
+    ),
+    "dead_letters": Spec(
+        "Dead letters", "A route has so many deliveries that gave up, or more.", "deliveries", 1, least=1, most=1000
+    ),
+    "failure_rate": Spec(
+        "Failing route",
+        "Of a route's attempts in the window (ten at least) so many failed, or more.",
+        "% of the attempts",
+        50,
+        least=1,
+        most=100,
+        window_seconds=_QUARTER,
+        for_seconds=120,
+    ),
+    "refusals": Spec(
+        "Refusals",
+        "Of the requests of an endpoint in the window so many were refused, or more, and ten at least.",
+        "% of the requests",
+        50,
+        least=1,
+        most=100,
+        window_seconds=_QUARTER,
+        scopes=_OF_ENDPOINTS,
+        for_seconds=120,
+    ),
+    "ack_deadline": Spec(
+        "Slow answers",
+        "99 % of an endpoint's answers in the window (20 at least) took up to so much of what its provider waits.",
+        "% of the provider's deadline",
+        80,
+        least=1,
+        most=1000,
+        window_seconds=_QUARTER,
+        scopes=_OF_ENDPOINTS,
+        for_seconds=120,
+    ),
+    "silence": Spec(
+        "Silence",
+        "An endpoint heard less than the threshold in the window; with 0, less than a tenth of the least of the same "
+        "hours of four weeks.",
+        "requests",
+        0,
+        window_seconds=_HOUR,
+        scopes=_OF_ENDPOINTS,
+    ),
+    "circuit_open": Spec(
+        "Outside system away",
+        "A connection is not called, as so many calls or more failed in a row.",
+        "calls",
+        1,
+        least=1,
+        scopes=(),
+        for_seconds=120,
+    ),
+    "blocked_keys": Spec(
+        "Ordering keys stand still",
+        "So many keys or more stand still behind what gave up.",
+        "keys",
+        1,
+        least=1,
+        most=1000,
+        scopes=(),
+        for_seconds=60,
+    ),
+    "changed_duplicates": Spec(
+        "Other bodies under a known id",
+        "So many events or more of an endpoint came again with another body in the window.",
+        "bodies",
+        1,
+        least=1,
+        most=1000,
+        window_seconds=_HOUR,
+        scopes=_OF_ENDPOINTS,
+    ),
+    "secret_expiry": Spec(
+        "Secret about to expire",
+        "The last secret of an endpoint expires within so many days.",
+        "days",
+        14,
+        least=1,
+        most=365,
+        scopes=_OF_ENDPOINTS,
+    ),
+    "certificate_expiry": Spec(
+        "Certificate about to expire",
+        "The certificate of the hub's public address is valid for fewer days.",
+        "days",
+        14,
+        least=1,
+        most=365,
+        scopes=(),
+    ),
+    "disk_space": Spec(
+        "Little disk space",
+        "Less of the disk that holds the SQLite database is free. A PostgreSQL server's disk is not seen from here.",
+        "% free",
+        10,
+        least=1,
+        most=99,
+        scopes=(),
+        for_seconds=60,
+    ),
+}
+#: How old a rule's window can make it look.
+LONGEST_WINDOW_SECONDS = _WEEK
+
+
+def kind_choices() -> list[tuple[str, str]]:
+    """Return (key, name) of every kind, for a model's field."""
+    return [(key, spec.name) for key, spec in SPECS.items()]
