@@ -17,6 +17,7 @@ from integrations.errors import GiveUp
 from integrations.handlers import Context, InboundEvent, handler
 from integrations.references import is_reference, resolve
 from integrations.routing import search
+from integrations.values import root_of
 
 _RESERVE_SECONDS = 1.0
 _LONGEST_NAME_BYTES = 63  # PostgreSQL would cut a longer one off and say nothing
@@ -88,8 +89,11 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
 
 
 @handler("table.append", config_schema=CONFIG_SCHEMA, preview=preview)
-def append(event: InboundEvent, context: Context) -> None:
-    """Write the event as a row of a PostgreSQL table: each event once, or the latest one of each key."""
+def append(event: InboundEvent, context: Context) -> Json:
+    """Write the event as a row of a PostgreSQL table: each event once, or the latest one of each key.
+
+    Returns whether it is ``written``, or was there already, or a later one.
+    """
     config = context.config
     row = row_of(event, config)
     if not is_reference(config["database"]):
@@ -100,6 +104,7 @@ def append(event: InboundEvent, context: Context) -> None:
     with database(resolve(config["database"]), seconds=seconds) as connection:
         is_written = Table(schema, name).write(row, connection)
     context.log("written" if is_written else "it is there already, or a later one is", table=config["table"])
+    return {"written": is_written}
 
 
 def row_of(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Cell]:
@@ -108,7 +113,7 @@ def row_of(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Cell]:
     Raises `GiveUp`, which names fields and never a value, where something required is missing, or a value is not of
     the type that the config says.
     """
-    missing = [path for path in config.get("required", ()) if search(path, event.payload) in (None, "")]
+    missing = [path for path in config.get("required", ()) if search(path, root_of(event)) in (None, "")]
     if missing:
         raise GiveUp(f"required: {', '.join(missing)} missing from the payload")
     columns = _mapped(event, config) if "columns" in config else _raw(event)
@@ -119,13 +124,13 @@ def _identity(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Cell]
     cells = {EVENT_ID: Cell(event.id, "text")}
     if "key" not in config:
         return cells
-    found = search(config["key"], event.payload)
+    found = search(config["key"], root_of(event))
     key = None if isinstance(found, dict | list) else _as_text(found)
     if not key:
         raise GiveUp("key: it finds no text and no number in the payload")
     happened_at: datetime | None = event.received_at
     if "time" in config:
-        happened_at = _as_time(search(config["time"], event.payload))
+        happened_at = _as_time(search(config["time"], root_of(event)))
         if happened_at is None:
             raise GiveUp("time: it finds no ISO 8601 time with a zone, and no seconds, in the payload")
     return {EVENT_KEY: Cell(key, "text"), **cells, EVENT_TIME: Cell(happened_at, "timestamptz")}
@@ -148,7 +153,7 @@ def _mapped(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Cell]:
             raise GiveUp(f"columns/{name}: this column is the hub's; take another name")
         if len(name.encode()) > _LONGEST_NAME_BYTES:
             raise GiveUp(f"columns/{name}: the name has more than {_LONGEST_NAME_BYTES} bytes")
-        value = search(path, event.payload)
+        value = search(path, root_of(event))
         kind = types.get(name) or _type_of(value)
         if value is not None and kind is not None:
             value = _as(kind, value)
