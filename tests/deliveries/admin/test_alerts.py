@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.test import TestCase
@@ -48,7 +49,9 @@ class AlertPageTests(AlertPagesTestCase):
     def test_leads_to_what_it_is_about_and_names_the_runbook(self) -> None:
         row = self.alert()
         page = self.client.get(reverse("admin:deliveries_alert_change", args=[row.pk]))
-        self.assertContains(page, f"/admin/deliveries/delivery/?status=dead&amp;route={self.route.pk}")
+        [link] = re.findall(r'href="/admin/deliveries/delivery/\?([^"]*)"', page.content.decode())
+        # PostgreSQL keeps an object's fields in an order of its own.
+        self.assertEqual(sorted(link.split("&amp;")), [f"route={self.route.pk}", "status=dead"])
         self.assertContains(page, "docs/runbooks/dead-letters.md")
 
     def test_links_to_the_runbook_where_it_is_served(self) -> None:

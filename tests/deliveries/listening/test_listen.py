@@ -161,12 +161,13 @@ class TestAListener:
         port = held.getsockname()[1]
         laptop.to = f"http://127.0.0.1:{port}"
         command = laptop.command("--interval", "0.1")
+        before = laptop.cursor()
         process = subprocess.Popen(
             command, cwd=ROOT, env=laptop.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         try:
             assert "gh at " in process.stderr.readline()
-            wait_until(laptop.cursor, what="the first look")
+            wait_until(lambda: laptop.cursor() != before, what="the first look")
             remote.send(90)
             assert "nothing listens at" in process.stderr.readline()
             with serving(Server(port=port)) as program:
