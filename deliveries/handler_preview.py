@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
+from deliveries.flow_steps import outputs_of
 from deliveries.models import Event
 from integrations.contracts import InboundEvent, case_insensitive
 from integrations.errors import GiveUp
@@ -41,8 +43,11 @@ class HandlerPreview:
     problems: dict[str, list[str]] = field(default_factory=dict)
 
 
-def preview(event: Event, *, expression: str, handler: str, config: str) -> HandlerPreview:
-    """Return what filter and handler make of ``event``; ``config`` is JSON as it stands in the form."""
+def preview(event: Event, *, expression: str, handler: str, config: str, route: UUID | None = None) -> HandlerPreview:
+    """Return what filter and handler make of ``event``; ``config`` is JSON as it stands in the form.
+
+    A flow is given the outputs that its steps had for this event on ``route``; without one none are known.
+    """
     made = HandlerPreview()
     entered = _config(config, handler, made)
     try:
@@ -58,6 +63,8 @@ def preview(event: Event, *, expression: str, handler: str, config: str) -> Hand
         made.found = _shown(search(expression, given.payload)) if expression else None
     entry = handlers.get(handler)
     if entry is not None and entry.preview is not None and entered is not None:
+        if entry.parts is not None:
+            given = replace(given, steps=_known_outputs(event, route))
         try:
             made.does = _shown(entry.preview(given, entered))
         except GiveUp as exc:
@@ -111,6 +118,13 @@ def _given(event: Event, made: HandlerPreview) -> InboundEvent | None:
         body=bytes(event.body_bytes),  # as long as the real one, which holds what is masked in the payload
         payload=payload,
     )
+
+
+def _known_outputs(event: Event, route: UUID | None) -> dict[str, Any]:
+    try:
+        return outputs_of(event, route) if route is not None else {}
+    except ImproperlyConfigured:  # no key decrypts them any more
+        return {}
 
 
 def _shown(value: Any) -> str:

@@ -39,6 +39,7 @@ def preview_route(request: HttpRequest) -> HttpResponse:
         expression=request.POST.get("filter", "").strip(),
         handler=request.POST.get("handler", ""),
         config=request.POST.get("config", ""),
+        route=_uuid(request.POST.get("route", "")),
     )
     context = {"offered": offered, "event": event, "made": made}
     return TemplateResponse(request, "admin/integrations/route/preview.html", context)

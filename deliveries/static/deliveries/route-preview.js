@@ -20,6 +20,7 @@
                 body.set(name, form.elements[name] ? form.elements[name].value : "");
             }
             body.set("endpoint", form.elements.endpoint ? form.elements.endpoint.value : panel.dataset.endpoint);
+            body.set("route", panel.dataset.route);
             const event = panel.querySelector("select[name=event]");
             body.set("event", event ? event.value : "");
             panel.hidden = !body.get("endpoint");

@@ -12,8 +12,9 @@ from django.urls import reverse
 from deliveries.models import Delivery, Event
 from integrations.models import Endpoint, EndpointGroup
 from tests.deliveries.admin.people import logged_in, make_user
+from tests.deliveries.test_flow_steps import make_step
 from tests.deliveries.visibility.two_teams import restrict
-from tests.factories import make_endpoint, make_event, make_route
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 URL = reverse("admin:integrations_route_preview")
 BODY = json.dumps({"order": {"id": 7, "email": "ann@example.com"}}).encode()
@@ -35,6 +36,16 @@ class RoutePreviewTests(TestCase):
         self.assertEqual(page.context["made"].found, "7")
         self.assertTrue(page.context["made"].is_taken)
         self.assertContains(page, "&quot;event_type&quot;: &quot;order.7&quot;")
+
+    def test_gives_a_flow_the_outputs_that_its_steps_had_for_the_event(self) -> None:
+        tell = {"name": "tell", "handler": "hub.emit", "config": {"event_type": "order.{{ steps.lookup.kind }}"}}
+        config = {"steps": [{"name": "lookup", "handler": "test.act"}, tell]}
+        route = make_route(self.endpoint, handler="hub.flow", config=config)
+        make_step(make_delivery(route, event=self.event), "lookup", kept={"output": {"kind": "new"}})
+        asked = {"handler": "hub.flow", "config": json.dumps(config)}
+
+        self.assertContains(self.ask(route=route.pk, **asked), "order.new")
+        self.assertContains(self.ask(**asked), "not known before it ran: the output of lookup")
 
     def test_does_nothing(self) -> None:
         self.ask(**EMIT)
