@@ -56,6 +56,18 @@ print(Attempt.objects.get(outcome="timed_out").traceback)
 """
 
 
+STEPS = """
+from deliveries.models import FlowStep
+print(*(f"{row.name}:{row.state}:{row.attempt}:{row.tries}" for row in FlowStep.objects.order_by("position")))
+"""
+FLOW = {
+    "steps": [
+        {"name": "first", "handler": "test.act", "config": {"output": 1}},
+        {"name": "second", "handler": "test.sleep", "config": {"seconds": 3}},
+    ]
+}
+
+
 class Workers:
     """`manage.py worker` on a database of its own."""
 
@@ -133,6 +145,19 @@ def test_a_killed_worker_loses_no_delivery(tmp_path: Path) -> None:
         wait_until(lambda: running.statuses() == {"succeeded": 30}, seconds=60, what="the end of all deliveries")
         attempts = sorted(int(count) for _, count, _ in running.standing())
         assert attempts[-1] == 2, "the kill hit no delivery"
+
+
+@pytest.mark.any_database
+def test_a_killed_flow_goes_on_at_the_step_that_was_not_over(tmp_path: Path) -> None:
+    with workers(tmp_path) as running:
+        running.make("hub.flow", 1, **FLOW)
+        begun = "first:succeeded:1:1 second:running:1:1"
+        wait_until(lambda: running.hub.python(STEPS).strip() == begun, what="the second step")
+
+        os.kill(running.busy_worker(), signal.SIGKILL)
+
+        wait_until(lambda: running.statuses() == {"succeeded": 1}, seconds=40, what="the end of the flow")
+        assert running.hub.python(STEPS).split() == ["first:succeeded:1:1", "second:succeeded:2:2"]
 
 
 def test_a_handler_that_kills_its_worker_ends_as_a_dead_letter(tmp_path: Path) -> None:
