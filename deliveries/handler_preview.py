@@ -1,4 +1,4 @@
-"""What a route would do with one stored event, before it is saved: what its filter finds, what its handler would do.
+"""What a route would do with one stored event, before it is saved: what its expressions find, what its handler does.
 
 Nothing is done: a handler's ``preview`` describes. It is given the event as pages show it, without credentials.
 """
@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from deliveries.flow_steps import outputs_of
 from deliveries.models import Event
+from deliveries.receiving.queueing import ordering_key as key_of
 from integrations.contracts import InboundEvent, case_insensitive
 from integrations.errors import GiveUp
 from integrations.handlers import handlers
@@ -33,35 +34,41 @@ _MOST_CHARACTERS = 20_000
 class HandlerPreview:
     """``found`` is what the filter finds, ``does`` what the handler would do, both as JSON; None: nothing to show.
 
+    ``key`` is the ordering key, "" where the event has none; ``values`` are what the config's own JMESPaths find.
     ``problems`` are texts of what is wrong, by the name of the field; ``note`` says why the event is not tried.
     """
 
     found: str | None = None
     is_taken: bool | None = None
     does: str | None = None
+    key: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
     note: str = ""
     problems: dict[str, list[str]] = field(default_factory=dict)
 
 
-def preview(event: Event, *, expression: str, handler: str, config: str, route: UUID | None = None) -> HandlerPreview:
-    """Return what filter and handler make of ``event``; ``config`` is JSON as it stands in the form.
+def preview(
+    event: Event, *, expression: str, handler: str, config: str, ordering_key: str = "", route: UUID | None = None
+) -> HandlerPreview:
+    """Return what a route's expressions and handler make of ``event``; ``config`` is JSON as it stands in the form.
 
     A flow is given the outputs that its steps had for this event on ``route``; without one none are known.
     """
     made = HandlerPreview()
     entered = _config(config, handler, made)
-    try:
-        if expression:
-            validate_jmespath(expression)
-    except ValidationError as exc:
-        made.problems["filter"] = exc.messages
+    _check("filter", expression, made)
+    _check("ordering_key", ordering_key, made)
     given = _given(event, made)
     if given is None:
         return made
     if "filter" not in made.problems:
         made.is_taken = matches((), expression, event_type=event.event_type, payload=given.payload)
         made.found = _shown(search(expression, given.payload)) if expression else None
+    if ordering_key and "ordering_key" not in made.problems:
+        made.key = key_of(ordering_key, given.payload)
     entry = handlers.get(handler)
+    if entry is not None and entered is not None:
+        made.values = _values(entry.config_schema, entered, given.payload)
     if entry is not None and entry.preview is not None and entered is not None:
         if entry.parts is not None:
             given = replace(given, steps=_known_outputs(event, route))
@@ -73,6 +80,20 @@ def preview(event: Event, *, expression: str, handler: str, config: str, route: 
             logger.exception("route.preview_failed", handler=handler)
             made.problems["handler"] = [f"The handler's preview failed ({type(exc).__name__})."]
     return made
+
+
+def _check(name: str, expression: str, made: HandlerPreview) -> None:
+    try:
+        if expression:
+            validate_jmespath(expression)
+    except ValidationError as exc:
+        made.problems[name] = exc.messages
+
+
+def _values(schema: Mapping[str, Any], config: Mapping[str, Any], payload: Any) -> dict[str, str]:
+    """Return what each JMESPath of the config finds, by property."""
+    named = {name for name, each in schema.get("properties", {}).items() if each.get("format") == "jmespath"}
+    return {name: _shown(search(config[name], payload)) for name in config if name in named and config[name]}
 
 
 def _config(text: str, handler: str, made: HandlerPreview) -> Mapping[str, Any] | None:

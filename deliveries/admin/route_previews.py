@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, cast
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
@@ -11,6 +14,7 @@ from django.template.response import TemplateResponse
 
 from deliveries.handler_preview import preview
 from deliveries.models import Event
+from integrations.admin.route_form import config_part, entered_config
 from integrations.models import Endpoint
 
 _OFFERED = 10
@@ -18,8 +22,12 @@ _OFFERED = 10
 
 def may_preview(request: HttpRequest) -> bool:
     """Return whether the user fills in routes, and may see events."""
-    fills_in = request.user.has_perm("integrations.change_route") or request.user.has_perm("integrations.add_route")
-    return fills_in and request.user.has_perm("deliveries.view_event")
+    return may_fill_in(request) and request.user.has_perm("deliveries.view_event")
+
+
+def may_fill_in(request: HttpRequest) -> bool:
+    """Return whether the user makes or changes routes."""
+    return request.user.has_perm("integrations.change_route") or request.user.has_perm("integrations.add_route")
 
 
 def preview_route(request: HttpRequest) -> HttpResponse:
@@ -38,11 +46,30 @@ def preview_route(request: HttpRequest) -> HttpResponse:
         event,
         expression=request.POST.get("filter", "").strip(),
         handler=request.POST.get("handler", ""),
-        config=request.POST.get("config", ""),
+        config=_config(request),
+        ordering_key=request.POST.get("ordering_key", "").strip(),
         route=_uuid(request.POST.get("route", "")),
     )
     context = {"offered": offered, "event": event, "made": made}
     return TemplateResponse(request, "admin/integrations/route/preview.html", context)
+
+
+def show_config(request: HttpRequest) -> HttpResponse:
+    """Return the inputs of the config for the handler that is chosen in the form, with what was entered before."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if not may_fill_in(request):
+        raise PermissionDenied
+    return HttpResponse(config_part(request.POST, cast(User, request.user)))
+
+
+def _config(request: HttpRequest) -> str:
+    """Return the config as JSON; what is none as it was written, so that the preview can say where it goes wrong."""
+    try:
+        found: Any = entered_config(request.POST, cast(User, request.user))
+    except (ValueError, RecursionError):
+        return request.POST.get("config", "")
+    return json.dumps(found)
 
 
 def _uuid(text: str) -> UUID | None:

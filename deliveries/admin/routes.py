@@ -20,11 +20,10 @@ from deliveries.admin.endpoints import ServiceFilter
 from deliveries.admin.filters import EndpointFilter
 from deliveries.admin.history import SafeChangeList
 from deliveries.admin.retiring import RetiringAdmin
-from deliveries.admin.route_previews import may_preview, preview_route
+from deliveries.admin.route_previews import may_fill_in, may_preview, preview_route, show_config
 from deliveries.admin.trying import back_to
 from deliveries.models import Release
-from integrations.admin.forms import RouteForm
-from integrations.admin.inlines import ROUTE_FIELDSETS
+from integrations.admin.route_form import RoutePageForm
 from integrations.models import Endpoint, Route
 
 
@@ -32,7 +31,7 @@ from integrations.models import Endpoint, Route
 class RouteAdmin(RetiringAdmin):
     """Routes by endpoint."""
 
-    form = RouteForm
+    form = RoutePageForm
     change_form_template = "admin/integrations/route/change_form.html"
     list_display = ("name", "endpoint_shown", "handler", "events_shown", "state_shown")
     list_filter = (EndpointFilter, "handler", "enabled", "paused", ServiceFilter)
@@ -41,7 +40,11 @@ class RouteAdmin(RetiringAdmin):
     list_per_page = 50
     search_fields = ("name", "handler")
     ordering = ("endpoint__slug", "name")
-    fieldsets = ((None, {"fields": ("endpoint",)}), *ROUTE_FIELDSETS)
+    fieldsets = (
+        (None, {"fields": ("endpoint", "name", ("events", "filter"), "handler", "config")}),
+        (None, {"fields": (("timeout_seconds", "priority", "concurrency"), "retry")}),
+        (None, {"fields": (("ordering_key", "ordering_failure"), ("enabled", "paused"))}),
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SafeChangeList]:
         """Return the class of the list."""
@@ -70,6 +73,7 @@ class RouteAdmin(RetiringAdmin):
         context["may_retire"] = row is not None and self.has_delete_permission(request, row)
         context["may_hold"] = row and row.retired_at is None and request.user.has_perm(orders.PERMISSION)
         context["may_preview"] = may_preview(request)
+        context["may_fill_in"] = may_fill_in(request)
         context["release"] = Release.objects.running().filter(route=row).first() if row else None
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -85,6 +89,7 @@ class RouteAdmin(RetiringAdmin):
         view = self.admin_site.admin_view
         return [
             path("preview/", view(preview_route), name="integrations_route_preview"),
+            path("config/", view(show_config), name="integrations_route_config"),
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_route_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_route_resume"),
             path("<uuid:pk>/order/on/", view(self.switch_on), name="integrations_route_on"),

@@ -221,7 +221,7 @@ class TestAdministrator:
             assert taken == []
 
             visit.click("Tell the ERP")
-            visit.write("config", json.dumps({"url": f"{erp_url}/orders"}))
+            visit.write("config-url", f"{erp_url}/orders")
             visit.click("Save")
             visit.find("//*[contains(., 'was changed successfully')]")
 

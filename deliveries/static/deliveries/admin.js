@@ -77,6 +77,9 @@
     }
 
     function describe(select, handler) {
+        if (select.form && select.form.querySelector("[data-config-part]")) {
+            return; // the page shows it itself
+        }
         const frame = select.parentElement; // it places the arrow of the select, and so has to keep its height
         let note = frame.parentElement.querySelector(".hub-handler-note");
         if (!note) {

@@ -1,9 +1,9 @@
-/* Below a route's form: what its filter finds in a stored event and what its handler would do, as one types. */
+/* Below a route's form: what its expressions find in a stored event and what its handler would do, as one types. */
 "use strict";
 
 (function () {
     const PAUSE_MS = 350;
-    const FIELDS = ["filter", "handler", "config"];
+    const FIELDS = /^(filter|handler|ordering_key|config(_form|-.*)?)$/;
 
     function start(panel) {
         const form = document.getElementById("route_form");
@@ -16,8 +16,10 @@
         function look() {
             const number = ++asked;
             const body = new URLSearchParams();
-            for (const name of ["csrfmiddlewaretoken", ...FIELDS]) {
-                body.set(name, form.elements[name] ? form.elements[name].value : "");
+            for (const [name, value] of new FormData(form)) {
+                if (name === "csrfmiddlewaretoken" || FIELDS.test(name)) {
+                    body.set(name, value);
+                }
             }
             body.set("endpoint", form.elements.endpoint ? form.elements.endpoint.value : panel.dataset.endpoint);
             body.set("route", panel.dataset.route);
@@ -46,8 +48,8 @@
             timer = setTimeout(look, PAUSE_MS);
         }
 
-        form.addEventListener("input", (event) => FIELDS.includes(event.target.name) && soon());
-        form.addEventListener("change", (event) => [...FIELDS, "endpoint"].includes(event.target.name) && soon());
+        form.addEventListener("input", (event) => FIELDS.test(event.target.name) && soon());
+        form.addEventListener("change", (event) => (FIELDS.test(event.target.name) || event.target.name === "endpoint") && soon());
         panel.addEventListener("change", soon);
         look();
     }
