@@ -74,7 +74,7 @@ class _Position(Func):
 
 def candidates(rows: QuerySet[Event], wanted: Wanted) -> QuerySet[Event]:
     """Return those of ``rows`` in whose body the value's bytes are, in one of the forms that bodies have them in."""
-    may_be = reduce(or_, (Q(GreaterThan(_Position(needle), 0)) for needle in _needles(wanted.value)))
+    may_be = reduce(or_, (Q(GreaterThan(_Position(needle), 0)) for needle in needles(wanted.value)))
     shown = rows.filter(endpoint__sensitive=False, body_is_encrypted=False, body_bytes__lte=LARGEST_BYTES)
     return shown.filter(may_be)
 
@@ -109,7 +109,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _needles(value: str) -> set[bytes]:
+def needles(value: str) -> set[bytes]:
     """Return the value as it stands in JSON, with and without escapes, and in forms."""
     plain = json.dumps(value, ensure_ascii=False)[1:-1]
     escaped = json.dumps(value)[1:-1]

@@ -44,6 +44,7 @@ _GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
             ("Users", "person", "auth_user_changelist", "auth.view_user"),
             ("Roles", "group", "auth_group_changelist", "auth.view_group"),
             ("Audit log", "fact_check", "deliveries_auditentry_changelist", "deliveries.view_auditentry"),
+            ("Erasures", "ink_eraser", "deliveries_erasure_changelist", "deliveries.view_erasure"),
             ("API tokens", "key", "knox_authtoken_changelist", ""),
         ],
     ),
@@ -55,6 +56,7 @@ _SHUT = frozenset(
     {
         "auth_user_changelist",
         "auth_group_changelist",
+        "deliveries_erasure_changelist",
         "deliveries_parkedkey_changelist",
     }
 )

@@ -10,6 +10,7 @@ from datetime import datetime
 import structlog
 from django.db import router
 
+from deliveries import erasing
 from deliveries.alerts.evaluating import Watch
 from deliveries.execution.backfiller import Backfiller
 from deliveries.execution.feeder import Feeder
@@ -33,6 +34,8 @@ logger = structlog.get_logger(__name__)
 _EVERY_SECONDS = 1800.0
 #: While there is more to remove than one batch; deliveries go on in between.
 _NEXT_BATCH_SECONDS = 1.0
+#: So often a worker looks whether something is to be erased.
+_ERASURES_SECONDS = 5.0
 #: After a batch of events; a busy hub has many more of them than of anything else.
 _NEXT_EVENTS_SECONDS = 0.5
 #: So long a worker looks for events to remove before it turns to its deliveries again.
@@ -45,7 +48,7 @@ class Housekeeping:
     """The clock of one worker process. Several processes may tidy up at once: each removes what it finds."""
 
     def __init__(self) -> None:
-        self._at = self._mend_at = float("-inf")
+        self._at = self._mend_at = self._erase_at = float("-inf")
         self._feeder = Feeder()
         self._backfiller = Backfiller()
         self._scheduler = Scheduler()
@@ -70,6 +73,9 @@ class Housekeeping:
         if time.monotonic() >= self._at:
             self._remove(now)
         self._sweeper.step(now)
+        if time.monotonic() >= self._erase_at:
+            waits = 0.0 if erasing.step(now=now) else _ERASURES_SECONDS
+            self._erase_at = time.monotonic() + waits
 
     def _remove(self, now: datetime) -> None:
         removed = prune_some_rejections(now=now)

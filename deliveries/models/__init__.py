@@ -5,6 +5,7 @@ from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.audit import Action, AuditEntry
 from deliveries.models.backfill import Backfill, BackfillRun, RunState
 from deliveries.models.delivery import Delivery
+from deliveries.models.erasure import Erasure, ErasureState
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.flow_step import FlowStep, StepState
 from deliveries.models.keeping import KeptKey
@@ -33,6 +34,8 @@ __all__ = [
     "Batch",
     "Delivery",
     "DeliveryStatus",
+    "Erasure",
+    "ErasureState",
     "Event",
     "EventVariant",
     "FlowStep",

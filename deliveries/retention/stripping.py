@@ -26,8 +26,8 @@ BYTES_AT_ONCE = 16 * 1024 * 1024
 #: The kinds of what is removed, as commands and logs count them.
 BODIES, HEADERS, ATTEMPTS = "bodies", "headers", "attempts"
 _KINDS = {Part.BODY: BODIES, Part.HEADERS: HEADERS, Part.ATTEMPTS: ATTEMPTS}
-_NO_BODY: dict[str, Any] = {"raw_body": None, "body_is_encrypted": False}
-_NO_HEADERS: dict[str, Any] = {"headers": {}, "query_string": "", "sealed": ""}
+NO_BODY: dict[str, Any] = {"raw_body": None, "body_is_encrypted": False}
+NO_HEADERS: dict[str, Any] = {"headers": {}, "query_string": "", "sealed": ""}
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,13 @@ def strip(events: Collection[UUID], going: Part, *, keeping: Part, now: datetime
     rows = Event.objects.filter(pk__in=events)
     changed: dict[str, Any] = {"keeps": keeping.value or None}
     if Part.BODY in going:
-        changed |= {**_NO_BODY, "body_removed_at": now}
+        changed |= {**NO_BODY, "body_removed_at": now}
         EventVariant.objects.filter(event__in=events).delete()
         # Without a body there is nothing to run again, so no step that must not be repeated.
         StepResult.objects.filter(delivery__event__in=events).delete()
         FlowStep.objects.filter(delivery__event__in=events).update(input=None, kept=None)
     if Part.HEADERS in going:
-        changed |= {**_NO_HEADERS, "headers_removed_at": now}
+        changed |= {**NO_HEADERS, "headers_removed_at": now}
     if Part.ATTEMPTS in going:
         silence(Attempt.objects.filter(delivery__in=Delivery.objects.filter(event__in=events).values("pk")))
         FlowStep.objects.filter(delivery__event__in=events).update(error="")
@@ -137,10 +137,10 @@ def _strip_batches(rows: QuerySet[Event], going: Part) -> None:
     siblings = Event.objects.filter(batch=OuterRef("pk"))
     if batches and Part.BODY in going:
         still = Exists(siblings.filter(body_removed_at=None))
-        Batch.objects.filter(pk__in=batches).exclude(still).update(**_NO_BODY)
+        Batch.objects.filter(pk__in=batches).exclude(still).update(**NO_BODY)
     if batches and Part.HEADERS in going:
         still = Exists(siblings.filter(headers_removed_at=None))
-        Batch.objects.filter(pk__in=batches).exclude(still).update(**_NO_HEADERS)
+        Batch.objects.filter(pk__in=batches).exclude(still).update(**NO_HEADERS)
 
 
 def _counted(due: dict[Part, list[UUID]]) -> Counter[str]:

@@ -20,6 +20,7 @@ from deliveries.models import (
     AuditEntry,
     Backfill,
     Delivery,
+    Erasure,
     Event,
     ParkedKey,
     Rejection,
@@ -42,6 +43,7 @@ OF_ENDPOINTS = {
 }
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {
+    Erasure: "shut to who is restricted: events of all endpoints are named",
     ParkedKey: "shut to who is restricted: all routes' keys are on one page",
     Worker: "a host and a process number",
     User: "closed to who is restricted",
