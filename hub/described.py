@@ -200,6 +200,11 @@ SECTIONS: tuple[Section, ...] = (
                 "age at which the raw bodies of events are removed, 0: never. This age and the next four are defaults "
                 "that an endpoint can override; see [How long things are kept](../how-to/retention.md)",
             ),
+            Described(
+                "HUB_DATABASE_DISK_BYTES",
+                "bytes that the disk of the database has, for the forecast of when it is full; 0: SQLite's own disk is "
+                "looked at, of PostgreSQL's it is not known",
+            ),
             Described("HUB_HEADERS_DAYS", "age at which headers and query strings of events are removed, 0: never"),
             Described(
                 "HUB_ATTEMPT_DAYS",

@@ -20,6 +20,7 @@ _PAGES: dict[Page, tuple[str, str, str]] = {
     Page.WORKERS: ("deliveries_worker_changelist", "deliveries.view_worker", "Show the workers"),
     Page.WORKER: ("deliveries_worker_change", "deliveries.view_worker", "Show the worker"),
     Page.ENDPOINT: ("integrations_endpoint_change", "integrations.view_endpoint", "Open the endpoint"),
+    Page.ENDPOINTS: ("integrations_endpoint_changelist", "integrations.view_endpoint", "Show the endpoints"),
     Page.CONNECTION: ("integrations_connection_change", "integrations.view_connection", "Open the connection"),
     Page.EVENT: ("deliveries_event_change", "deliveries.view_event", "Open the event"),
     Page.ROUTE: ("integrations_route_change", "integrations.view_route", "Open the route"),

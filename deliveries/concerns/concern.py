@@ -20,6 +20,7 @@ class Kind(StrEnum):
     """What it is about; of one level, those further up come first."""
 
     NO_WORKER = "no_worker"
+    DISK = "disk"
     QUEUE_AGE = "queue_age"
     ONLY_REFUSES = "only_refuses"
     OPEN_CIRCUIT = "open_circuit"
@@ -39,6 +40,7 @@ class Page(StrEnum):
     WORKERS = "workers"
     WORKER = "worker"
     ENDPOINT = "endpoint"
+    ENDPOINTS = "endpoints"
     ROUTE = "route"
     CONNECTION = "connection"
     EVENT = "event"

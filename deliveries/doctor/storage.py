@@ -13,8 +13,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from deliveries.concerns.storing import in_words
 from deliveries.doctor.symptoms import Finding, Symptom, problem, warning
 from deliveries.rotation import columns
+from deliveries.stats.disk import forecast
 from integrations.encryption import decrypt
 
 #: Timestamps are judged to within minutes, leases and due times to within seconds.
@@ -54,6 +56,17 @@ def clocks_agree(_now: datetime) -> Finding:
         return fact, ()
     text = f"The clocks of this machine and of the database are {abs(skew.total_seconds()):.0f} s apart."
     return fact, [problem(text, "Let both follow a time server (chrony, systemd-timesyncd).")]
+
+
+def disk_lasts(now: datetime) -> Finding:
+    """Foretell when the database's disk is full."""
+    found = forecast(now)
+    words = in_words(found)
+    if found.full_in is None or found.full_in > timedelta(days=30):
+        return words.rstrip("."), ()
+    mend = "Keep bodies for a shorter time (HUB_BODY_DAYS, or the endpoint's own), or give it a larger disk."
+    make = problem if found.full_in < timedelta(days=7) else warning
+    return "", [make(words, mend)]
 
 
 def keys_decrypt(_now: datetime) -> Finding:
