@@ -1,7 +1,7 @@
 """Who may do what in the database: one role for web, one for workers, and the owner, as whom migrations run.
 
-A hole in one process then reaches no further than that process has to: neither can change a table's shape, workers see no
-session and no second factor, and nobody but retention takes a line out of the audit log. PostgreSQL only.
+A hole in one process then reaches no further than that process has to: neither can change a table's shape, workers see
+no session and no second factor, and nobody but retention takes a line out of the audit log. PostgreSQL only.
 """
 
 from __future__ import annotations
