@@ -68,3 +68,23 @@ class DifferenceTests(SimpleTestCase):
 
         self.assertEqual((len(cut.changes), cut.is_cut), (4, True))
         self.assertEqual((len(whole.changes), whole.is_cut), (5, False))
+
+    def test_reads_what_is_nested_in_lists_a_few_times_however_deep_it_is(self) -> None:
+        read = []
+
+        class Number(int):
+            def __eq__(self, other: object) -> bool:
+                read.append(other)
+                return int(self) == other
+
+            __hash__ = int.__hash__
+
+        before: Any = [Number(1)] * 100
+        after: Any = [*[Number(1)] * 99, Number(2)]
+        for _ in range(90):
+            before, after = [before], [after]
+
+        found = changes(before, after)
+
+        self.assertEqual([change.path for change in found], ["[0]" * 90 + "[99]"])
+        self.assertLess(len(read), 1000)
