@@ -1,4 +1,4 @@
-"""Readiness for traffic: the database, its migrations, the workers, the age of the queue."""
+"""Readiness for traffic: the database, its migrations, the workers, the age of the queue, the disk."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Max, Min
 
+from deliveries import self_check
+from deliveries.disk import disk
 from deliveries.models import Delivery, Worker
 from deliveries.models.worker import SILENT_AFTER
 
 logger = structlog.get_logger(__name__)
+
+#: With less a write can stop in its middle.
+LEAST_FREE_BYTES = 200 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,35 @@ def queue(now: datetime) -> Finding:
     return Finding(f"A delivery has been waiting for a worker for more than {bound} s.", facts)
 
 
+def room(now: datetime) -> Finding:  # noqa: ARG001 - as all checks
+    """Look how much of the disk is left that an SQLite database fills; a server's disk is not seen from here."""
+    found = disk()
+    if found is None:
+        return Finding()
+    facts = {"free_bytes": found.free_bytes, "free_percent": round(found.free_percent, 1)}
+    if found.free_bytes >= LEAST_FREE_BYTES:
+        return Finding(facts=facts)
+    return Finding(f"Less than {LEAST_FREE_BYTES // 1024**2} MiB of the database's disk are free.", facts)
+
+
+def end_to_end(now: datetime) -> Finding:
+    """Say when an event of the self-check last came out at the other end; that it is late is no reason for 503.
+
+    What is late is the work behind the web process: without it no event would be taken in either.
+    """
+    seen = self_check.look(now)
+    if seen is None:
+        return Finding()
+    return Finding(facts={"last_seconds": round(seen.age_seconds, 1), "late": seen.is_late})
+
+
 CHECKS: Mapping[str, Callable[[datetime], Finding]] = {
     "database": database,
     "migrations": Migrations(),
     "workers": workers,
     "queue": queue,
+    "disk": room,
+    "self_check": end_to_end,
 }
 
 

@@ -158,6 +158,11 @@ SECTIONS: tuple[Section, ...] = (
                 "how many [messages about alerts](../how-to/be-told.md) go out within an hour; more are held back",
             ),
             Described(
+                "HUB_SELF_CHECK_SECONDS",
+                "how often the hub sends itself a [signed event](../how-to/be-told.md#the-self-check); 60 is good, "
+                "0 is never",
+            ),
+            Described(
                 "HUB_DOCS_URL",
                 "where this documentation is served as HTML, for links from alerts to [runbooks](../runbooks/index.md)",
             ),

@@ -14,6 +14,7 @@ from itertools import islice
 import structlog
 from django.db import Error, transaction
 
+from deliveries import self_check
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.kinds import FINDERS
 from deliveries.alerts.look import Look
@@ -38,13 +39,14 @@ class Watch:
         self._at = float("-inf")
 
     def step(self, now: datetime) -> None:
-        """Look, and tell, if it is this process' turn. Raises Django's database errors."""
+        """Look, tell, and send the self-check, if it is this process' turn. Raises Django's database errors."""
         if time.monotonic() < self._at:
             return
         self._at = time.monotonic() + _ASK_SECONDS
         if claim(now):
             evaluate(now=now)
             tell(now=now)
+            self_check.send(now)
 
 
 def claim(now: datetime) -> bool:

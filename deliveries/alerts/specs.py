@@ -43,6 +43,16 @@ SPECS: Mapping[str, Spec] = {
         scopes=(),
         for_seconds=60,
     ),
+    "self_check": Spec(
+        "Self-check",
+        "The event that the hub sends itself has not come out at the other end for so long; needs "
+        "HUB_SELF_CHECK_SECONDS.",
+        "seconds",
+        240,
+        least=60,
+        most=86_400,
+        scopes=(),
+    ),
     "queue_age": Spec(
         "Old queue",
         "The oldest delivery that could run has waited for longer than the threshold.",

@@ -16,6 +16,7 @@ LOOKS: tuple[tuple[str, Callable[[Sight], Iterable[Concern]]], ...] = (
     ("deliveries.view_worker", executing.no_worker),
     ("deliveries.view_worker", executing.silent_workers),
     ("deliveries.view_worker", storing.disk),
+    ("deliveries.view_event", executing.self_check),
     ("deliveries.view_delivery", executing.queue_age),
     ("deliveries.view_delivery", executing.dead_letters),
     ("deliveries.view_parkedkey", executing.blocked_keys),

@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     NO_WORKER = "no_worker"
     DISK = "disk"
+    SELF_CHECK = "self_check"
     QUEUE_AGE = "queue_age"
     ONLY_REFUSES = "only_refuses"
     OPEN_CIRCUIT = "open_circuit"

@@ -13,6 +13,7 @@ from deliveries.blocked_keys import MOST_SHOWN, count_needing_order
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import MOST_DEAD, Sight
 from deliveries.models import ParkedKey
+from deliveries.self_check import look
 from deliveries.stats import standing
 from deliveries.stats.standing import Held
 from integrations.models import EndpointState, Route
@@ -47,6 +48,18 @@ def silent_workers(sight: Sight) -> Iterator[Concern]:
         mend = "Workers that are alive take over what it ran. Look in the log for why it ended: memory, or a handler."
         place = Place(Page.WORKER, row.pk)
         yield Concern(Kind.SILENT_WORKER, Level.WARNING, row.name, text, mend, place, row.running, row.beat_at)
+
+
+def self_check(sight: Sight) -> Iterator[Concern]:
+    """Tell that the hub's own event does not come out at the other end."""
+    seen = look(sight.now)
+    if seen is None or not seen.is_late or seen.endpoint.pk not in sight.endpoints:
+        return
+    text = "The hub's own event has not come out at the other end in time."
+    mend = "Open the endpoint: are its events taken in, and what became of their deliveries?"
+    place = Place(Page.ENDPOINT, seen.endpoint.pk)
+    since = sight.now - timedelta(seconds=seen.age_seconds)
+    yield Concern(Kind.SELF_CHECK, Level.PROBLEM, "Self-check", text, mend, place, since=since)
 
 
 def queue_age(sight: Sight) -> Iterator[Concern]:

@@ -91,6 +91,12 @@ METRICS: tuple[Described, ...] = (
     ),
     Described("hub_connection_failures", "gauge", "Failures of a connection in a row.", ("connection",)),
     Described("hub_workers", "gauge", "Worker processes that are heard of.", more="Within 30 s."),
+    Described(
+        "hub_self_check_age_seconds",
+        "gauge",
+        "Since the newest event of the self-check that came out.",
+        more="Only with HUB_SELF_CHECK_SECONDS.",
+    ),
     Described("hub_worker_threads", "gauge", "Handlers that they can run at once."),
     Described("hub_worker_threads_busy", "gauge", "Handlers that they run."),
     Described("hub_worker_silence_seconds", "gauge", "Since the last sign of life of any worker."),

@@ -13,6 +13,7 @@ from django.db import connections, router
 from django.db.models import Count, Max, Sum
 from prometheus_client.core import Metric
 
+from deliveries import self_check
 from deliveries.metrics.counters import Labels
 from deliveries.metrics.described import MOST, family, info
 from deliveries.models import Delivery, Worker
@@ -33,6 +34,8 @@ def families(user: Person | None, *, now: datetime) -> Iterator[Metric]:
     yield from _connections(user)
     yield from _workers(now)
     yield from _database()
+    if (seen := self_check.look(now)) is not None:
+        yield _single("hub_self_check_age_seconds", seen.age_seconds)
     yield _single("hub_statistics_lag_seconds", counting.lag())
     yield info("hub_build", {"version": settings.HUB_VERSION})
 

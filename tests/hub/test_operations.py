@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
+from unittest import mock
 
 from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
@@ -16,8 +17,10 @@ from django.test import Client, SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 from knox.models import AuthToken
 
-from deliveries import readiness
+from deliveries import readiness, self_check
+from deliveries.disk import Disk
 from deliveries.models import Worker
+from integrations.models import Endpoint
 from tests.deliveries.api.cases import make_user
 from tests.factories import make_delivery, make_endpoint, make_route
 
@@ -56,7 +59,9 @@ class ReadyTests(TestCase):
                 self.assertEqual(response.status_code, 200, response.content)
                 answer = response.json()
                 self.assertEqual((answer["status"], answer["reason"]), ("ready", None))
-                self.assertEqual(list(answer["checks"]), ["database", "migrations", "workers", "queue"])
+                self.assertEqual(
+                    list(answer["checks"]), ["database", "migrations", "workers", "queue", "disk", "self_check"]
+                )
                 self.assertTrue(all(check["ok"] for check in answer["checks"].values()))
                 self.assertEqual(answer["checks"]["workers"]["alive"], 1)
 
@@ -119,6 +124,23 @@ class ReadyTests(TestCase):
         self.assertTrue(check(self.now).ok)
         with self.assertNumQueries(0):
             self.assertTrue(check(self.now).ok)
+
+    def test_answers_503_when_the_disk_is_nearly_full(self) -> None:
+        for free, status in ((100 * 1024**2, 503), (300 * 1024**2, 200)):
+            with mock.patch.object(readiness, "disk", return_value=Disk(10 * 1024**3, free)):
+                found = self.ready(status)["checks"]["disk"]
+            self.assertEqual((found["free_bytes"], found["ok"]), (free, status == 200))
+
+    def test_says_nothing_of_a_disk_that_is_not_seen(self) -> None:
+        with mock.patch.object(readiness, "disk", return_value=None):
+            self.assertEqual(self.ready(200)["checks"]["disk"], {"ok": True})
+
+    @override_settings(HUB_SELF_CHECK_SECONDS=60)
+    def test_tells_that_the_self_check_is_late_and_stays_ready(self) -> None:
+        endpoint = self_check.ensure_endpoint()
+        self.assertFalse(self.ready(200)["checks"]["self_check"]["late"])
+        Endpoint.objects.filter(pk=endpoint.pk).update(created_at=self.now - timedelta(minutes=10))
+        self.assertTrue(self.ready(200)["checks"]["self_check"]["late"])
 
     def test_is_only_read(self) -> None:
         self.assertEqual(self.client.post(READY).status_code, 405)

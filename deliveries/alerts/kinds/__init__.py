@@ -18,6 +18,7 @@ from deliveries.alerts.kinds import (
     queue_depth,
     refusals,
     secret_expiry,
+    self_check,
     silence,
     worker_gone,
 )
@@ -28,6 +29,7 @@ Finder = Callable[[AlertRule, Look], Iterator[Finding]]
 
 FINDERS: Mapping[str, Finder] = {
     "worker_gone": worker_gone.find,
+    "self_check": self_check.find,
     "queue_age": queue_age.find,
     "queue_depth": queue_depth.find,
     "dead_letters": dead_letters.find,

@@ -1,0 +1,81 @@
+"""The hub sends itself a signed event, and tells when none comes out at the other end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.test import TestCase, override_settings
+from django.utils import timezone
+
+from deliveries import self_check
+from deliveries.alerts.evaluating import Watch
+from deliveries.concerns import Kind, Sight, concerns
+from deliveries.metrics.exposition import exposed
+from deliveries.models import Delivery, Event, Rejection
+from integrations.models import Endpoint
+from tests.deliveries.alerts.cases import NOW, AlertTestCase
+
+
+@override_settings(HUB_SELF_CHECK_SECONDS=60)
+class SelfCheckTests(TestCase):
+    def setUp(self) -> None:
+        self.now = timezone.now()
+
+    def is_told(self, *, minutes: float) -> bool:
+        found = concerns(Sight(None, now=self.now + timedelta(minutes=minutes)))
+        return any(concern.kind == Kind.SELF_CHECK for concern in found)
+
+    def test_is_verified_stored_and_queued_like_any_event(self) -> None:
+        self.assertTrue(self_check.send(self.now))
+        event = Event.objects.get()
+        self.assertEqual((event.verdict, event.event_type), ("verified", "self_check"))
+        self.assertEqual(event.deliveries.get().route.handler, "log")
+        self.assertEqual((event.endpoint.keep_events_days, Rejection.objects.count()), (1, 0))
+
+    def test_is_sent_once_in_each_interval(self) -> None:
+        self.assertEqual([self_check.send(self.now), self_check.send(self.now)], [True, False])
+        self.assertTrue(self_check.send(self.now + timedelta(seconds=60)))
+        self.assertEqual((Event.objects.count(), Endpoint.objects.count()), (2, 1))
+
+    def test_is_sent_by_the_worker_that_looks(self) -> None:
+        Watch().step(self.now)
+        self.assertEqual(Event.objects.count(), 1)
+
+    def test_is_late_when_none_came_out_for_three_intervals_and_a_minute(self) -> None:
+        self_check.send(self.now)
+        self.assertFalse(self.is_told(minutes=3.9))
+        self.assertTrue(self.is_told(minutes=4.2))
+
+    def test_is_in_time_again_once_one_came_out(self) -> None:
+        self_check.send(self.now)
+        Event.objects.update(received_at=self.now + timedelta(minutes=4))
+        self.assertTrue(self.is_told(minutes=5))
+        Delivery.objects.update(status="succeeded", finished_at=self.now)
+        self.assertFalse(self.is_told(minutes=5))
+
+    def test_is_in_the_metrics(self) -> None:
+        self_check.send(self.now)
+        text, _ = exposed(None, now=self.now + timedelta(minutes=2), accept="")
+        self.assertRegex(text if isinstance(text, str) else text.decode(), r"hub_self_check_age_seconds 1[12]\d")
+
+    def test_is_not_sent_to_an_endpoint_that_is_switched_off(self) -> None:
+        self_check.send(self.now)
+        Endpoint.objects.update(state="disabled")
+        self.assertFalse(self_check.send(self.now + timedelta(minutes=5)))
+
+    @override_settings(HUB_SELF_CHECK_SECONDS=0)
+    def test_can_be_off(self) -> None:
+        with self.assertNumQueries(0):
+            self.assertEqual((self_check.send(self.now), self_check.look(self.now)), (False, None))
+
+
+@override_settings(HUB_SELF_CHECK_SECONDS=60)
+class RuleTests(AlertTestCase):
+    def test_of_the_self_check_fires_when_it_is_late(self) -> None:
+        self.rule("self_check")
+        endpoint = self_check.ensure_endpoint()
+        Endpoint.objects.filter(pk=endpoint.pk).update(created_at=NOW - timedelta(minutes=4))
+        self.look()
+        self.assertEqual(self.texts(), [])
+        self.look(1)
+        self.assertEqual(self.texts(), ["The hub's own event has not come out at the other end in time."])
