@@ -34,6 +34,7 @@ _MOST_CHARACTERS = 20_000
 class HandlerPreview:
     """``found`` is what the filter finds, ``does`` what the handler would do, both as JSON; None: nothing to show.
 
+    ``outcome`` is what the handler would do as the value that it is.
     ``key`` is the ordering key, "" where the event has none; ``values`` are what the config's own JMESPaths find.
     ``problems`` are texts of what is wrong, by the name of the field; ``note`` says why the event is not tried.
     """
@@ -41,6 +42,7 @@ class HandlerPreview:
     found: str | None = None
     is_taken: bool | None = None
     does: str | None = None
+    outcome: Any = None
     key: str | None = None
     values: dict[str, str] = field(default_factory=dict)
     note: str = ""
@@ -73,7 +75,8 @@ def preview(
         if entry.parts is not None:
             given = replace(given, steps=_known_outputs(event, route))
         try:
-            made.does = _shown(entry.preview(given, entered))
+            made.outcome = entry.preview(given, entered)
+            made.does = _shown(made.outcome)
         except GiveUp as exc:
             made.problems["handler"] = [f"It would give up: {exc}"]
         except Exception as exc:  # of an automation's own function; its text may quote what is hidden

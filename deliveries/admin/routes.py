@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from deliveries import audit, display, hold
 from deliveries.admin import orders
+from deliveries.admin.dry_runs import show_dry_run
 from deliveries.admin.endpoints import ServiceFilter
 from deliveries.admin.filters import EndpointFilter
 from deliveries.admin.history import SafeChangeList
@@ -74,6 +75,7 @@ class RouteAdmin(RetiringAdmin):
         context["may_hold"] = row and row.retired_at is None and request.user.has_perm(orders.PERMISSION)
         context["may_preview"] = may_preview(request)
         context["may_fill_in"] = may_fill_in(request)
+        context["may_dry_run"] = row and row.retired_at is None and may_preview(request) and may_fill_in(request)
         context["release"] = Release.objects.running().filter(route=row).first() if row else None
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -90,12 +92,17 @@ class RouteAdmin(RetiringAdmin):
         return [
             path("preview/", view(preview_route), name="integrations_route_preview"),
             path("config/", view(show_config), name="integrations_route_config"),
+            path("<uuid:pk>/dry-run/", view(self.dry_run), name="integrations_route_dry_run"),
             path("<uuid:pk>/order/pause/", view(self.pause), name="integrations_route_pause"),
             path("<uuid:pk>/order/resume/", view(self.resume), name="integrations_route_resume"),
             path("<uuid:pk>/order/on/", view(self.switch_on), name="integrations_route_on"),
             path("<uuid:pk>/order/off/", view(self.switch_off), name="integrations_route_off"),
             *super().get_urls(),
         ]
+
+    def dry_run(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Show what the route would do with past events."""
+        return show_dry_run(self, request, pk)
 
     def switch_on(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Let the route make deliveries."""

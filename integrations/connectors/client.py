@@ -189,7 +189,7 @@ class HttpClient:
         there was no answer; `EgressRefused`, `AddressRefused`, `CallImpossible`; `AnswerTooLarge`; `OutOfTime`.
         """
         method = method.upper()
-        call = f"{self._spec.name}: {method} {_shown(path)}"
+        call = f"{self._spec.name}: {method} {shown_path(path)}"
         if method not in _METHODS:
             raise CallImpossible(f"{call}: there is no such method")
         body, kind = _body(json=json, data=data, content=content, call=call)
@@ -299,7 +299,8 @@ def _asked(state: RetryCallState) -> float:
     return error.wait if isinstance(error, _TryAgain) else 0.0
 
 
-def _shown(path: str) -> str:
+def shown_path(path: str) -> str:
+    """Return ``path`` as an attempt names it: without the query, which can hold a secret."""
     return path.partition("?")[0][:200] or "/"
 
 
