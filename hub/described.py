@@ -129,6 +129,16 @@ SECTIONS: tuple[Section, ...] = (
                 default="`sqlite:///db.sqlite3` in the hub's folder",
             ),
             Described("HUB_DATABASE_CONN_MAX_AGE", "seconds that a PostgreSQL connection is kept"),
+            Described(
+                "HUB_BACKUP_DIR",
+                "folder of [backups](../how-to/back-up-and-restore.md): `doctor` warns when the newest is a day old",
+                default="none: not looked at",
+            ),
+            Described(
+                "HUB_POSTGRES_BIN",
+                "folder of `pg_dump` and `pg_restore`",
+                default="none: they are looked for on the PATH",
+            ),
             Described("HUB_DATA_DIR", "the supervisor's lock and sign of life", default="`var` in the hub's folder"),
         ),
     ),

@@ -65,6 +65,8 @@ DEFAULT_FROM_EMAIL = env.env_str("HUB_EMAIL_FROM", "")
 
 # -- database ---------------------------------------------------------------------------------------------------------
 HUB_DATA_DIR = Path(env.env_str("HUB_DATA_DIR", str(BASE_DIR / "var")))
+HUB_BACKUP_DIR = env.env_str("HUB_BACKUP_DIR", "")
+HUB_POSTGRES_BIN = env.env_str("HUB_POSTGRES_BIN", "")
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.env_database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 }

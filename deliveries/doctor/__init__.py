@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from deliveries.doctor import endpoints, machine, setup, storage, work
+from deliveries.doctor import backups, endpoints, machine, setup, storage, work
 from deliveries.doctor.symptoms import Check, Result, Symptom, problem
 
 __all__ = ["CHECKS", "Check", "Result", "Symptom", "examine"]
@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     Check("configuration", setup.configuration_can_work),
     Check("clock", storage.clocks_agree),
     Check("encryption keys", storage.keys_decrypt),
+    Check("backups", backups.backups_are_recent),
     Check("administrator", setup.somebody_can_log_in),
     Check("endpoints", endpoints.endpoints_have_secrets),
     Check("references", endpoints.references_lead_somewhere),
