@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from deliveries import display
 from deliveries.differences import Change, Difference, Kind, difference
 from deliveries.models import Event
+from deliveries.paging import Place
 from integrations.admin.base import HubAdmin
 
 #: Places that a page names, and how much it shows of each value.
 NAMED_PLACES = 50
 _SHOWN_CHARACTERS = 500
+#: Of long texts that part late, what is shown of what they have in common.
+_CHARACTERS_BEFORE = 60
 _COLOURS = {Kind.ADDED: "success", Kind.REMOVED: "danger", Kind.CHANGED: "warning"}
 #: The event before of the same type is looked for among so many of the endpoint.
 _LOOKED_AT = 1000
@@ -33,7 +37,7 @@ def show(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
     if not admin.has_view_permission(request, event):
         raise PermissionDenied
     asked = request.GET.get("with", "").strip()
-    of_endpoint = Event.objects.visible_to(request.user).filter(endpoint=event.endpoint_id).exclude(pk=event.pk)
+    of_endpoint = admin.get_queryset(request).filter(endpoint=event.endpoint_id).exclude(pk=event.pk)
     other = _named(of_endpoint, asked) if asked else _before(of_endpoint, event)
     context = {
         **admin.admin_site.each_context(request),
@@ -42,7 +46,7 @@ def show(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
         "original": event,
         "other": other,
         "asked": asked,
-        "made_from": of_endpoint.filter(pk=event.derived_from_id).only("pk").first() if event.derived_from_id else None,
+        "made_from": of_endpoint.filter(pk=event.derived_from_id).first() if event.derived_from_id else None,
         "before": _before(of_endpoint, event) if asked else other,
         **(_compared(other, event) if other is not None else {}),
     }
@@ -60,15 +64,16 @@ def shown(found: Difference) -> dict[str, Any]:
 
 def _named(events: QuerySet[Event], asked: str) -> Event | None:
     """Return the event with an id of the hub's or the provider's; of several with the provider's, the latest."""
-    try:
-        wanted = Q(pk=UUID(asked))
-    except ValueError:
-        wanted = Q(event_id=asked)
-    return events.filter(wanted).order_by("-received_at").first() if "\0" not in asked else None
+    if "\0" in asked:
+        return None
+    with suppress(ValueError):
+        if found := events.filter(pk=UUID(asked)).first():
+            return found
+    return events.filter(event_id=asked).order_by("-received_at").first()  # providers' ids are UUIDs, too
 
 
 def _before(events: QuerySet[Event], event: Event) -> Event | None:
-    earlier = events.filter(received_at__lte=event.received_at).order_by("-received_at")
+    earlier = events.filter(Place(event.received_at, event.pk).older("received_at")).order_by("-received_at", "-pk")
     looked_at = earlier.values_list("pk", "event_type")[:_LOOKED_AT]
     pk = next((pk for pk, event_type in looked_at if event_type == event.event_type), None)
     return None if pk is None else events.get(pk=pk)
@@ -97,15 +102,25 @@ def _obstacle(row: Event) -> str:
 
 
 def _shown(change: Change) -> dict[str, Any]:
+    before, after = (json.dumps(value, ensure_ascii=False) for value in (change.before, change.after))
+    begin = _begin(before, after) if change.kind == Kind.CHANGED else 0
+    path = change.path
     return {
         "kind": change.kind.value,
         "colour": _COLOURS[change.kind],
-        "path": change.path,
-        "before": None if change.kind == Kind.ADDED else _text(change.before),
-        "after": None if change.kind == Kind.REMOVED else _text(change.after),
+        "path": path if len(path) <= _SHOWN_CHARACTERS else f"…{path[-_SHOWN_CHARACTERS:]}",
+        "before": None if change.kind == Kind.ADDED else _cut(before, begin),
+        "after": None if change.kind == Kind.REMOVED else _cut(after, begin),
     }
 
 
-def _text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+def _begin(before: str, after: str) -> int:
+    """Return where two texts are shown from: a little before they part, if that would be cut off otherwise."""
+    pairs = enumerate(zip(before, after, strict=False))
+    alike = next((place for place, (one, other) in pairs if one != other), min(len(before), len(after)))
+    return 0 if alike + _CHARACTERS_BEFORE <= _SHOWN_CHARACTERS else alike - _CHARACTERS_BEFORE
+
+
+def _cut(text: str, begin: int) -> str:
+    end = begin + _SHOWN_CHARACTERS
+    return f"{'…' if begin else ''}{text[begin:end]}{'…' if end < len(text) else ''}"

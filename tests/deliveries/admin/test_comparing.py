@@ -81,6 +81,32 @@ class DifferenceTests(TestCase):
         self.assertEqual(self.page(foreign).status_code, 404)
         self.assertIsNone(self.page(mine, **{"with": str(foreign.pk)}).context["other"])
 
+    def test_is_to_the_one_with_a_providers_id_that_is_a_uuid(self) -> None:
+        event, other = self.came(b"{}", 10), self.came(b"{}", 5, event_id="0199c1d2-0000-7000-8000-000000000000")
+        self.assertEqual(self.page(event, **{"with": other.event_id}).context["other"], other)
+
+    def test_takes_of_what_came_at_once_the_one_before(self) -> None:
+        rows = [self.came(b"{}", 5) for _ in range(3)]
+        Event.objects.update(received_at=timezone.now())
+        first, second, third = sorted(rows, key=lambda row: row.pk)
+        self.assertEqual(
+            [self.page(row).context["other"] for row in (first, second, third)],
+            [None, first, second],
+        )
+
+    def test_shows_long_texts_where_they_part(self) -> None:
+        self.came(b'{"text": "%b old"}' % (b"x" * 3000), 9)
+        [change] = self.page(self.came(b'{"text": "%b new"}' % (b"x" * 3000), 5)).context["payload"]["changes"]
+        self.assertIn("old", change["before"])
+        self.assertIn("new", change["after"])
+        self.assertLess(len(change["before"]), 510)
+
+    def test_shows_the_end_of_a_long_path(self) -> None:
+        self.came(b'{"%b": {"total": 1}}' % (b"x" * 3000), 9)
+        [change] = self.page(self.came(b'{"%b": {"total": 2}}' % (b"x" * 3000), 5)).context["payload"]["changes"]
+        self.assertTrue(change["path"].endswith("x.total"))
+        self.assertLess(len(change["path"]), 510)
+
     def test_takes_no_order(self) -> None:
         event = self.came(b"{}", 5)
         self.assertEqual(self.client.post(f"/admin/deliveries/event/{event.pk}/difference/").status_code, 405)
