@@ -216,6 +216,11 @@ SECTIONS: tuple[Section, ...] = (
                 "that an endpoint can override; see [How long things are kept](../how-to/retention.md)",
             ),
             Described(
+                "HUB_ARCHIVE_DIR",
+                "folder that events are written to before their bodies are removed, as gzip of JSON lines; empty: none "
+                "are archived. `manage.py restore_archive` brings them back",
+            ),
+            Described(
                 "HUB_DATABASE_DISK_BYTES",
                 "bytes that the disk of the database has, for the forecast of when it is full; 0: SQLite's own disk is "
                 "looked at, of PostgreSQL's it is not known",

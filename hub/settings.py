@@ -99,6 +99,7 @@ HUB_FROZEN_SECONDS = env.env_int("HUB_FROZEN_SECONDS", 10, minimum=5)
 # -- receiving --------------------------------------------------------------------------------------------------------
 HUB_BODY_SECONDS = env.env_int("HUB_BODY_SECONDS", 30, minimum=1)
 HUB_BODY_DEDUPE_SECONDS = env.env_int("HUB_BODY_DEDUPE_SECONDS", 24 * 3600)
+HUB_ARCHIVE_DIR = env.env_str("HUB_ARCHIVE_DIR", "")
 HUB_DATABASE_DISK_BYTES = env.env_int("HUB_DATABASE_DISK_BYTES", 0)
 HUB_BODY_DAYS = env.env_int("HUB_BODY_DAYS", 90, maximum=36_500)
 HUB_HEADERS_DAYS = env.env_int("HUB_HEADERS_DAYS", 90, maximum=36_500)

@@ -107,6 +107,13 @@ class _Sweeper:
             return
         steps = self._round or sweep(now=now)
         self._round = None
+        try:
+            self._go_on(steps)
+        except OSError:  # the archive cannot be written: nothing is removed, and deliveries go on
+            logger.exception("archive.failed")
+            self._at = time.monotonic() + _EVERY_SECONDS
+
+    def _go_on(self, steps: Iterator[Counter[str]]) -> None:
         until = time.monotonic() + _LOOKING_SECONDS
         for counts in steps:
             self._removed += counts

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, FlowStep, StepResult
-from deliveries.models.keeping import Part
+from deliveries.models.keeping import EVERYTHING, Part
+from deliveries.retention import archive
 from deliveries.retention.ages import Ages
 from deliveries.retention.standing import Standing, standings
 from integrations.models import Endpoint
@@ -66,13 +67,27 @@ def strip_some(endpoint: Endpoint, parts: Part, *, after: Mark | None, now: date
             old = old.filter(received_at__gte=now - ages.events)  # the others go as a whole
         counts = _counted(_due(old.filter(pk__in=ids), ages, now=now))
     else:
+        due = _due(old.filter(pk__in=ids), ages, now=now)
+        kept = _archived(due, parts)
         with transaction.atomic():
             locked = old.select_for_update(skip_locked=True, no_key=True, of=("self",)).filter(pk__in=ids)
-            due = _due(locked, ages, now=now)
+            due = _due(locked.filter(pk__in=kept), ages, now=now)
             for going, events in due.items():
                 strip(events, going, keeping=parts & ~going, now=now)
         counts = _counted(due)
     return Looked(counts, Mark(seen[-1][1], seen[-1][0]))
+
+
+def _archived(due: dict[Part, list[UUID]], parts: Part) -> list[UUID]:
+    """Write to the archive, if there is one, what is about to lose its body, or its first part; return all that is due.
+
+    Raises `OSError` if it cannot be written.
+    """
+    to = archive.target()
+    if to is not None:
+        losing = [pk for going, events in due.items() for pk in events if Part.BODY in going or parts == EVERYTHING]
+        archive.archive(losing, to=to)
+    return [pk for events in due.values() for pk in events]
 
 
 def _next(old: QuerySet[Event], after: Mark | None) -> Sequence[tuple[UUID, datetime]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from deliveries.management.command import HubCommand
@@ -49,7 +49,10 @@ class Command(HubCommand):
             entries = prune_audit_log(now=now, dry_run=dry_run, report=report)
         with self.progress("pruning stored answers") as report:
             answers = prune_answers(now=now, dry_run=dry_run, report=report)
-        events = prune_events(now=now, dry_run=dry_run)
+        try:
+            events = prune_events(now=now, dry_run=dry_run)
+        except OSError as exc:
+            raise CommandError(f"the archive cannot be written, and no more was removed: {exc}") from exc
         if options["json"]:
             found = {"rejections": count, "audit_entries": entries, "stored_answers": answers}
             found |= {kind: events[kind] for kind, *_ in _OF_EVENTS}

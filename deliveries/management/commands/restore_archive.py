@@ -1,0 +1,43 @@
+"""``manage.py restore_archive``: bring archived events back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from deliveries.management.command import HubCommand
+from deliveries.retention.restoring import restore
+
+
+class Command(HubCommand):
+    """Restore what the files of an archive hold. Can be run twice: what is there already is left as it is."""
+
+    help = (
+        "Restores archived events as they were, with their deliveries and attempts, from files that the hub wrote "
+        "to HUB_ARCHIVE_DIR. They are under a legal hold then; end it, and they go by age again. What was erased at "
+        "somebody's request does not come back."
+    )
+
+    examples = (("a day of an endpoint", "restore_archive /var/lib/hub/archive/orders/2026-11-02-*.jsonl.gz"),)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the files and the form of the answer."""
+        parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="a .jsonl.gz of the archive")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, files: list[Path], **options: Any) -> None:
+        """Print how many came back."""
+        try:
+            found = restore(files, now=timezone.now())
+        except (OSError, ValueError) as exc:
+            raise CommandError(str(exc)) from exc
+        if options["json"]:
+            self.write_json({name: found[name] for name in ("restored", "there", "erased", "homeless")})
+            return
+        self.stdout.write(
+            f"restored {found['restored']} events; {found['there']} were there, {found['erased']} had been erased, "
+            f"{found['homeless']} have no endpoint here"
+        )
