@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django_filters import rest_framework as filters
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from deliveries import hold
+from deliveries.api import dry_runs
 from deliveries.api.audit import caller
 from deliveries.api.configuration import ConfigurationViewSet
 from deliveries.api.described import describe_routes
@@ -38,6 +44,10 @@ class RouteViewSet(ConfigurationViewSet[Route]):
     filterset_class = RouteFilter
     lookup_value_regex = UUID_REGEX
     hold_field = "paused"
+    action_permissions: ClassVar[dict[str, str]] = {
+        **ConfigurationViewSet.action_permissions,
+        "dry_run": "integrations.change_route",
+    }
 
     def move_deliveries(self, row: Route) -> None:
         """Hold or release the deliveries."""
@@ -49,3 +59,8 @@ class RouteViewSet(ConfigurationViewSet[Route]):
             hold.pause_route(row, by=caller(self.request), via="API")
         else:
             hold.resume_route(row, by=caller(self.request), via="API", rate_per_second=rate_per_second)
+
+    @action(detail=True, methods=["post"], url_path="dry-run")
+    def dry_run(self, request: Request, pk: str) -> Response:
+        """Return what the route would do with past events; nothing is sent."""
+        return dry_runs.answer(request, self.get_object())

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 from unittest.mock import patch
 
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.http import HttpResponse
@@ -19,6 +20,7 @@ from deliveries.dry_run import dry_run, past_events
 from deliveries.models import Attempt, AuditEntry, Delivery, Event
 from integrations.models import Endpoint, EndpointGroup, Route
 from tests.deliveries.admin.people import logged_in, make_user
+from tests.deliveries.api.cases import client_of
 from tests.deliveries.visibility.two_teams import restrict
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -145,3 +147,19 @@ class DryRunPageTests(_Tried):
         self.assertEqual(self.client.post(self.url, {"last": 1}).status_code, 404)
         self.client = logged_in("viewer")
         self.assertEqual(self.client.post(self.url, {"last": 1}).status_code, 403)
+
+
+class DryRunApiTests(_Tried):
+    def post(self, role: str, **body: Any) -> Any:
+        return client_of(make_user(role, name=f"{role}-{len(body)}-{User.objects.count()}")).post(
+            f"/api/v1/routes/{self.route.pk}/dry-run/", body, format="json"
+        )
+
+    def test_answers_what_the_route_would_do_and_leaves_an_entry(self) -> None:
+        answer = self.post("administrator", last=1)
+
+        (row,) = answer.json()["results"]
+        self.assertEqual((row["would"]["path"], row["differs"], row["then"]), ("/orders/7", True, []))
+        self.assertTrue(AuditEntry.objects.filter(message="Dry run on 1 past events.").exists())
+        self.assertEqual(self.post("administrator", last=51).status_code, 400)
+        self.assertEqual(self.post("viewer").status_code, 403)

@@ -6,6 +6,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema_view
 
+from deliveries.api.dry_runs import DryRunOrder, DryRunSerializer
 from deliveries.api.orders import EmptyOrder
 from deliveries.api.releases import ResumeOrder, RouteWithRelease
 from integrations.api.schema import operation
@@ -45,6 +46,25 @@ NEW_ROUTE: dict[str, Any] = {
     "filter": "total > `100`",
     "handler": "http.forward",
     "config": {"url": "https://shop.example.com/orders"},
+}
+DRY_RUN: dict[str, Any] = {
+    "results": [
+        {
+            "event": "01a201c4-e566-76a8-9d8b-50bf4e3b2d28",
+            "event_type": "order.paid",
+            "received_at": "2026-11-22T05:41:10.726113Z",
+            "is_taken": True,
+            "would": {
+                "method": "POST",
+                "url": "https://shop.example.com/orders",
+                "headers": ["Content-Type"],
+                "body_bytes": 42,
+            },
+            "note": "",
+            "then": [],
+            "differs": True,
+        }
+    ]
 }
 
 describe_routes = extend_schema_view(
@@ -93,5 +113,14 @@ describe_routes = extend_schema_view(
         description="At once, or one after the other at a rate. While its endpoint is paused they stay held.",
         request=(ResumeOrder, {"At once": {}, "Twenty a second": {"rate_per_second": 20}}),
         answers={200: ("The route, no longer paused.", RouteWithRelease, ROUTE)},
+    ),
+    dry_run=operation(
+        "dry_run_route",
+        "Try a route on past events",
+        description="The newest events of its endpoint, with what the handler would do beside the deliveries "
+        "that there were. Nothing is sent, and no handler is run: its preview is asked. Wants the right to see events, "
+        "too.",
+        request=(DryRunOrder, {"The last ten": {}, "Those of a morning": {"received_after": "2026-11-22T06:00:00Z"}}),
+        answers={200: ("What the route would do with each.", DryRunSerializer, DRY_RUN)},
     ),
 )
