@@ -79,12 +79,6 @@ def kind_choices() -> list[tuple[str, str]]:
     return [(key, kinds[key].name) for key in kinds]
 
 
-def is_http(kind: str) -> bool:
-    """Return whether connections of ``kind`` are called over HTTP; one that is gone is taken for such."""
-    found = kinds.get(kind)
-    return found is None or found.is_http
-
-
 def validate_kind(value: str) -> None:
     """Refuse a kind that no installed app registers."""
     if value not in kinds:
