@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import psutil
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -88,7 +88,15 @@ def _nothing_runs(tables: set[str], *, now: datetime) -> None:
 
 def _is_gone(worker: Worker) -> bool:
     """Return whether it was on this machine and has ended; of other machines only the beat is known."""
-    return worker.host == socket.gethostname() and worker.pid > 0 and not psutil.pid_exists(worker.pid)
+    if worker.host != socket.gethostname()[:100] or not worker.pid:
+        return False
+    try:
+        os.kill(worker.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it is there, and another user's
+        return False
+    return False
 
 
 def _is_empty(tables: set[str]) -> None:

