@@ -19,6 +19,7 @@ from django.db import OperationalError, connection
 from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 
+from deliveries.backup.manifest import Manifest, fingerprints, manifest_path
 from deliveries.doctor import CHECKS, storage
 from deliveries.models import Delivery, Schedule, Worker
 from integrations.models import Connection, Endpoint, Route, Secret
@@ -192,6 +193,26 @@ class DoctorTests(TestCase):
         self.assertEqual(env, f"problem: Others on this machine may read {self.folder}/.env (mode 644).")
         self.assertEqual(folder, f"warning: Others on this machine may read {secrets} (mode 755).")
         self.assertEqual(missing, f"problem: HUB_SECRETS_DIR, {secrets}/missing, is no folder.")
+
+    def test_names_a_backup_that_is_missing_old_or_of_other_keys(self) -> None:
+        self.assertEqual(self.found("backups"), [])
+        with override_settings(HUB_BACKUP_DIR=str(self.folder)):
+            self.assertEqual(self.found("backups"), [f"warning: There is no backup in HUB_BACKUP_DIR, {self.folder}."])
+            self.make_backup(age=timedelta(hours=30))
+            self.assertEqual(self.found("backups"), ["warning: The newest backup is 30 hours old."])
+            self.make_backup(age=timedelta(hours=2))
+            self.assertEqual(self.found("backups"), [])
+            fingerprint = fingerprints()[0]
+            with override_settings(HUB_ENCRYPTION_KEYS=[OTHER_KEY]):
+                (lost,) = self.found("backups")
+            self.assertIn(f"needs the keys {fingerprint}", lost)
+
+    def make_backup(self, *, age: timedelta) -> None:
+        taken_at = timezone.now() - age
+        path = self.folder / f"hub-{taken_at:%Y%m%dT%H%M%SZ}.sqlite3"
+        path.write_bytes(b"x")
+        found = Manifest(taken_at, "1", "sqlite", "3", (), {}, fingerprints(), 1, "")
+        manifest_path(path).write_text(found.as_json())
 
     def test_names_a_disk_that_is_full(self) -> None:
         usage = shutil.disk_usage(self.folder)
