@@ -33,6 +33,7 @@ class TheNamesTests(TestCase):
         return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)) | {
             "hub_database_connections",  # of PostgreSQL
             "hub_database_connections_limit",
+            "hub_self_check_age_seconds",  # where HUB_SELF_CHECK_SECONDS is set
         }
 
     def test_in_rules_dashboard_and_reference_are_those_of_metrics(self) -> None:

@@ -13,9 +13,9 @@ from integrations.api.schema import operation
 
 RULE: dict[str, Any] = {
     "id": "01a21d71-5c1e-7f40-9a11-0d2f6a3b7c55",
-    "name": "shop is quiet",
+    "name": "orders is quiet",
     "kind": "silence",
-    "endpoint": "shop",
+    "endpoint": "orders",
     "route": None,
     "threshold": 1.0,
     "capacity": None,
@@ -29,9 +29,9 @@ RULE: dict[str, Any] = {
     "updated_at": "2026-11-20T12:10:02.412713Z",
 }
 NEW_RULE: dict[str, Any] = {
-    "name": "shop is quiet",
+    "name": "orders is quiet",
     "kind": "silence",
-    "endpoint": "shop",
+    "endpoint": "orders",
     "threshold": 1,
     "quiet_times": "SAT,SUN",
     "time_zone": "Europe/Berlin",
@@ -39,11 +39,11 @@ NEW_RULE: dict[str, Any] = {
 ALERT: dict[str, Any] = {
     "id": "01a21d80-77aa-7c11-8b2f-4b1d2f6a3b7c",
     "rule": RULE["id"],
-    "rule_name": "shop is quiet",
+    "rule_name": "orders is quiet",
     "kind": "silence",
     "state": "firing",
-    "about": "shop",
-    "endpoint": "shop",
+    "about": "orders",
+    "endpoint": "orders",
     "text": "0 came in the last 60 minutes; expected are 1 or more.",
     "next_step": "See at the provider whether the webhook is still switched on, and what its deliveries say.",
     "since": "2026-11-27T08:00:04.112713Z",
