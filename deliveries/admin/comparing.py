@@ -92,7 +92,7 @@ def _compared(other: Event, event: Event) -> dict[str, Any]:
 def _obstacle(row: Event) -> str:
     """Return why the payload of an event cannot be compared; "" if it can."""
     if row.hides_body:
-        return "Its endpoint is sensitive, or its body is stored encrypted: payloads are not compared."
+        return "Its endpoint is sensitive: payloads are not compared."
     if row.body_bytes > display.DECODED_BYTES:
         return f"A body of {display.size(row.body_bytes)} is too large to be compared on a page."
     try:

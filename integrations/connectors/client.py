@@ -195,8 +195,13 @@ class HttpClient:
         body, kind = _body(json=json, data=data, content=content, call=call)
         own = self._headers(headers or {}, kind, call)
         header = self._spec.idempotency_header or ("Idempotency-Key" if idempotency_key else "")
-        if header and method not in _READING:
-            own[header] = idempotency_key or self._key(method, path)
+        names_message = self._spec.auth == "standard_webhooks"
+        if (header or names_message) and method not in _READING:
+            key = idempotency_key or self._key(method, path)
+            if header:
+                own[header] = key
+            if names_message:  # by which the receiver knows a message that comes again
+                own.setdefault("webhook-id", f"msg_{key}")
         is_safe = bool(header) or method in _IDEMPOTENT
         url = join(self._spec.base_url, path)
         if params:

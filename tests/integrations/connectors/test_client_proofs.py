@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from integrations.connectors.http import CallFailed
+from integrations.connectors.tries import Tries
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.providers import providers
 from tests.integrations.connectors.clients import (
@@ -70,6 +71,23 @@ class ProofTests(ClientTestCase):
         signed = f"{sent.headers['webhook-id']}.{sent.headers['webhook-timestamp']}.".encode() + sent.body
         digest = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
         self.assertEqual(sent.headers["webhook-signature"], f"v1,{digest}")
+
+    def test_by_standard_webhooks_names_a_message_alike_each_time_it_is_sent(self) -> None:
+        server = self.server(status=503)
+        secret = "whsec_" + base64.b64encode(b"k" * 32).decode()
+
+        for _attempt in range(2):
+            client = self.client_of(
+                server.url,
+                auth="standard_webhooks",
+                credentials={"secret": secret},
+                idempotency_header="Idempotency-Key",
+                tries=Tries(2, 0.001, 1),
+            )
+            client.post("/a", json={})
+
+        self.assertEqual(len(server.seen), 4)
+        self.assertEqual(len({sent.headers["webhook-id"] for sent in server.seen}), 1)
 
     def test_stands_in_its_place(self) -> None:
         basic = self.sent(auth="basic", credentials={"username": "ada", "password": "ünsafe:1"})
