@@ -162,7 +162,7 @@ class AlertRuleAdmin(HubPages):
     @admin.display(description="Threshold")
     def limit_shown(self, row: AlertRule) -> str:
         """Return from how much on."""
-        return f"{row.limit:g} {row.spec.unit}"
+        return row.limit_in_words
 
 
 def _channels(request: HttpRequest) -> dict[str, Any]:

@@ -28,6 +28,17 @@ class Spec:
     window_seconds: int | None = None
     scopes: tuple[str, ...] = ("endpoint", "route")
     for_seconds: int = 0
+    #: What a threshold of 0 means, where it is no number.
+    nought: str = ""
+
+    def in_words(self, limit: float) -> str:
+        """Return a threshold as people say it: "1 delivery", "50 % of the attempts"."""
+        if not limit and self.nought:
+            return self.nought
+        unit = self.unit
+        if limit == 1 and " " not in unit:
+            unit = f"{unit[:-3]}y" if unit.endswith("ies") else unit.removesuffix("s")
+        return f"{limit:g} {unit}"
 
 
 _OF_ENDPOINTS = ("endpoint",)
@@ -113,6 +124,7 @@ SPECS: Mapping[str, Spec] = {
         0,
         window_seconds=_HOUR,
         scopes=_OF_ENDPOINTS,
+        nought="less than a tenth of the weeks before",
     ),
     "circuit_open": Spec(
         "Outside system away",

@@ -118,6 +118,11 @@ class AlertRule(models.Model):
         return self.spec.threshold if self.threshold is None else self.threshold
 
     @property
+    def limit_in_words(self) -> str:
+        """The threshold with its unit."""
+        return self.spec.in_words(self.limit)
+
+    @property
     def window(self) -> int:
         """How many seconds it looks back; 0 where it looks at what is now."""
         return self.window_seconds or self.spec.window_seconds or 0

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.journey
 OLD, NEW = "the first secret of the shop", "the second secret of the shop"
 _numbers = count(1)
 PAGES = """
-from deliveries.models import Delivery, Event
+from deliveries.models import AlertRule, Delivery, Event
 from integrations.models import Endpoint, Route
 endpoint, route = Endpoint.objects.get(), Route.objects.get()
 start = "/admin/integrations/endpoint/first-steps/"
@@ -31,7 +31,10 @@ print("/admin/", f"/admin/deliveries/event/{Event.objects.first().pk}/change/",
       "/admin/deliveries/event/", "/admin/deliveries/delivery/",
       f"/admin/deliveries/delivery/{Delivery.objects.first().pk}/change/",
       f"/admin/integrations/route/{route.pk}/change/", start, "/admin/tail/",
-      f"/admin/deliveries/event/{Event.objects.first().pk}/edit/")
+      f"/admin/deliveries/event/{Event.objects.first().pk}/edit/",
+      f"/admin/deliveries/event/{Event.objects.first().pk}/difference/",
+      f"/admin/integrations/route/{route.pk}/dry-run/", "/admin/deliveries/alert/", "/admin/deliveries/alertrule/",
+      f"/admin/deliveries/alertrule/{AlertRule.objects.first().pk}/change/", "/admin/deliveries/erasure/")
 """
 #: So many of the pages are looked at in the dark, too.
 IN_THE_DARK = 4

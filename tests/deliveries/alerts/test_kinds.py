@@ -261,3 +261,17 @@ class DefaultRuleTests(AlertTestCase):
         for rule in rules:
             rule.full_clean()
             self.assertTrue(rule.enabled)
+
+
+class ThresholdTests(SimpleTestCase):
+    def test_is_said_as_people_say_it(self) -> None:
+        said = {
+            ("dead_letters", 1): "1 delivery",
+            ("dead_letters", 20): "20 deliveries",
+            ("worker_gone", 1): "1 worker",
+            ("failure_rate", 50): "50 % of the attempts",
+            ("failure_rate", 1): "1 % of the attempts",
+            ("silence", 0): "less than a tenth of the weeks before",
+            ("silence", 5): "5 requests",
+        }
+        self.assertEqual({(kind, limit): SPECS[kind].in_words(limit) for kind, limit in said}, said)
