@@ -1,7 +1,7 @@
 """Ask whether a pinned package has a known hole: ``python -m tests.dependency_audit requirements.txt ...``.
 
 pip-audit does the asking. It fails alike for a hole and for an index that it cannot reach, and passes over packages
-that the index does not know; here a hole alone fails, and the rest is said.
+that the index does not know; here a hole that a newer version mends fails, and the rest is said.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MINUTES = 3
 
 
 def audit(files: Sequence[str], *options: str) -> tuple[int, str]:
-    """Return the exit code, 1 for a hole and otherwise 0, and what was found, in lines."""
+    """Return the exit code, 1 for a hole that can be mended and otherwise 0, and what was found, in lines."""
     with tempfile.TemporaryDirectory(prefix="hub-audit-") as folder:
         report = Path(folder, "report.json")
         command = [sys.executable, "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
@@ -36,16 +36,16 @@ def audit(files: Sequence[str], *options: str) -> tuple[int, str]:
 
 def judged(packages: Sequence[dict[str, Any]]) -> tuple[int, str]:
     """Return the exit code and the lines for what pip-audit has reported of each package."""
+    found = [(package, hole) for package in packages for hole in package.get("vulns", ())]
     holes = [
         f"{package['name']} {package['version']}: {hole['id']}, mended in {', '.join(hole['fix_versions']) or 'none'}"
-        for package in packages
-        for hole in package.get("vulns", ())
+        for package, hole in found
     ]
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     lines = [f"audit: {len(packages) - len(unknown)} of {len(packages)} packages asked for, {len(holes)} known holes"]
     if unknown:
         lines.append(f"audit: NOT ASKED FOR, the index does not know them: {', '.join(unknown)}")
-    return int(bool(holes)), "\n".join([*lines, *holes])
+    return int(any(hole["fix_versions"] for _, hole in found)), "\n".join([*lines, *holes])
 
 
 if __name__ == "__main__":

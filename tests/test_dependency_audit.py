@@ -56,6 +56,11 @@ class TestTheAudit:
             "audit: 2 of 2 packages asked for, 1 known holes\nholey 1.0: PYSEC-0000-1, mended in 2.0",
         )
 
+    def test_says_what_nothing_mends_yet_and_goes_on(self) -> None:
+        hole = {"id": "PYSEC-0000-2", "fix_versions": []}
+        code, text = judged([{"name": "holey", "version": "1.0", "vulns": [hole]}])
+        assert (code, text.splitlines()[-1]) == (0, "holey 1.0: PYSEC-0000-2, mended in none")
+
     def test_says_that_it_was_not_done_where_the_index_is_away(self, tmp_path: Path) -> None:
         code, text = self.ask(tmp_path, "http://127.0.0.1:9/", "holey==1.0\n")
         assert code == 0
