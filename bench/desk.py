@@ -61,8 +61,13 @@ _STATISTICS = """
         CASE buckets WHEN 1 THEN 0 ELSE 29 + buckets END) bucket
     LEFT JOIN integrations_route r ON m.of_route AND r.endpoint_id = e.id
 """
+_TOTALS = """
+    INSERT INTO deliveries_rolluptotal (grain_minutes, measure, starts_at, bucket, count)
+    SELECT grain_minutes, measure, starts_at, bucket, SUM(count) FROM deliveries_rollup
+    GROUP BY grain_minutes, measure, starts_at, bucket
+"""
 #: As many as are kept of hours; of minutes, more than the page looks at.
-_SPANS = ((60, "hour", 24 * 35), (1, "minute", 180))
+_SPANS = ((1440, "day", 90), (60, "hour", 24 * 35), (1, "minute", 180))
 
 
 def fill(events: int) -> None:
@@ -80,6 +85,7 @@ def fill(events: int) -> None:
         cursor.execute(_DELIVERIES, {})
         for grain, unit, spans in _SPANS:
             cursor.execute(_STATISTICS, {"grain": grain, "unit": unit, "spans": spans})
+        cursor.execute(_TOTALS)
         cursor.execute("ANALYZE")
 
 

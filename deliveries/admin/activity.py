@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from deliveries import display
 from deliveries.admin.chart import Chart, chart
-from deliveries.admin.endpoint_lines import DETAIL, EndpointLine, endpoint_lines
+from deliveries.admin.endpoint_lines import EndpointLine, detail, endpoint_lines
 from deliveries.admin.timing_chart import Limit, TimingChart, timing_chart
 from deliveries.concerns import Sight
 from deliveries.models.rollup import Measure
@@ -52,8 +52,8 @@ def activity(request: HttpRequest, sight: Sight) -> Activity:
     """Return what happened at the endpoints that the user may see, in the window that the address asks for."""
     asked = request.GET.get("window", _DEFAULT)
     chosen = window(asked if asked in WINDOWS else _DEFAULT, now=sight.now)
-    found = reading.summary(request.user, chosen, detail=DETAIL)
-    lines, left_out = endpoint_lines(sight, found)
+    found = reading.summary(request.user, chosen, detail=detail(chosen))
+    lines, left_out = endpoint_lines(sight, found, chosen)
     return Activity(
         chosen=chosen,
         windows=[(key, title, key == chosen.text) for key, title in WINDOWS.items()],

@@ -16,6 +16,7 @@ from deliveries.concerns import Sight
 from deliveries.models import Event
 from deliveries.models.rollup import Measure
 from deliveries.stats.reading import Detail, EndpointFigures, Figures, Summary
+from deliveries.stats.windows import Window
 from integrations.models import Endpoint, EndpointState
 
 #: Endpoints in the table, the busiest.
@@ -23,8 +24,8 @@ MOST_LINES = 50
 #: The drawing's size in its own units; the page stretches it.
 WIDTH, HEIGHT = 120.0, 24.0
 _DRAWN = ((Measure.ACCEPTED, "accepted"), (Measure.REFUSED, "refused"))
-#: What the lines show of single endpoints.
-DETAIL = Detail(most=MOST_LINES, measures=[measure for measure, _ in _DRAWN], timings=[Measure.DONE])
+#: Spans that a sparkline has room for; a week is drawn by days.
+_MOST_SPANS = 100
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,18 @@ class EndpointLine:
     drawn: list[tuple[str, str]]
 
 
-def endpoint_lines(sight: Sight, found: Summary) -> tuple[list[EndpointLine], int]:
+def spans(chosen: Window) -> Window:
+    """Return ``chosen`` in the spans that are drawn of each endpoint."""
+    return chosen.coarser if len(chosen.slots) > _MOST_SPANS else chosen
+
+
+def detail(chosen: Window) -> Detail:
+    """Return what the lines show of single endpoints."""
+    measures = [measure for measure, _ in _DRAWN]
+    return Detail(most=MOST_LINES, measures=measures, timings=[Measure.DONE], spans=spans(chosen))
+
+
+def endpoint_lines(sight: Sight, found: Summary, chosen: Window) -> tuple[list[EndpointLine], int]:
     """Return a line for each endpoint in service or with something in the window, by slug, and how many are left out.
 
     Of many, the busiest are shown.
@@ -59,7 +71,7 @@ def endpoint_lines(sight: Sight, found: Summary) -> tuple[list[EndpointLine], in
     busiest = sorted(known, key=lambda pk: (-found.endpoints.get(pk, nothing).requests, sight.endpoints[pk].slug))
     shown = sorted(busiest[:MOST_LINES], key=lambda pk: sight.endpoints[pk].slug)
     last = _last_events(shown)
-    slots = list(found.slots)
+    slots = spans(chosen).slots
     lines = [_line(sight.endpoints[pk], found.endpoints.get(pk, nothing), last.get(pk), slots=slots) for pk in shown]
     return lines, len(known) - len(shown)
 

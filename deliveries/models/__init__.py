@@ -13,7 +13,7 @@ from deliveries.models.ordering import ParkedKey
 from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
 from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
-from deliveries.models.rollup import Rollup
+from deliveries.models.rollup import Rollup, RollupTotal
 from deliveries.models.saved_view import SavedView
 from deliveries.models.schedule import Missed, Schedule
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
@@ -52,6 +52,7 @@ __all__ = [
     "ReplayItem",
     "ReplayState",
     "Rollup",
+    "RollupTotal",
     "RunState",
     "SavedView",
     "Schedule",

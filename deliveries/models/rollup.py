@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple, Self, TypeVar
 from uuid import UUID
 
-from django.db import connections, models, transaction
+from django.db import models, transaction
+from django.db.models import Q
 
-from deliveries.models.raw import raw_cursor
+from deliveries.models.adding import add
 from integrations.models import Endpoint, OfEndpointsQuerySet
 
 #: The route of what belongs to an endpoint alone.
@@ -18,6 +19,8 @@ NO_ROUTE = UUID(int=0)
 #: The bucket whose count is how many microseconds were timed, all durations together; in rows of `Grain.EVER` only.
 MICROSECONDS = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
 class Grain(models.IntegerChoices):
@@ -67,25 +70,28 @@ class Cell(NamedTuple):
     bucket: int = 0
 
 
-class RollupQuerySet(OfEndpointsQuerySet["Rollup"]):
-    """Rollups by who may see them, and by time."""
+class TotalCell(NamedTuple):
+    """What tells one row of all endpoints together from another."""
 
-    def within(self, grain: Grain, since: datetime) -> RollupQuerySet:
+    grain_minutes: int
+    measure: str
+    starts_at: datetime
+    bucket: int = 0
+
+
+class Spans(models.QuerySet[M]):
+    """Rows of spans of time."""
+
+    def within(self, grain: Grain, since: datetime) -> Self:
         """Return those of one grain from ``since`` on, which is the beginning of a span."""
         return self.filter(grain_minutes=grain, starts_at__gte=since)
 
-    def ever(self) -> RollupQuerySet:
-        """Return the rows of all time."""
-        return self.filter(grain_minutes=Grain.EVER)
-
-    def add(self, counts: Mapping[Cell, int]) -> None:
-        """Add ``counts`` to the rows, and make those that are missing, all in one transaction."""
-        # Always in the same order: two processes that add at once must not wait for each other in a circle.
-        rows = [(*cell, counts[cell]) for cell in sorted(counts)]
-        if connections[self.db].vendor == "postgresql":
-            _add_at_once(rows, self.db)
-        else:
-            _add_one_by_one(rows, self.db)
+    def within_parts(self, parts: Iterable[tuple[Grain, datetime, datetime]]) -> Self:
+        """Return those of each of ``parts``: of a grain, from a beginning up to, not at, an end."""
+        found = Q(pk__in=())
+        for grain, begins, ends in parts:
+            found |= Q(grain_minutes=grain, starts_at__gte=begins, starts_at__lt=ends)
+        return self.filter(found)
 
     def prune(self, *, grain: Grain, before: datetime, limit: int) -> int:
         """Remove up to ``limit`` rows of ``grain`` that begin before ``before``; return how many."""
@@ -94,69 +100,67 @@ class RollupQuerySet(OfEndpointsQuerySet["Rollup"]):
         return self.filter(pk__in=ids).delete()[0] if ids else 0
 
 
-class Rollup(models.Model):
-    """How often something happened at an endpoint, or on one of its routes, in one span of time.
+class TotalQuerySet(Spans["RollupTotal"]):
+    """Totals by time."""
 
-    ``bucket`` is 0 but for timings (`deliveries.stats.buckets`).
-    """
+
+class RollupQuerySet(OfEndpointsQuerySet["Rollup"], Spans["Rollup"]):  # type: ignore[override]  # each has managers of its own
+    """Rollups by who may see them, and by time."""
+
+    def ever(self) -> RollupQuerySet:
+        """Return the rows of all time."""
+        return self.filter(grain_minutes=Grain.EVER)
+
+    def add(self, counts: Mapping[Cell, int]) -> None:
+        """Add ``counts`` to the rows, and to those of all endpoints together, in one transaction."""
+        totals: Counter[TotalCell] = Counter()
+        for cell, count in counts.items():
+            if cell.grain_minutes != Grain.EVER:
+                totals[TotalCell(cell.grain_minutes, cell.measure, cell.starts_at, cell.bucket)] += count
+        with transaction.atomic(using=self.db):
+            add(Rollup, Cell._fields, counts, using=self.db)
+            add(RollupTotal, TotalCell._fields, totals, using=self.db)
+
+
+class _Counted(models.Model):
+    """What all rows of statistics have; ``bucket`` is 0 but for timings (`deliveries.stats.buckets`)."""
 
     grain_minutes = models.PositiveSmallIntegerField(choices=Grain)
     measure = models.CharField(max_length=10, choices=Measure)
     starts_at = models.DateTimeField()
-    # Without a constraint: a check for each would lock the endpoint's row, once a second by every process.
-    endpoint = models.ForeignKey(
-        Endpoint, on_delete=models.CASCADE, related_name="rollups", db_index=False, db_constraint=False
-    )
-    route = models.UUIDField(default=NO_ROUTE)
     bucket = models.PositiveSmallIntegerField(default=0)
     count = models.PositiveBigIntegerField()
 
-    objects = RollupQuerySet.as_manager()
-
     class Meta:
+        abstract = True
         default_permissions = ()  # who may see deliveries may see how many
-        constraints = [
-            models.UniqueConstraint(
-                fields=["grain_minutes", "measure", "starts_at", "endpoint", "route", "bucket"], name="rollup_once"
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.count} {self.measure}"
 
 
-_ADD = """
-    INSERT INTO deliveries_rollup (grain_minutes, measure, starts_at, endpoint_id, route, bucket, count)
-    {values}
-    ON CONFLICT (grain_minutes, measure, starts_at, endpoint_id, route, bucket)
-    DO UPDATE SET count = deliveries_rollup.count + excluded.count
-"""
-_ROWS = """SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(
-    grain_minutes int, measure text, starts_at timestamptz, endpoint_id uuid, route uuid, bucket int, count bigint)"""
-_COLUMNS = ("grain_minutes", "measure", "starts_at", "endpoint_id", "route", "bucket", "count")
+class Rollup(_Counted):
+    """How often something happened at an endpoint, or on one of its routes, in one span of time."""
+
+    # Without a constraint: a check for each would lock the endpoint's row, once a second by every process.
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="rollups", db_index=False, db_constraint=False
+    )
+    route = models.UUIDField(default=NO_ROUTE)
+
+    objects = RollupQuerySet.as_manager()
+
+    class Meta(_Counted.Meta):
+        constraints = [models.UniqueConstraint(fields=Cell._fields, name="rollup_once")]
 
 
-def _add_at_once(rows: list[tuple[Any, ...]], using: str) -> None:
-    named = [dict(zip(_COLUMNS, map(_as_json, row), strict=True)) for row in rows]
-    with raw_cursor(using) as cursor:
-        cursor.execute(_ADD.format(values=_ROWS), {"rows": json.dumps(named)})
+class RollupTotal(_Counted):
+    """How often something happened at all endpoints together: what who is restricted to some of them must not see.
 
+    Kept, as adding up a week of many endpoints takes seconds.
+    """
 
-def _as_json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
+    objects = TotalQuerySet.as_manager()
 
-
-def _add_one_by_one(rows: list[tuple[Any, ...]], using: str) -> None:
-    connection = connections[using]
-    stored = connection.ops.adapt_datetimefield_value
-    values = "VALUES (%s, %s, %s, %s, %s, %s, %s)"
-    with transaction.atomic(using=using), connection.cursor() as cursor:
-        cursor.executemany(
-            _ADD.format(values=values),
-            [
-                (grain, measure, stored(starts_at), endpoint.hex, route.hex, bucket, count)
-                for grain, measure, starts_at, endpoint, route, bucket, count in rows
-            ],
-        )
+    class Meta(_Counted.Meta):
+        constraints = [models.UniqueConstraint(fields=TotalCell._fields, name="rollup_total_once")]

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from deliveries.long_work import Report, unheard
-from deliveries.models import AuditEntry, BackfillRun, Rejection, RejectionCount, ReplayItem, Rollup
+from deliveries.models import AuditEntry, BackfillRun, Rejection, RejectionCount, ReplayItem, Rollup, RollupTotal
 from deliveries.models.replay import UNDER_WAY
 from deliveries.models.rollup import Grain
 from integrations.models import Endpoint, StoredAnswer
@@ -67,7 +67,11 @@ def prune_some_rollups(*, now: datetime) -> int:
     """Remove up to `BATCH` rows of statistics whose time is over, of each grain; return how many of most."""
     longest = timedelta(days=settings.HUB_STATS_DAYS)
     ages = {Grain.MINUTE: min(MINUTES_AGE, longest), Grain.HOUR: min(HOURS_AGE, longest), Grain.DAY: longest}
-    return max(Rollup.objects.prune(grain=grain, before=now - age, limit=BATCH) for grain, age in ages.items())
+    removed = 0
+    for grain, age in ages.items():
+        for rows in (Rollup.objects.all(), RollupTotal.objects.all()):
+            removed = max(removed, rows.prune(grain=grain, before=now - age, limit=BATCH))
+    return removed
 
 
 def prune_some_backfill_runs(*, now: datetime) -> int:

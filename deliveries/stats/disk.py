@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Min, Q, Sum
 
-from deliveries.models import Rollup
+from deliveries.models import RollupTotal
 from deliveries.models.rollup import Grain, Measure
 
 #: Growth is that of the week before.
@@ -60,7 +60,7 @@ def _came(now: datetime, age: timedelta) -> dict[str, Any]:
     def total(since: datetime, until: datetime) -> Sum:
         return Sum("count", filter=Q(starts_at__gte=since - timedelta(days=1), starts_at__lt=until))
 
-    days = Rollup.objects.filter(grain_minutes=Grain.DAY, measure=Measure.ACCEPTED)
+    days = RollupTotal.objects.filter(grain_minutes=Grain.DAY, measure=Measure.ACCEPTED)
     begin = now - age - _WEEK
     return days.filter(starts_at__gte=begin - timedelta(days=1)).aggregate(
         kept=total(now - age, now),

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from django.db.models import Sum
 
-from deliveries.models import RejectionCount, Rollup
-from deliveries.models.rollup import COUNTS, TIMINGS, Measure, RollupQuerySet
+from deliveries.models import RejectionCount, Rollup, RollupTotal
+from deliveries.models.rollup import COUNTS, TIMINGS, Grain, Measure, RollupQuerySet, TotalQuerySet
 from deliveries.stats.buckets import percentile
 from deliveries.stats.windows import Window
+from integrations.models.endpoint_group import groups_of
 
 if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
@@ -71,12 +72,14 @@ class Summary(Figures):
 class Detail:
     """What is read of single endpoints: the ``most`` busiest (None: all), and which measures of them.
 
-    ``measures`` are counted by span, ``timings`` over the whole window. The endpoints' sums are always read.
+    ``measures`` are counted by span, of ``spans`` if they are not to be those of the window; ``timings`` over the
+    whole window. The endpoints' sums are always read.
     """
 
     most: int | None = None
     measures: Collection[Measure] = COUNTS
     timings: Collection[Measure] = TIMINGS
+    spans: Window | None = None
 
 
 def overall(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None) -> Summary:
@@ -84,28 +87,56 @@ def overall(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = 
 
     With ``endpoints``: at those only.
     """
-    return _overall(_rows(user, window, endpoints), window)
+    rows: RollupQuerySet | TotalQuerySet
+    if endpoints is None and groups_of(user) is None:
+        rows = RollupTotal.objects.within(window.grain, window.since)
+    else:
+        rows = _of(user, endpoints).within(window.grain, window.since)
+    found = Summary(slots={at: Figures() for at in window.slots})
+    by_span = rows.values_list("starts_at", "measure")
+    for at, name, count in by_span.filter(measure__in=COUNTS).annotate(sum=Sum("count")).order_by():
+        for figures in found.with_slot(at):
+            figures.counts[Measure(name)] += count
+    timed = rows.filter(measure__in=TIMINGS).values_list("starts_at", "measure", "bucket")
+    for at, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
+        for figures in found.with_slot(at):
+            figures.timings[Measure(name)][bucket] += count
+    return found
 
 
 def summary(
     user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None, detail: Detail | None = None
 ) -> Summary:
     """Return `overall`, and what happened at each endpoint: five statements, however much it was."""
-    rows = _rows(user, window, endpoints)
-    found = _overall(rows, window)
-    _count_by_endpoint(found, rows)
+    endpoints = None if endpoints is None else list(endpoints)
+    found = overall(user, window, endpoints=endpoints)
+    rows = _of(user, endpoints)
+    # By the longest spans: a week of hours would be seven times as many rows.
+    sums = rows.within_parts(window.parts)
+    counted = sums.filter(measure__in=COUNTS).values_list("endpoint", "endpoint__slug", "measure")
+    for pk, slug, name, count in counted.annotate(sum=Sum("count")).order_by():
+        found.endpoints.setdefault(pk, EndpointFigures(slug=slug)).counts[Measure(name)] += count
     detail = detail or Detail()
+    drawn = detail.spans or window
+    spans = rows.within(drawn.grain, drawn.since)
     if detail.most is not None:
-        rows = rows.filter(endpoint__in=busiest(found.endpoints, detail.most))
-    by_span = rows.filter(measure__in=detail.measures).values_list("endpoint", "starts_at", "measure")
+        shown = busiest(found.endpoints, detail.most)
+        sums = sums.filter(endpoint__in=shown)
+        if drawn.grain != Grain.DAY:  # few rows, for which PostgreSQL reads the whole table if they are named
+            spans = spans.filter(endpoint__in=shown)
+    _add_detail(found, spans, sums, detail)
+    return found
+
+
+def _add_detail(found: Summary, spans: RollupQuerySet, sums: RollupQuerySet, detail: Detail) -> None:
+    by_span = spans.filter(measure__in=detail.measures).values_list("endpoint", "starts_at", "measure")
     for pk, at, name, count in by_span.annotate(sum=Sum("count")).order_by():
         if pk in found.endpoints:  # else it is the first of its endpoint, and has come since
             found.endpoints[pk].slots[at][Measure(name)] += count
-    timed = rows.filter(measure__in=detail.timings).values_list("endpoint", "measure", "bucket")
+    timed = sums.filter(measure__in=detail.timings).values_list("endpoint", "measure", "bucket")
     for pk, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
         if pk in found.endpoints:
             found.endpoints[pk].timings[Measure(name)][bucket] += count
-    return found
 
 
 def busiest(endpoints: Mapping[UUID, EndpointFigures], most: int) -> list[UUID]:
@@ -125,25 +156,6 @@ def refusals(user: Person, window: Window, *, endpoints: Iterable[UUID] | None =
     return dict(rows.values_list("reason").annotate(sum=Sum("count")).order_by("-sum", "reason"))
 
 
-def _rows(user: Person, window: Window, endpoints: Iterable[UUID] | None) -> RollupQuerySet:
-    rows = Rollup.objects.visible_to(user).within(window.grain, window.since)
+def _of(user: Person, endpoints: Iterable[UUID] | None) -> RollupQuerySet:
+    rows = Rollup.objects.visible_to(user)
     return rows if endpoints is None else rows.filter(endpoint__in=list(endpoints))
-
-
-def _overall(rows: RollupQuerySet, window: Window) -> Summary:
-    found = Summary(slots={at: Figures() for at in window.slots})
-    by_span = rows.values_list("starts_at", "measure")
-    for at, name, count in by_span.filter(measure__in=COUNTS).annotate(sum=Sum("count")).order_by():
-        for figures in found.with_slot(at):
-            figures.counts[Measure(name)] += count
-    timed = rows.filter(measure__in=TIMINGS).values_list("starts_at", "measure", "bucket")
-    for at, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
-        for figures in found.with_slot(at):
-            figures.timings[Measure(name)][bucket] += count
-    return found
-
-
-def _count_by_endpoint(found: Summary, rows: RollupQuerySet) -> None:
-    counted = rows.values_list("endpoint", "endpoint__slug", "measure").annotate(sum=Sum("count")).order_by()
-    for pk, slug, name, count in counted.filter(measure__in=COUNTS):
-        found.endpoints.setdefault(pk, EndpointFigures(slug=slug)).counts[Measure(name)] += count

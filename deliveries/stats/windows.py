@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from deliveries.models.rollup import Grain
@@ -31,6 +31,24 @@ class Window:
         count = (self.until - self.since) // self.grain.length + 1
         return [self.since + number * self.grain.length for number in range(count)]
 
+    @property
+    def parts(self) -> list[tuple[Grain, datetime, datetime]]:
+        """The longest spans that it is made of: of each grain the beginning of the first, and the end of the last."""
+        parts, begins = [], self.since
+        for grain, longer in ((Grain.MINUTE, Grain.HOUR), (Grain.HOUR, Grain.DAY), (Grain.DAY, None)):
+            if grain < self.grain or begins > self.until:
+                continue
+            ends = _next(begins, longer) if longer else floor(self.until, grain) + grain.length
+            if begins < ends:
+                parts.append((grain, begins, ends))
+            begins = ends
+        return parts
+
+    @property
+    def coarser(self) -> Window:
+        """Its whole days, today as well, if it is of hours; itself if it is not."""
+        return replace(self, grain=Grain.DAY, since=_next(self.since, Grain.DAY)) if self.grain == Grain.HOUR else self
+
 
 def window(text: str, *, now: datetime) -> Window:
     """Return the window that ``text`` says: at least as long, from the beginning of a minute, an hour or a UTC day.
@@ -49,3 +67,9 @@ def window(text: str, *, now: datetime) -> Window:
 def floor(at: datetime, grain: Grain) -> datetime:
     """Return the beginning of the span that ``at`` is in."""
     return _EPOCH + ((at - _EPOCH) // grain.length) * grain.length
+
+
+def _next(at: datetime, grain: Grain) -> datetime:
+    """Return the first beginning of a span that is not before ``at``."""
+    begun = floor(at, grain)
+    return begun if begun == at else begun + grain.length

@@ -12,9 +12,10 @@ from django.test import SimpleTestCase, TestCase
 from django.utils import timezone
 
 from deliveries import replay
-from deliveries.models import Delivery, Rollup
-from deliveries.models.rollup import Cell, Grain, Measure
+from deliveries.models import Delivery, Rollup, RollupTotal
+from deliveries.models.rollup import COUNTS, Cell, Grain, Measure
 from deliveries.retention import prune_some_rollups
+from deliveries.stats import reading
 from deliveries.stats.buckets import bucket_of, percentile, upper
 from deliveries.stats.counting import Counting, counting
 from deliveries.stats.windows import window
@@ -68,6 +69,31 @@ class WindowTests(SimpleTestCase):
             self.assertEqual((found.since, len(found.slots)), (since, spans), text)
             self.assertLessEqual(found.slots[-1], NOW)
 
+    def test_is_made_of_the_longest_spans_without_gap_or_overlap(self) -> None:
+        midnight = datetime(2026, 11, 27, tzinfo=UTC)
+        for text, now, expected in (
+            ("7d", NOW, [(60, 14), (1440, 7)]),
+            ("24h", NOW, [(60, 14), (1440, 1)]),
+            ("24h", midnight, [(1440, 2)]),
+            ("1h", NOW, [(1, 19), (60, 14)]),
+            ("15m", NOW, [(1, 34)]),
+            ("2h", midnight + timedelta(minutes=30), [(1, 30), (60, 1), (1440, 1)]),
+            ("30d", NOW, [(1440, 31)]),
+        ):
+            found = window(text, now=now)
+            spans = [(grain, int((ends - begins) / grain.length)) for grain, begins, ends in found.parts]
+            self.assertEqual(spans, expected, text)
+            bounds = [bound for _, *pair in found.parts for bound in pair]
+            self.assertEqual(bounds[0], found.since)
+            self.assertEqual(bounds[1:-1:2], bounds[2::2])
+            self.assertGreater(bounds[-1], now)
+
+    def test_of_hours_has_whole_days_that_it_is_drawn_by(self) -> None:
+        by_day = window("7d", now=NOW).coarser
+
+        self.assertEqual((by_day.grain, by_day.slots[0]), (Grain.DAY, datetime(2026, 11, 21, tzinfo=UTC)))
+        self.assertEqual(len(by_day.slots), 7)
+
     def test_is_refused_where_it_makes_no_sense(self) -> None:
         for text in ("", "24", "0h", "-1h", "1y", "24h ", "٢h", "367d", "99999w", "1.5h"):
             with self.assertRaises(ValueError, msg=text):
@@ -92,6 +118,36 @@ class CountingTests(Sender, TestCase):
 
         found = sorted(Rollup.objects.values_list("grain_minutes", "count"))
         self.assertEqual(found, [(0, 6), (1, 2), (1, 2), (1, 2), (60, 2), (60, 4), (1440, 6)])
+
+    def test_adds_up_for_all_endpoints_together(self) -> None:
+        ours = Counting()
+        for endpoint in (make_endpoint(), make_endpoint()):
+            ours.add(Measure.ACCEPTED, endpoint.pk, at=NOW)
+            ours.time(Measure.ACK, endpoint.pk, at=NOW, seconds=0.01)
+        ours.flush()
+
+        found = sorted(RollupTotal.objects.values_list("grain_minutes", "measure", "bucket", "count"))
+        expected = [
+            (grain, name, bucket, 2) for grain in (1, 60, 1440) for name, bucket in (("accepted", 0), ("ack", 20))
+        ]
+        self.assertEqual(found, expected)
+
+    def test_is_the_same_from_the_longest_spans_as_from_each(self) -> None:
+        rng, endpoints, ours = random.Random(7), [make_endpoint() for _ in range(3)], Counting()
+        for _ in range(200):
+            at = NOW - timedelta(minutes=rng.randrange(9 * 24 * 60))
+            ours.add(rng.choice(COUNTS), rng.choice(endpoints).pk, at=at, count=rng.randrange(1, 9))
+        ours.flush()
+
+        for text in ("1h", "24h", "7d", "30d"):
+            chosen = window(text, now=NOW)
+            found = reading.summary(make_user("administrator", name=text), chosen)
+            rows = Rollup.objects.within(chosen.grain, chosen.since).values_list("measure", "count")
+            expected: Counter[str] = Counter()
+            for measure, count in rows:
+                expected[measure] += count
+            self.assertEqual(found.counts, expected, text)
+            self.assertEqual(sum((each.counts for each in found.endpoints.values()), Counter()), expected, text)
 
     def test_knows_who_was_discarded(self) -> None:
         route = make_route(make_endpoint())
@@ -129,5 +185,5 @@ class CountingTests(Sender, TestCase):
                 Rollup.objects.add({Cell(grain, "accepted", at, endpoint.pk): 1})
 
         self.assertEqual(prune_some_rollups(now=NOW), 1)
-        self.assertEqual(Rollup.objects.count(), 3)
+        self.assertEqual((Rollup.objects.count(), RollupTotal.objects.count()), (3, 3))
         self.assertEqual(prune_some_rollups(now=NOW), 0)

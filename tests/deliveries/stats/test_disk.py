@@ -10,10 +10,9 @@ from django.utils import timezone
 
 from deliveries.concerns import Kind, Level, Sight, concerns
 from deliveries.doctor import examine
-from deliveries.models import Rollup
+from deliveries.models import RollupTotal
 from deliveries.models.rollup import Grain
 from deliveries.stats import disk
-from tests.factories import make_endpoint
 
 GIB = 1024**3
 
@@ -22,18 +21,16 @@ GIB = 1024**3
 class ForecastTests(TestCase):
     def setUp(self) -> None:
         self.now = timezone.now().replace(hour=12)
-        self.endpoint = make_endpoint()
         self.enterContext(mock.patch.object(disk, "_size", return_value=10 * GIB))
         self.free = self.enterContext(mock.patch.object(disk, "_free", return_value=5 * GIB))
 
     def came(self, count: int, *, days: range) -> None:
         today = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
-        Rollup.objects.bulk_create(
-            Rollup(
+        RollupTotal.objects.bulk_create(
+            RollupTotal(
                 grain_minutes=Grain.DAY,
                 measure="accepted",
                 starts_at=today - timedelta(days=day),
-                endpoint=self.endpoint,
                 count=count,
             )
             for day in days
