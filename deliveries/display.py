@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, gettext_noop
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer
@@ -27,7 +28,7 @@ SHOWN_CHARACTERS = 50_000
 #: Larger bodies are not decoded for a page.
 DECODED_BYTES = 512 * 1024
 #: Stands where a body would, until it is revealed.
-HIDDEN = "Hidden: what this endpoint receives is marked as sensitive."
+HIDDEN = gettext_noop("Hidden: what this endpoint receives is marked as sensitive.")
 
 KINDS: dict[str, str] = {
     DeliveryStatus.PENDING: "info",
@@ -152,18 +153,24 @@ def body(row: Event | Rejection | EventVariant, payload: Any = None, *, revealed
     received is shown if it is ``revealed``.
     """
     if row.hides_body and not revealed and row.body_bytes and row.raw_body is not None:
-        return ShownBody(_plain(""), HIDDEN)
+        return ShownBody(_plain(""), gettext(HIDDEN))
     if not row.body_bytes:
-        return ShownBody(_plain(""), "The body is empty.")
+        return ShownBody(_plain(""), gettext("The body is empty."))
     if row.raw_body is None and isinstance(row, Event) and row.why_no_body:
-        return ShownBody(_plain(""), f"{row.why_no_body} It had {size(row.body_bytes)}.")
+        return ShownBody(
+            _plain(""),
+            gettext("%(why_no_body)s It had %(size)s.")
+            % {"why_no_body": row.why_no_body, "size": size(row.body_bytes)},
+        )
     if row.raw_body is None:
-        return ShownBody(_plain(""), f"The body ({size(row.body_bytes)}) was not kept.")
+        return ShownBody(_plain(""), gettext("The body (%(size)s) was not kept.") % {"size": size(row.body_bytes)})
     if payload is not None:
         shown = code(payload)
         return ShownBody(shown, _cut_note(len(json.dumps(payload, indent=2, default=str))))
     if row.body_is_encrypted:
-        return ShownBody(_plain(""), "The body is stored encrypted and cannot be shown with its credentials masked.")
+        return ShownBody(
+            _plain(""), gettext("The body is stored encrypted and cannot be shown with its credentials masked.")
+        )
     return _opaque(row.body)
 
 
@@ -174,12 +181,17 @@ def refused_body(row: Rejection, *, may_read: bool, revealed: bool = False) -> S
     if not may_read:
         return ShownBody(
             _plain(""),
-            "What was refused may hold credentials that were meant for others: only who may change endpoints reads it.",
+            gettext(
+                "What was refused may hold credentials that were meant for others: only who may change endpoints reads "
+                "it."
+            ),
         )
     try:
         return _opaque(row.body)
     except ImproperlyConfigured:
-        return ShownBody(_plain(""), "The body is stored encrypted, and its key is not in HUB_ENCRYPTION_KEYS.")
+        return ShownBody(
+            _plain(""), gettext("The body is stored encrypted, and its key is not in HUB_ENCRYPTION_KEYS.")
+        )
 
 
 def _opaque(raw: bytes) -> ShownBody:
@@ -188,13 +200,18 @@ def _opaque(raw: bytes) -> ShownBody:
         text = head.decode("utf-8")
     except UnicodeDecodeError as exc:
         if exc.end < len(head) - 4 or len(raw) == len(head):
-            return ShownBody(_plain(raw[:512].hex(" ", 2)), "Not text: the first 512 bytes, in hexadecimal.")
+            return ShownBody(_plain(raw[:512].hex(" ", 2)), gettext("Not text: the first 512 bytes, in hexadecimal."))
         text = head[: exc.start].decode("utf-8")
     return ShownBody(_plain(text), _cut_note(len(text) if len(head) == len(raw) else len(raw)))
 
 
 def _cut_note(characters: int) -> str:
-    return f"Only the first {SHOWN_CHARACTERS:,} characters are shown." if characters > SHOWN_CHARACTERS else ""
+    return (
+        gettext("Only the first %(shown_characters)s characters are shown.")
+        % {"shown_characters": f"{SHOWN_CHARACTERS:,}"}
+        if characters > SHOWN_CHARACTERS
+        else ""
+    )
 
 
 def _plain(text: str) -> SafeString:
@@ -212,5 +229,8 @@ def made_how(row: Event) -> str:
     """Return who made an event of another by hand, and how, to stand behind the link; "" if a handler did."""
     if not row.requested_by:
         return ""
-    how = "with an edited payload" if EDITED_PAYLOAD in row.flags else "who accepted another body under its id"
-    return f" by {row.requested_by}, {how}"
+    if EDITED_PAYLOAD in row.flags:
+        text = gettext("by %(who)s, with an edited payload")
+    else:
+        text = gettext("by %(who)s, who accepted another body under its id")
+    return " " + text % {"who": row.requested_by}

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, Outcome, StepResult, Trigger, Verdict
 from deliveries.models.event import EDITED_PAYLOAD
@@ -18,17 +20,17 @@ from integrations import errors
 #: Shorter gaps are the way of a delivery to a worker, not a wait.
 SHORTEST_WAIT = timedelta(seconds=1)
 
-_VERDICTS: dict[str, str] = {
-    Verdict.VERIFIED: "Verified: it proved where it came from",
-    Verdict.UNVERIFIED: "Not verified: the endpoint asks for no proof",
-    Verdict.INTERNAL: "Needed no proof: the hub made it",
-    Verdict.BACKFILLED: "Needed no proof: the hub fetched it from the provider",
-    Verdict.REVERIFIED: "Refused at first, verified later",
+_VERDICTS: dict[str, str | Promise] = {
+    Verdict.VERIFIED: gettext_lazy("Verified: it proved where it came from"),
+    Verdict.UNVERIFIED: gettext_lazy("Not verified: the endpoint asks for no proof"),
+    Verdict.INTERNAL: gettext_lazy("Needed no proof: the hub made it"),
+    Verdict.BACKFILLED: gettext_lazy("Needed no proof: the hub fetched it from the provider"),
+    Verdict.REVERIFIED: gettext_lazy("Refused at first, verified later"),
 }
-_ENDS: dict[str, str] = {
-    DeliveryStatus.SUCCEEDED: "Succeeded",
-    DeliveryStatus.DEAD: "Gave up: a dead letter",
-    DeliveryStatus.DISCARDED: "Discarded",
+_ENDS: dict[str, str | Promise] = {
+    DeliveryStatus.SUCCEEDED: gettext_lazy("Succeeded"),
+    DeliveryStatus.DEAD: gettext_lazy("Gave up: a dead letter"),
+    DeliveryStatus.DISCARDED: gettext_lazy("Discarded"),
 }
 #: The hub's own errors that spend no attempt.
 _UNSPENT: dict[str, type[errors.RetryLater]] = {
@@ -114,14 +116,21 @@ def timeline_of_event(event: Event, deliveries: Sequence[Delivery]) -> list[Entr
 def _queued(event: Event, delivery: Delivery) -> Entry:
     page = reverse("admin:deliveries_delivery_change", args=[delivery.pk])
     took = _ms(delivery.created_at - event.received_at)
-    return Entry(delivery.created_at, Kind.ROUTED, f"Queued for route {delivery.route.name}", took, link=page)
+    return Entry(
+        delivery.created_at,
+        Kind.ROUTED,
+        gettext("Queued for route %(route)s") % {"route": delivery.route.name},
+        took,
+        link=page,
+    )
 
 
 def _end_of(event: Event, delivery: Delivery) -> Iterator[_Moment]:
     for moment in _ending(delivery, event):
         entry = moment.entry
-        attempts = f" at attempt {delivery.attempt_count}" if entry.kind == Kind.END and delivery.attempt_count else ""
-        text = f"{delivery.route.name}: {entry.text[:1].lower()}{entry.text[1:]}{attempts}"
+        text = f"{delivery.route.name}: {entry.text[:1].lower()}{entry.text[1:]}"
+        if entry.kind == Kind.END and delivery.attempt_count:
+            text = gettext("%(what)s at attempt %(number)s") % {"what": text, "number": delivery.attempt_count}
         yield replace(moment, entry=replace(entry, text=text))
 
 
@@ -153,7 +162,7 @@ def _beginning(delivery: Delivery) -> Iterator[Entry]:
     yield Entry(
         delivery.created_at,
         Kind.ROUTED,
-        f"Queued for route {delivery.route.name}",
+        gettext("Queued for route %(route)s") % {"route": delivery.route.name},
         _ms(delivery.created_at - event.received_at),
         link=reverse("admin:integrations_route_change", args=[delivery.route_id]),
     )
@@ -161,20 +170,23 @@ def _beginning(delivery: Delivery) -> Iterator[Entry]:
 
 def _receipt(event: Event) -> Iterator[Entry]:
     yield Entry(event.received_at, Kind.RECEIVED, _received(event))
-    yield Entry(event.received_at, Kind.VERIFIED, _VERDICTS.get(event.verdict, event.verdict), state=event.verdict)
+    yield Entry(event.received_at, Kind.VERIFIED, str(_VERDICTS.get(event.verdict, event.verdict)), state=event.verdict)
 
 
 def _received(event: Event) -> str:
-    kind = event.event_type or "event without a type"
-    return f"{'Made' if event.verdict == Verdict.INTERNAL else 'Received'}: {kind}{_by_hand(event)}"
-
-
-def _by_hand(event: Event) -> str:
+    values = {"type": event.event_type or gettext("event without a type"), "who": event.requested_by}
+    if event.verdict == Verdict.INTERNAL:
+        text = gettext("Made: %(type)s") % values
+    else:
+        text = gettext("Received: %(type)s") % values
     if not event.requested_by:
-        return ""
+        return text
     if EDITED_PAYLOAD in event.flags:
-        return f", with an edited payload by {event.requested_by}"
-    return f", under a known id; {event.requested_by} accepted it as an event of its own"
+        return gettext("%(received)s, with an edited payload by %(who)s") % {**values, "received": text}
+    return gettext("%(received)s, under a known id; %(who)s accepted it as an event of its own") % {
+        **values,
+        "received": text,
+    }
 
 
 def _attempt(delivery: Delivery, attempt: Attempt) -> _Moment:
@@ -182,26 +194,30 @@ def _attempt(delivery: Delivery, attempt: Attempt) -> _Moment:
     entry = Entry(
         attempt.started_at,
         Kind.ATTEMPT,
-        f"Attempt {attempt.number}{_why(attempt)}",
+        _attempted(attempt),
         None if duration is None else _ms(duration),
         link=f"#attempt-{attempt.number}",
         state=attempt.outcome,
         note=_unspent(delivery, attempt),
     )
     # Of an earlier replay it is not on record when it was ordered.
-    gap = "{} later" if attempt.trigger == Trigger.REPLAY and not _is_latest_replay(delivery, attempt) else "waited {}"
+    is_earlier = attempt.trigger == Trigger.REPLAY and not _is_latest_replay(delivery, attempt)
+    gap = gettext("{} later") if is_earlier else gettext("waited {}")
     return _Moment(attempt.started_at, entry, attempt.finished_at, gap)
 
 
-def _why(attempt: Attempt) -> str:
-    """Return what to add about an attempt's trigger; nothing for what follows from the order."""
+def _attempted(attempt: Attempt) -> str:
+    """Return an attempt in words, with its trigger where that does not follow from the order."""
+    values = {"number": attempt.number, "who": attempt.requested_by}
     match attempt.trigger:
+        case Trigger.REPLAY if attempt.requested_by:
+            return gettext("Attempt %(number)s, a replay asked for by %(who)s") % values
         case Trigger.REPLAY:
-            return f", a replay asked for by {attempt.requested_by}" if attempt.requested_by else ", a replay"
+            return gettext("Attempt %(number)s, a replay") % values
         case Trigger.TAKEOVER:
-            return ", taken over"
+            return gettext("Attempt %(number)s, taken over") % values
         case _:
-            return ""
+            return gettext("Attempt %(number)s") % values
 
 
 def _is_latest_replay(delivery: Delivery, attempt: Attempt) -> bool:
@@ -216,11 +232,13 @@ def _unspent(delivery: Delivery, attempt: Attempt) -> str:
     """
     error = _UNSPENT.get(attempt.error_type)
     if error is not None and f"\n{error.__module__}.{attempt.error_type}" in f"\n{attempt.traceback}":
-        return f"{'not called' if issubclass(error, errors.NotCalled) else 'not over yet'}; no attempt spent"
+        if issubclass(error, errors.NotCalled):
+            return gettext("not called; no attempt spent")
+        return gettext("not over yet; no attempt spent")
     since_replay = delivery.replayed_at is None or _is_latest_replay(delivery, attempt)
     given_back = attempt.outcome == Outcome.LOST and attempt.error_message == GIVEN_BACK
     if given_back and since_replay and delivery.give_backs <= MOST_GIVE_BACKS:
-        return "given back; no attempt spent"
+        return gettext("given back; no attempt spent")
     return ""
 
 
@@ -230,18 +248,23 @@ def _replay(delivery: Delivery, attempts: Sequence[Attempt]) -> Iterator[_Moment
     by = delivery.requested_by if delivery.next_trigger == Trigger.REPLAY else ""
     made = (attempt.requested_by for attempt in attempts if _is_latest_replay(delivery, attempt))
     by = by or next(made, "")
-    entry = Entry(delivery.replayed_at, Kind.REPLAYED, f"Replay ordered by {by}" if by else "Replay ordered")
-    yield _Moment(delivery.replayed_at, entry, delivery.replayed_at, "nothing happened for {}")
+    text = gettext("Replay ordered by %(who)s") % {"who": by} if by else gettext("Replay ordered")
+    entry = Entry(delivery.replayed_at, Kind.REPLAYED, text)
+    yield _Moment(delivery.replayed_at, entry, delivery.replayed_at, gettext("nothing happened for {}"))
 
 
 def _step(delivery: Delivery, step: StepResult, attempts: Sequence[Attempt]) -> _Moment:
-    name = "A step" if delivery.endpoint.sensitive else f"Step {step.key}"
-    text = f"{name} done and kept"
+    is_hidden = delivery.endpoint.sensitive
+    text = gettext("A step done and kept") if is_hidden else gettext("Step %(key)s done and kept") % {"key": step.key}
     for attempt in reversed(attempts):
         if attempt.started_at <= step.created_at and (
             attempt.finished_at is None or step.created_at <= attempt.finished_at
         ):
-            text += f", {in_words(step.created_at - attempt.started_at)} into attempt {attempt.number}"
+            text = gettext("%(done)s, %(span)s into attempt %(number)s") % {
+                "done": text,
+                "span": in_words(step.created_at - attempt.started_at),
+                "number": attempt.number,
+            }
             break
     return _Moment(step.created_at, Entry(step.created_at, Kind.STEP, text))
 
@@ -250,13 +273,13 @@ def _ending(delivery: Delivery, event: Event) -> Iterator[_Moment]:
     """Yield the end, or what comes next; nothing while it runs."""
     if delivery.status in FINISHED and delivery.finished_at is not None:
         took = _ms(delivery.finished_at - event.received_at)
-        end = Entry(delivery.finished_at, Kind.END, _ENDS[delivery.status], took, state=delivery.status)
-        gap = "nothing happened for {}" if delivery.status == DeliveryStatus.DISCARDED else ""
+        end = Entry(delivery.finished_at, Kind.END, str(_ENDS[delivery.status]), took, state=delivery.status)
+        gap = gettext("nothing happened for {}") if delivery.status == DeliveryStatus.DISCARDED else ""
         yield _Moment(delivery.finished_at, end, gap=gap)
     elif delivery.status == DeliveryStatus.HELD:
-        yield _Moment(delivery.due_at, Entry(None, Kind.NEXT, "Held", state=delivery.status))
+        yield _Moment(delivery.due_at, Entry(None, Kind.NEXT, gettext("Held"), state=delivery.status))
     elif delivery.status != DeliveryStatus.RUNNING:
-        text = "Next attempt due" if delivery.attempt_count else "First attempt due"
+        text = gettext("Next attempt due") if delivery.attempt_count else gettext("First attempt due")
         yield _Moment(delivery.due_at, Entry(delivery.due_at, Kind.NEXT, text, state=delivery.status))
 
 

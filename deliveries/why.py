@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.blocked_keys import heads
@@ -21,6 +23,8 @@ from integrations.models import Endpoint, EndpointState, Route
 
 #: How the entry of a pause in the audit log begins, see `deliveries.hold`.
 _PAUSED = "Paused;"
+#: Where a value stands in a sentence.
+_PLACE = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True)
@@ -131,101 +135,127 @@ def _parts(row: Delivery, around: _Circumstances) -> Iterable[Part]:
         case DeliveryStatus.RUNNING:
             return _why_running(row, around)
         case DeliveryStatus.HELD:
-            return _why_held(row, around) or [Part("Held until an operator resumes it.")]
+            return _why_held(row, around) or [Part(gettext("Held until an operator resumes it."))]
         case DeliveryStatus.PENDING | DeliveryStatus.WAITING:
             return _why_not_yet(row, around)
         case DeliveryStatus.DEAD:
-            return [Part(f"Gave up after attempt {_attempt(row)}: {row.last_error or 'no error kept'}")]
+            error = row.last_error or gettext("no error kept")
+            return _said(gettext("Gave up after attempt %(attempt)s: %(error)s"), attempt=_attempt(row), error=error)
         case DeliveryStatus.DISCARDED:
-            return [Part(f"Discarded: {row.last_error or 'no reason given'}")]
+            return _said(gettext("Discarded: %(reason)s"), reason=row.last_error or gettext("no reason given"))
         case _:
-            return [Part(f"Succeeded at attempt {row.attempt_count}.")]
+            return _said(gettext("Succeeded at attempt %(attempt)s."), attempt=str(row.attempt_count))
 
 
 def _why_running(row: Delivery, around: _Circumstances) -> list[Part]:
     worker = around.workers.get(row.worker)
     named = Part(row.worker, "worker", worker.pk) if worker else Part(row.worker)
-    heard = f"heard of {_ago(around.now - worker.beat_at)} ago" if worker else "which nothing is heard of"
+    if worker:
+        heard = gettext("heard of %(age)s ago") % {"age": _ago(around.now - worker.beat_at)}
+    else:
+        heard = gettext("which nothing is heard of")
     if row.lease_until is not None and row.lease_until >= around.now:
-        return [Part("Running on worker "), named, Part(f", {heard}, lease until {_at(row.lease_until)}.")]
-    end = "the next live worker takes it over" if around.alive else "no worker is alive to take it over"
-    over = f" ran out {_ago(around.now - row.lease_until)} ago" if row.lease_until else " has run out"
-    return [Part("The lease of worker "), named, Part(f", {heard},{over}; {end}.")]
+        text = gettext("Running on worker %(worker)s, %(heard)s, lease until %(until)s.")
+        return _said(text, worker=named, heard=heard, until=_at(row.lease_until))
+    if row.lease_until:
+        over = gettext("ran out %(age)s ago") % {"age": _ago(around.now - row.lease_until)}
+    else:
+        over = gettext("has run out")
+    if around.alive:
+        text = gettext("The lease of worker %(worker)s, %(heard)s, %(over)s; the next live worker takes it over.")
+    else:
+        text = gettext("The lease of worker %(worker)s, %(heard)s, %(over)s; no worker is alive to take it over.")
+    return _said(text, worker=named, heard=heard, over=over)
 
 
 def _why_held(row: Delivery, around: _Circumstances) -> list[Part]:
     parts: list[Part] = []
     if row.endpoint.state == EndpointState.PAUSED:
-        parts += [Part("Held because "), Part("its endpoint", "endpoint", row.endpoint_id), Part(" is paused")]
-        parts += [Part(f"{_by_whom(row.endpoint, around)}.")]
+        parts += _paused(Part(gettext("its endpoint"), "endpoint", row.endpoint_id), row.endpoint, around)
     elif row.route.paused:
-        parts += [Part("Held because "), Part("its route", "route", row.route_id), Part(" is paused")]
-        parts += [Part(f"{_by_whom(row.route, around)}.")]
+        parts += _paused(Part(gettext("its route"), "route", row.route_id), row.route, around)
     if row.status == DeliveryStatus.HELD and (parked := around.parked.get(Key(row.route_id, row.ordering_key))):
-        parts += [
-            Part(f"{' ' if parts else ''}Held because its ordering key is parked since {_at(parked.parked_at)}, ")
-        ]
-        parts += [Part("when "), _delivery(parked.delivery_id), Part(" gave up.")]
+        text = gettext("Held because its ordering key is parked since %(since)s, when %(delivery)s gave up.")
+        parts += [Part(" ")] if parts else []
+        parts += _said(text, since=_at(parked.parked_at), delivery=_delivery(parked.delivery_id))
     return parts
 
 
 def _why_not_yet(row: Delivery, around: _Circumstances) -> list[Part]:
     head = around.heads.get(Key(row.route_id, row.ordering_key)) if row.ordering_key else None
     if head is not None and head.pk != row.pk:
-        return [Part("Waits behind "), _delivery(head.pk), Part(f" of its ordering key, {_how_it_stands(head)}.")]
+        text = gettext("Waits behind %(delivery)s of its ordering key, %(state)s.")
+        return _said(text, delivery=_delivery(head.pk), state=_how_it_stands(head))
     if row.due_at > around.now:
-        after = f" after attempt {_attempt(row)}" if row.attempt_count > row.budget_start else ""
+        text = gettext("Waits until %(until)s")
+        if row.attempt_count > row.budget_start:
+            text = gettext("Waits until %(until)s after attempt %(attempt)s")
         error = f": {row.last_error}" if row.last_error else "."
-        return [Part(f"Waits until {_at(row.due_at)}{after}{error}")]
+        return [*_said(text, until=_at(row.due_at), attempt=_attempt(row)), Part(error)]
     return _why_held(row, around) or _why_no_worker(row, around)
 
 
 def _why_no_worker(row: Delivery, around: _Circumstances) -> list[Part]:
     if not around.alive:
         heard = around.last_heard
-        last = f" The last was heard of {_ago(around.now - heard)} ago." if heard else ""
-        return [Part(f"Due, but no worker is alive.{last}")]
+        if not heard:
+            return [Part(gettext("Due, but no worker is alive."))]
+        text = gettext("Due, but no worker is alive. The last was heard of %(age)s ago.")
+        return _said(text, age=_ago(around.now - heard))
     if all(worker.stopping for worker in around.alive):
-        return [Part("Due, but every worker that is alive is stopping.")]
+        return [Part(gettext("Due, but every worker that is alive is stopping."))]
     limit = row.route.concurrency
     if limit is not None and around.running_of.get(row.route_id, 0) >= limit:
         running = around.running_of[row.route_id]
-        text = f" has {running} of {limit} deliveries running, and may have no more."
-        return [Part("Due, but "), Part("its route", "route", row.route_id), Part(text)]
+        text = gettext("Due, but %(route)s has %(running)s of %(limit)s deliveries running, and may have no more.")
+        route = Part(gettext("its route"), "route", row.route_id)
+        return _said(text, route=route, running=str(running), limit=str(limit))
     if row.bulk and around.live_is_due:
-        return [Part("Due, in the lane of bulk replays: live deliveries go first.")]
+        return [Part(gettext("Due, in the lane of bulk replays: live deliveries go first."))]
     running, threads = around.busy
     if 0 < threads <= running:
-        return [Part(f"Due, but all workers are busy: {running} of {threads} threads.")]
-    return [Part("Due: the next free worker takes it.")]
+        text = gettext("Due, but all workers are busy: %(running)s of %(threads)s threads.")
+        return _said(text, running=str(running), threads=str(threads))
+    return [Part(gettext("Due: the next free worker takes it."))]
 
 
 def _how_it_stands(head: Delivery) -> str:
     error = f": {head.last_error}" if head.last_error else ""
     match head.status:
         case DeliveryStatus.RUNNING:
-            return "which is running"
+            return gettext("which is running")
         case DeliveryStatus.WAITING:
-            return f"which waits for a retry at {_at(head.due_at)}{error}"
+            return gettext("which waits for a retry at %(at)s") % {"at": _at(head.due_at)} + error
         case DeliveryStatus.DEAD:
-            return f"which has to be replayed or discarded, as it gave up{error}"
+            return gettext("which has to be replayed or discarded, as it gave up") + error
         case DeliveryStatus.HELD:
-            return "which is held"
+            return gettext("which is held")
         case _:
-            return "which is due"
+            return gettext("which is due")
 
 
-def _by_whom(obj: Endpoint | Route, around: _Circumstances) -> str:
+def _paused(named: Part, obj: Endpoint | Route, around: _Circumstances) -> list[Part]:
     entry = around.pauses.get((audit.kind_of(obj), str(obj.pk)))
-    return f", by {entry.who} at {_at(entry.at)}" if entry else ""
+    if entry is None:
+        return _said(gettext("Held because %(object)s is paused."), object=named)
+    text = gettext("Held because %(object)s is paused, by %(who)s at %(at)s.")
+    return _said(text, object=named, who=str(entry.who), at=_at(entry.at))
+
+
+def _said(text: str, **values: Part | str) -> list[Part]:
+    """Return ``text`` in pieces, with the value of its name in place of each ``%(name)s``."""
+    shown = {name: value if isinstance(value, Part) else Part(value) for name, value in values.items()}
+    pieces = enumerate(_PLACE.split(text))
+    return [shown[piece] if number % 2 else Part(piece) for number, piece in pieces if piece]
 
 
 def _attempt(row: Delivery) -> str:
-    return f"{row.attempt_count - row.budget_start} of {row.route.retry_policy.most_attempts}"
+    values = {"number": row.attempt_count - row.budget_start, "most": row.route.retry_policy.most_attempts}
+    return gettext("%(number)s of %(most)s") % values
 
 
 def _delivery(pk: UUID) -> Part:
-    return Part(f"delivery {pk}", "delivery", pk)
+    return Part(gettext("delivery %(id)s") % {"id": pk}, "delivery", pk)
 
 
 def _ago(age: timedelta) -> str:

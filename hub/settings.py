@@ -205,7 +205,13 @@ CACHES: dict[str, dict[str, Any]] = {
     },
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
+# English is the only language that there is; docs/how-to/translate.md says how another one is made.
+# English is the only language that there is; docs/how-to/translate.md says how another one is made.
 LANGUAGE_CODE = "en"
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 
 from deliveries.admin import orders
 from deliveries.models import EventVariant
@@ -30,12 +31,12 @@ def give(admin: HubAdmin, request: HttpRequest, variant: EventVariant) -> HttpRe
             return _accepted(request, variant)
         event, _, wanted = wanted_of(variant)
     except NotAccepted as exc:
-        messages.warning(request, f"No event was made. {exc}")
+        messages.warning(request, gettext("No event was made. %(exc)s") % {"exc": exc})
         return HttpResponseRedirect(back)
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
-        "title": "Accept as a new event",
+        "title": gettext("Accept as a new event"),
         "original": variant.event,
         "variant": variant,
         "event": event,
@@ -48,8 +49,12 @@ def give(admin: HubAdmin, request: HttpRequest, variant: EventVariant) -> HttpRe
 def _accepted(request: HttpRequest, variant: EventVariant) -> HttpResponse:
     stored = accept(variant, by=cast(User, request.user))
     if stored.is_duplicate:
-        messages.info(request, "It had been accepted already: this is the event.")
+        messages.info(request, gettext("It had been accepted already: this is the event."))
     else:
-        noun = "delivery" if stored.deliveries == 1 else "deliveries"
-        messages.success(request, f"It is an event of its own now, with {stored.deliveries} {noun}.")
+        text = ngettext(
+            "It is an event of its own now, with %(count)d delivery.",
+            "It is an event of its own now, with %(count)d deliveries.",
+            stored.deliveries,
+        )
+        messages.success(request, text % {"count": stored.deliveries})
     return HttpResponseRedirect(reverse("admin:deliveries_event_change", args=[stored.event_id]))

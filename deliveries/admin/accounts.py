@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from deliveries import display
@@ -27,7 +28,7 @@ else:
 
 admin.site.unregister([User, Group])
 
-_NAMES = ("Name", {"fields": ("first_name", "last_name", "email")})
+_NAMES = (gettext_lazy("Name"), {"fields": ("first_name", "last_name", "email")})
 _LOGIN = (None, {"fields": ("username", "password")})
 
 
@@ -86,24 +87,24 @@ class UserAdmin(DjangoUserAdmin, AccountPages):
     actions: Any = None
     add_fieldsets: Any = (
         (None, {"fields": ("username", "usable_password", "password1", "password2")}),
-        ("Role", {"fields": ("is_staff", "groups")}),
+        (gettext_lazy("Role"), {"fields": ("is_staff", "groups")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Return the users with their groups."""
         return super().get_queryset(request).prefetch_related("groups")
 
-    @admin.display(description="Roles")
+    @admin.display(description=gettext_lazy("Roles"))
     def roles(self, row: User) -> str:
         """Return the names of the user's groups."""
         return ", ".join(sorted(group.name for group in row.groups.all())) or "–"
 
-    @admin.display(description="Last login", ordering="last_login")
+    @admin.display(description=gettext_lazy("Last login"), ordering="last_login")
     def last_login_shown(self, row: User) -> SafeString:
         """Return when the user last logged in."""
         return display.moment(row.last_login)
 
-    @admin.display(description="Date joined")
+    @admin.display(description=gettext_lazy("Date joined"))
     def date_joined_shown(self, row: User) -> SafeString:
         """Return when the user was made."""
         return display.moment(row.date_joined)
@@ -115,7 +116,12 @@ class UserAdmin(DjangoUserAdmin, AccountPages):
         role = ["is_active", "is_staff", "groups"]
         if request.user.is_superuser:
             role += ["is_superuser", "user_permissions"]
-        return (_LOGIN, _NAMES, ("Role", {"fields": tuple(role)}), ("Dates", {"fields": self.readonly_fields}))
+        return (
+            _LOGIN,
+            _NAMES,
+            (gettext("Role"), {"fields": tuple(role)}),
+            (gettext("Dates"), {"fields": self.readonly_fields}),
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return what is on record."""
@@ -134,7 +140,7 @@ class UserAdmin(DjangoUserAdmin, AccountPages):
         if db_field.name == "user_permissions":
             kwargs["queryset"] = grantable_permissions()
         if db_field.name == "groups":
-            kwargs |= {"label": "Roles", "help_text": "What the user may do; several add up."}
+            kwargs |= {"label": gettext("Roles"), "help_text": gettext("What the user may do; several add up.")}
         if db_field.name == "groups" and not request.user.is_superuser:
             beyond = _permissions_beyond(request).values("pk")
             kwargs["queryset"] = Group.objects.exclude(permissions__in=beyond)

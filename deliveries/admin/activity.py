@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from deliveries import display
 from deliveries.admin.chart import Chart, chart
@@ -60,8 +61,8 @@ def activity(request: HttpRequest, sight: Sight) -> Activity:
         cards=_cards(found, WINDOWS[chosen.text]),
         chart=chart(found.slots),
         timings=[
-            timing_chart("Answers to providers", found.slots, Measure.ACK, limit=strictest_deadline(sight)),
-            timing_chart("Handlers", found.slots, Measure.HANDLER),
+            timing_chart(gettext("Answers to providers"), found.slots, Measure.ACK, limit=strictest_deadline(sight)),
+            timing_chart(gettext("Handlers"), found.slots, Measure.HANDLER),
         ],
         endpoints=lines,
         left_out=left_out,
@@ -79,7 +80,7 @@ def strictest_deadline(sight: Sight) -> Limit | None:
     if not found:
         return None
     seconds, name = min(found)
-    return Limit(seconds * 1000, f"{name} waits {seconds:g} s")
+    return Limit(seconds * 1000, gettext("%(name)s waits %(seconds)s s") % {"name": name, "seconds": f"{seconds:g}"})
 
 
 def _cards(found: Summary, span: str) -> list[Card]:
@@ -88,13 +89,20 @@ def _cards(found: Summary, span: str) -> list[Card]:
         found.counts[measure] for measure in (Measure.ACCEPTED, Measure.REFUSED, Measure.SUCCEEDED, Measure.DEAD)
     )
     done = display.milliseconds(found.milliseconds(Measure.DONE, 95))
-    ended, refusals = f"Deliveries in {span}.", "warning" if refused else "neutral"
+    ended, refusals = gettext("Deliveries in %(span)s.") % {"span": span}, "warning" if refused else "neutral"
     return [
-        Card("Accepted", f"{accepted:,}", f"Events in {span}.", reverse("admin:deliveries_event_changelist")),
-        Card("Refused", f"{refused:,}", f"Requests in {span}.", _refusals(), refusals),
-        Card("Succeeded", f"{succeeded:,}", ended, f"{deliveries}?status=succeeded"),
-        Card("Gave up", f"{dead:,}", ended, f"{deliveries}?status=dead", "danger" if dead else "neutral"),
-        Card("Receipt to done", done, "95 % took no longer, retries included."),
+        Card(
+            gettext("Accepted"),
+            f"{accepted:,}",
+            gettext("Events in %(span)s.") % {"span": span},
+            reverse("admin:deliveries_event_changelist"),
+        ),
+        Card(
+            gettext("Refused"), f"{refused:,}", gettext("Requests in %(span)s.") % {"span": span}, _refusals(), refusals
+        ),
+        Card(gettext("Succeeded"), f"{succeeded:,}", ended, f"{deliveries}?status=succeeded"),
+        Card(gettext("Gave up"), f"{dead:,}", ended, f"{deliveries}?status=dead", "danger" if dead else "neutral"),
+        Card(gettext("Receipt to done"), done, gettext("95 % took no longer, retries included.")),
     ]
 
 

@@ -12,6 +12,8 @@ from django.core.validators import validate_email
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.alerts import channels
 from integrations.models import Connection, Route, groups_of
@@ -23,7 +25,8 @@ class MailForm(forms.Form):
     """To whom."""
 
     recipients = forms.CharField(
-        max_length=1000, help_text="Mail addresses, with commas between them. The mail server is HUB_EMAIL_URL's."
+        max_length=1000,
+        help_text=gettext_lazy("Mail addresses, with commas between them. The mail server is HUB_EMAIL_URL's."),
     )
 
     def clean_recipients(self) -> list[str]:
@@ -51,12 +54,16 @@ class _ByConnection(forms.Form):
 class SlackForm(_ByConnection):
     """Where to."""
 
-    channel_id = forms.CharField(label="Channel", max_length=100, help_text="Its id or name, such as C0123456789.")
+    channel_id = forms.CharField(
+        label=gettext_lazy("Channel"), max_length=100, help_text=gettext_lazy("Its id or name, such as C0123456789.")
+    )
     field_order = ("connection", "channel_id")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["connection"].help_text = "With the base URL https://slack.com/api and a bot's token as bearer."
+        self.fields["connection"].help_text = gettext(
+            "With the base URL https://slack.com/api and a bot's token as bearer."
+        )
 
     def channel(self) -> Route:
         """Return the channel."""
@@ -66,21 +73,25 @@ class SlackForm(_ByConnection):
 class WebhookForm(_ByConnection):
     """Where to."""
 
-    path = forms.CharField(required=False, max_length=500, help_text="Below the connection's base URL; may be empty.")
+    path = forms.CharField(
+        required=False, max_length=500, help_text=gettext_lazy("Below the connection's base URL; may be empty.")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["connection"].help_text = "One that signs by Standard Webhooks proves that the hub has sent it."
+        self.fields["connection"].help_text = gettext(
+            "One that signs by Standard Webhooks proves that the hub has sent it."
+        )
 
     def channel(self) -> Route:
         """Return the channel."""
         return channels.webhook(self.cleaned_data["connection"], self.cleaned_data["path"])
 
 
-FORMS: dict[str, tuple[str, type[Any]]] = {
-    "email": ("e-mail", MailForm),
-    "slack": ("Slack", SlackForm),
-    "webhook": ("a webhook", WebhookForm),
+FORMS: dict[str, tuple[str | Promise, type[Any]]] = {
+    "email": (gettext_lazy("e-mail"), MailForm),
+    "slack": (gettext_lazy("Slack"), SlackForm),
+    "webhook": (gettext_lazy("a webhook"), WebhookForm),
 }
 
 
@@ -100,7 +111,7 @@ def add(request: HttpRequest, key: str) -> HttpResponse:
     form = form_class(request.POST if request.method == "POST" else None, **own)
     if request.method == "POST" and form.is_valid() and _is_added(request, form):
         return HttpResponseRedirect(reverse("admin:deliveries_alertrule_changelist"))
-    context = {**admin.site.each_context(request), "title": f"Add {name}", "form": form}
+    context = {**admin.site.each_context(request), "title": gettext("Add %(name)s") % {"name": name}, "form": form}
     return TemplateResponse(request, "admin/deliveries/alertrule/add_channel.html", context)
 
 
@@ -113,5 +124,5 @@ def _is_added(request: HttpRequest, form: Any) -> bool:
     except channels.NoPlace as exc:
         form.add_error(None, str(exc))
         return False
-    messages.success(request, "The channel is added. Send a test from the page of any rule.")
+    messages.success(request, gettext("The channel is added. Send a test from the page of any rule."))
     return True

@@ -16,6 +16,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import display
 from deliveries.admin import alert_channels
@@ -74,8 +75,8 @@ class AlertRuleAdmin(HubPages):
     actions: Any = None
     fieldsets = (
         (None, {"fields": ("name", "kind", ("endpoint", "route"))}),
-        ("From how much on", {"fields": (("threshold", "capacity"), ("window_seconds", "for_seconds"))}),
-        ("When people are told", {"fields": ("remind_hours", "quiet_times", "time_zone", "enabled")}),
+        (gettext_lazy("From how much on"), {"fields": (("threshold", "capacity"), ("window_seconds", "for_seconds"))}),
+        (gettext_lazy("When people are told"), {"fields": ("remind_hours", "quiet_times", "time_zone", "enabled")}),
     )
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -139,27 +140,31 @@ class AlertRuleAdmin(HubPages):
             messages.warning(request, str(exc))
         else:
             self.log_order(request, row, "Test message.")
-            link = display.link("deliveries_event_change", event.pk, "the event")
-            messages.success(request, format_html("Sent: {} shows what became of it.", link))
+            link = display.link("deliveries_event_change", event.pk, gettext("the event"))
+            messages.success(request, format_html(gettext("Sent: {} shows what became of it."), link))
         return HttpResponseRedirect(reverse("admin:deliveries_alertrule_change", args=[pk]))
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Any) -> SafeString:
         """Return whether anything of it fires."""
         if not row.enabled:
-            return display.label("off")
+            return display.label(gettext("off"))
         if row.firing:
-            return display.label(f"{row.firing:,} firing", "danger")
-        return display.label(f"{row.pending:,} pending", "warning") if row.pending else display.label("ok", "success")
+            return display.label(gettext("%(firing)s firing") % {"firing": f"{row.firing:,}"}, "danger")
+        return (
+            display.label(gettext("%(pending)s pending") % {"pending": f"{row.pending:,}"}, "warning")
+            if row.pending
+            else display.label(gettext("ok"), "success")
+        )
 
-    @admin.display(description="Looked for")
+    @admin.display(description=gettext_lazy("Looked for"))
     def scope_shown(self, row: AlertRule) -> str:
         """Return where it is looked for."""
         if row.endpoint is None:
-            return "everywhere"
+            return gettext("everywhere")
         return row.endpoint.slug if row.route is None else f"{row.endpoint.slug} → {row.route.name}"
 
-    @admin.display(description="Threshold")
+    @admin.display(description=gettext_lazy("Threshold"))
     def limit_shown(self, row: AlertRule) -> str:
         """Return from how much on."""
         return row.limit_in_words

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from deliveries import display
 from deliveries.admin.history import HistoryAdmin, SafeChangeList
@@ -60,27 +61,27 @@ class AlertAdmin(HistoryAdmin):
         url, text = link_to(place, request.user) if place is not None else ("", "")
         return {"state": state_of(row), "place_url": url, "place_text": text, "runbook": runbook(row.kind)}
 
-    @admin.display(description="Alert")
+    @admin.display(description=gettext_lazy("Alert"))
     def named(self, row: Alert) -> str:
         """Return the rule and what it is about."""
         return str(row)
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Alert) -> SafeString:
         """Return where it stands."""
         return state_of(row)
 
-    @admin.display(description="What is the case")
+    @admin.display(description=gettext_lazy("What is the case"))
     def text_shown(self, row: Alert) -> str:
         """Return what was found."""
         return row.text
 
-    @admin.display(description="Since")
+    @admin.display(description=gettext_lazy("Since"))
     def since_shown(self, row: Alert) -> SafeString:
         """Return when it began."""
         return display.moment(row.since)
 
-    @admin.display(description="Over")
+    @admin.display(description=gettext_lazy("Over"))
     def resolved_shown(self, row: Alert) -> SafeString:
         """Return when it was over."""
         return display.moment(row.resolved_at)

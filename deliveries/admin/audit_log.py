@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy
 
 from deliveries import audit, display
 from deliveries.admin.filters import ChoiceFilter, Choices, EndpointFilter, MomentFilter, WordFilter
@@ -30,7 +31,7 @@ _KINDS: dict[str, str] = {
 class ActionFilter(ChoiceFilter):
     """By what was done."""
 
-    title = "action"
+    title = gettext_lazy("action")
     parameter_name = "action"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -46,7 +47,7 @@ class ActionFilter(ChoiceFilter):
 class ObjectFilter(ChoiceFilter):
     """By what it was done to."""
 
-    title = "object"
+    title = gettext_lazy("object")
     parameter_name = "object_type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -63,7 +64,7 @@ class ObjectFilter(ChoiceFilter):
 class WhoFilter(WordFilter):
     """By the user's name."""
 
-    title = "who"
+    title = gettext_lazy("who")
     parameter_name = "who"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -90,7 +91,7 @@ class AuditEntryAdmin(HistoryAdmin):
     export_permission = "deliveries.export_auditentry"
     without_index = ("action", "object_type", "endpoint")
     search_fields = ("object_id",)
-    search_help_text = "The id of an object, a request id, or an address; whole."
+    search_help_text = gettext_lazy("The id of an object, a request id, or an address; whole.")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -110,32 +111,32 @@ class AuditEntryAdmin(HistoryAdmin):
             ],
         }
 
-    @admin.display(description="What")
+    @admin.display(description=gettext_lazy("What"))
     def what_shown(self, row: AuditEntry) -> str:
         """Return the message."""
         return row.message or row.get_action_display()
 
-    @admin.display(description="Action")
+    @admin.display(description=gettext_lazy("Action"))
     def action_shown(self, row: AuditEntry) -> SafeString:
         """Return the action."""
         return display.label(row.get_action_display(), _KINDS.get(row.action, "neutral"))
 
-    @admin.display(description="Object")
+    @admin.display(description=gettext_lazy("Object"))
     def object_column(self, row: AuditEntry) -> SafeString | str:
         """Return what it was done to."""
         return _object(row) if row.object_type else "–"
 
-    @admin.display(description="Who")
+    @admin.display(description=gettext_lazy("Who"))
     def who_shown(self, row: AuditEntry) -> str:
         """Return the user's name."""
         return row.who or "–"
 
-    @admin.display(description="From")
+    @admin.display(description=gettext_lazy("From"))
     def from_shown(self, row: AuditEntry) -> str:
         """Return the surface and the address."""
         return f"{row.via} {row.source}".strip()
 
-    @admin.display(description="When")
+    @admin.display(description=gettext_lazy("When"))
     def at_shown(self, row: AuditEntry) -> SafeString:
         """Return when."""
         return display.moment(row.at)

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import backfilling, display
 from deliveries.admin.history import SafeChangeList
@@ -35,7 +36,7 @@ _SHOWN_RUNS = 20
 class BackfillForm(_Form):
     """How to ask."""
 
-    source = JsonObjectField(label="What to ask about")
+    source = JsonObjectField(label=gettext_lazy("What to ask about"))
 
     class Meta:
         model = Backfill
@@ -101,28 +102,32 @@ class BackfillAdmin(HubPages):
         row = get_object_or_404(self.get_queryset(request), pk=pk)
         try:
             backfilling.order(row, by=cast(User, request.user))
-            messages.success(request, "Ordered: a worker asks the provider within seconds.")
+            messages.success(request, gettext("Ordered: a worker asks the provider within seconds."))
         except backfilling.NotOrdered as exc:
             messages.warning(request, str(exc))
         return HttpResponseRedirect(reverse("admin:deliveries_backfill_change", args=[pk]))
 
-    @admin.display(description="Endpoint", ordering="endpoint__slug")
+    @admin.display(description=gettext_lazy("Endpoint"), ordering="endpoint__slug")
     def endpoint_shown(self, row: Backfill) -> str:
         """Return the endpoint's slug."""
         return row.endpoint.slug
 
-    @admin.display(description="Schedule")
+    @admin.display(description=gettext_lazy("Schedule"))
     def schedule_shown(self, row: Backfill) -> str:
         """Return how often the provider is asked."""
-        return "when ordered" if row.interval_minutes is None else f"every {row.interval_minutes} minutes"
+        return (
+            gettext("when ordered")
+            if row.interval_minutes is None
+            else gettext("every %(interval_minutes)s minutes") % {"interval_minutes": row.interval_minutes}
+        )
 
-    @admin.display(description="Last run")
+    @admin.display(description=gettext_lazy("Last run"))
     def last_shown(self, row: Backfill) -> str:
         """Return what came of the last run."""
         run: BackfillRun | None = row.runs.order_by("-pk").first()
-        return str(run) if run else "none"
+        return str(run) if run else gettext("none")
 
-    @admin.display(description="Next")
+    @admin.display(description=gettext_lazy("Next"))
     def next_shown(self, row: Backfill) -> SafeString:
         """Return when the provider is asked next."""
         return display.moment(row.next_at)

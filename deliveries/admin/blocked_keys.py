@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.translation import gettext
 
 from deliveries.admin import orders
 from deliveries.blocked_keys import MOST_SHOWN, blocked_keys, let_go_on
@@ -57,7 +58,7 @@ class BlockedKeyAdmin(HubAdmin):
         keys = blocked_keys()
         context = {
             **self.admin_site.each_context(request),
-            "title": "Blocked keys",
+            "title": gettext("Blocked keys"),
             "keys": keys,
             "is_cut": len(keys) == MOST_SHOWN,
             "may_order": request.user.has_perm(orders.PERMISSION),
@@ -75,11 +76,11 @@ class BlockedKeyAdmin(HubAdmin):
         back = HttpResponseRedirect(reverse(f"admin:{PAGE}"))
         parked = ParkedKey.objects.select_related("route", "delivery").filter(pk=pk).first()
         if parked is None:
-            messages.warning(request, "That key is not parked any more.")
+            messages.warning(request, gettext("That key is not parked any more."))
             return back
         if request.POST.get("confirmed") == "yes":
             moved = let_go_on(parked, by=cast(User, request.user))
-            messages.success(request, f"The key goes on ({moved} released).")
+            messages.success(request, gettext("The key goes on (%(moved)s released).") % {"moved": moved})
             return back
-        context = {**self.admin_site.each_context(request), "title": "Let go on", "parked": parked}
+        context = {**self.admin_site.each_context(request), "title": gettext("Let go on"), "parked": parked}
         return TemplateResponse(request, "admin/deliveries/let_go_on.html", context)

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy
+
 from deliveries.models.rollup import Measure
 from deliveries.stats.reading import Figures
 
 #: What is stacked, from the bottom up, with its colour's class and its name.
 STACKED = (
-    (Measure.ACCEPTED, "accepted", "Accepted"),
-    (Measure.REFUSED, "refused", "Refused"),
-    (Measure.DEAD, "dead", "Gave up"),
+    (Measure.ACCEPTED, "accepted", gettext_lazy("Accepted")),
+    (Measure.REFUSED, "refused", gettext_lazy("Refused")),
+    (Measure.DEAD, "dead", gettext_lazy("Gave up")),
 )
 #: The drawing's size in its own units; the page stretches it.
 WIDTH, HEIGHT = 1000.0, 100.0
@@ -50,7 +52,7 @@ class Chart:
     @property
     def names(self) -> list[tuple[str, str]]:
         """The class and the name of each part."""
-        return [(kind, name) for _, kind, name in STACKED]
+        return [(kind, str(name)) for _, kind, name in STACKED]
 
     @property
     def rows(self) -> list[Bar]:

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 
 from deliveries import display
 from deliveries.differences import Change, Difference, Kind, difference
@@ -42,7 +43,7 @@ def show(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
-        "title": "Difference to another event",
+        "title": gettext("Difference to another event"),
         "original": event,
         "other": other,
         "asked": asked,
@@ -92,13 +93,17 @@ def _compared(other: Event, event: Event) -> dict[str, Any]:
 def _obstacle(row: Event) -> str:
     """Return why the payload of an event cannot be compared; "" if it can."""
     if row.hides_body:
-        return "Its endpoint is sensitive: payloads are not compared."
+        return gettext("Its endpoint is sensitive: payloads are not compared.")
     if row.body_bytes > display.DECODED_BYTES:
-        return f"A body of {display.size(row.body_bytes)} is too large to be compared on a page."
+        return gettext("A body of %(size)s is too large to be compared on a page.") % {
+            "size": display.size(row.body_bytes)
+        }
     try:
-        return "" if row.shown_payload is not None else "A body that is no JSON, form or XML cannot be compared."
+        return (
+            "" if row.shown_payload is not None else gettext("A body that is no JSON, form or XML cannot be compared.")
+        )
     except ImproperlyConfigured:
-        return "The key of a body is lost."
+        return gettext("The key of a body is lost.")
 
 
 def _shown(change: Change) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import display
 from deliveries.admin.history import SafeChangeList
@@ -45,10 +46,13 @@ class ConnectionAdmin(RetiringAdmin):
     actions: Any = None
     fieldsets = (
         (None, {"fields": (("name", "kind"), "description", "group", "base_url", "test_path")}),
-        ("Proof", {"fields": ("auth", "auth_settings", *_OF_THE_PROOF)}),
-        ("Limits", {"fields": (("rate_per_second", "burst"), ("breaker_failures", "breaker_seconds"), "state")}),
+        (gettext_lazy("Proof"), {"fields": ("auth", "auth_settings", *_OF_THE_PROOF)}),
         (
-            "Calls",
+            gettext_lazy("Limits"),
+            {"fields": (("rate_per_second", "burst"), ("breaker_failures", "breaker_seconds"), "state")},
+        ),
+        (
+            gettext_lazy("Calls"),
             {
                 "fields": (
                     ("connect_timeout_seconds", "read_timeout_seconds", "timeout_seconds"),
@@ -58,7 +62,7 @@ class ConnectionAdmin(RetiringAdmin):
                 )
             },
         ),
-        ("Reach", {"fields": ("egress_is_named", "egress", "proxy", *_OF_THE_PROXY)}),
+        (gettext_lazy("Reach"), {"fields": ("egress_is_named", "egress", "proxy", *_OF_THE_PROXY)}),
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[SafeChangeList]:
@@ -140,24 +144,28 @@ class ConnectionAdmin(RetiringAdmin):
         row = get_object_or_404(self.get_queryset(request), pk=pk)
         self.log_order(request, row, "Tested.")
         trial = try_connection(row)
-        took = "" if trial.milliseconds is None else f" in {trial.milliseconds} ms"
-        (messages.success if trial.is_well else messages.error)(request, f"{trial.text}{took}.")
+        text = f"{trial.text}."
+        if trial.milliseconds is not None:
+            text = gettext("%(result)s in %(time)s ms.") % {"result": trial.text, "time": trial.milliseconds}
+        (messages.success if trial.is_well else messages.error)(request, text)
         return HttpResponseRedirect(reverse("admin:integrations_connection_change", args=[pk]))
 
-    @admin.display(description="Group", ordering="group__name")
+    @admin.display(description=gettext_lazy("Group"), ordering="group__name")
     def group_shown(self, row: Connection) -> str:
         """Return the group's name."""
         return row.group.name if row.group else "–"
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Connection) -> SafeString:
         """Return whether calls are made."""
         if row.state == ConnectionState.PAUSED:
-            return display.label("paused", "warning")
+            return display.label(gettext("paused"), "warning")
         health: ConnectionHealth | None = getattr(row, "health", None)
         if health is None:
-            return display.label("not called yet")
+            return display.label(gettext("not called yet"))
         circuit = health.circuit(timezone.now())
         if circuit is Circuit.CLOSED:
-            return display.label("well", "success")
-        return display.label("circuit open" if circuit is Circuit.OPEN else "being tried again", "danger")
+            return display.label(gettext("well"), "success")
+        return display.label(
+            gettext("circuit open") if circuit is Circuit.OPEN else gettext("being tried again"), "danger"
+        )

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import display
 from deliveries.admin import failures, orders, replay_orders
@@ -78,7 +79,9 @@ class DeliveryAdmin(HistoryAdmin):
     without_index = ("provider", "event_type", "error")
     looked_through = 10_000
     search_fields = ("id",)
-    search_help_text = "The delivery's id, the event's id (the provider's or the hub's), or a request id; whole."
+    search_help_text = gettext_lazy(
+        "The delivery's id, the event's id (the provider's or the hub's), or a request id; whole."
+    )
     actions = ("replay", "replay_from_start", "discard")
 
     def get_search_results(
@@ -105,17 +108,17 @@ class DeliveryAdmin(HistoryAdmin):
         """Return whether the user may replay and discard; what the actions ask for."""
         return request.user.has_perm(orders.PERMISSION)
 
-    @admin.action(description="Replay", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Replay"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
         """Run the selected deliveries again."""
         return self._order_selected(request, queryset, orders.REPLAY)
 
-    @admin.action(description="Replay from the start", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Replay from the start"), permissions=["replay"])
     def replay_from_start(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
         """Run the selected deliveries again, every step of them."""
         return self._order_selected(request, queryset, orders.REPLAY_FROM_START)
 
-    @admin.action(description="Discard", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Discard"), permissions=["replay"])
     def discard(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
         """End the selected deliveries that have not run yet."""
         return self._order_selected(request, queryset, orders.DISCARD)
@@ -170,45 +173,57 @@ class DeliveryAdmin(HistoryAdmin):
             row.step_results.only("delivery", "key", "created_at").order_by("-created_at", "-pk")[: SHOWN_STEPS + 1]
         )
         earlier = max(row.attempt_count - len(attempts), 0)
-        left_out = [f"{earlier} earlier {'attempt' if earlier == 1 else 'attempts'}"] if earlier else []
-        if len(steps) > SHOWN_STEPS:
-            left_out.append("earlier steps")
-        text = f"Not shown: {' and '.join(left_out)}" if left_out else ""
+        text = _left_out(earlier, has_more_steps=len(steps) > SHOWN_STEPS)
         return timeline_of(row, attempts=attempts, steps=steps[:SHOWN_STEPS], left_out=text)
 
     # -- the list -----------------------------------------------------------------------------------------------------
-    @admin.display(description="Event type")
+    @admin.display(description=gettext_lazy("Event type"))
     def type_shown(self, row: Delivery) -> str:
         """Return the event's type, or a word for its absence."""
-        return row.event.event_type or "(no type)"
+        return row.event.event_type or gettext("(no type)")
 
-    @admin.display(description="Status")
+    @admin.display(description=gettext_lazy("Status"))
     def status_shown(self, row: Delivery) -> SafeString:
         """Return where it stands."""
         return display.state(row.status, row.get_status_display())
 
-    @admin.display(description="Route")
+    @admin.display(description=gettext_lazy("Route"))
     def route_shown(self, row: Delivery) -> str:
         """Return the route, under the endpoint's name."""
         return f"{row.endpoint.slug} → {row.route.name}"
 
-    @admin.display(description="Event id")
+    @admin.display(description=gettext_lazy("Event id"))
     def id_shown(self, row: Delivery) -> str:
         """Return the provider's id of the event."""
         return row.event.event_id or "–"
 
-    @admin.display(description="Attempts")
+    @admin.display(description=gettext_lazy("Attempts"))
     def attempts_shown(self, row: Delivery) -> int:
         """Return how many there were."""
         return row.attempt_count
 
-    @admin.display(description="Last error")
+    @admin.display(description=gettext_lazy("Last error"))
     def error_shown(self, row: Delivery) -> str:
         """Return the beginning of the last error."""
         text = row.last_error
         return f"{text[:79]}…" if len(text) > 80 else text
 
-    @admin.display(description="Created")
+    @admin.display(description=gettext_lazy("Created"))
     def created_shown(self, row: Delivery) -> SafeString:
         """Return when it was made."""
         return display.moment(row.created_at)
+
+
+def _left_out(attempts: int, *, has_more_steps: bool) -> str:
+    """Return what a timeline leaves out; "" if nothing."""
+    if attempts and has_more_steps:
+        text = ngettext(
+            "Not shown: %(count)d earlier attempt and earlier steps",
+            "Not shown: %(count)d earlier attempts and earlier steps",
+            attempts,
+        )
+    elif attempts:
+        text = ngettext("Not shown: %(count)d earlier attempt", "Not shown: %(count)d earlier attempts", attempts)
+    else:
+        return gettext("Not shown: earlier steps") if has_more_steps else ""
+    return text % {"count": attempts}

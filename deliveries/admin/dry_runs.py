@@ -11,6 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from deliveries import audit
@@ -24,9 +26,14 @@ from integrations.models import Route
 class DryRunForm(forms.Form):
     """Which events."""
 
-    last = forms.IntegerField(min_value=1, max_value=MOST, initial=10, label=f"How many of the newest (1 to {MOST})")
-    after = forms.DateTimeField(required=False, label="Received from")
-    before = forms.DateTimeField(required=False, label="Received before")
+    last = forms.IntegerField(
+        min_value=1,
+        max_value=MOST,
+        initial=10,
+        label=format_lazy(gettext_lazy("How many of the newest (1 to {most})"), most=MOST),
+    )
+    after = forms.DateTimeField(required=False, label=gettext_lazy("Received from"))
+    before = forms.DateTimeField(required=False, label=gettext_lazy("Received before"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,7 +68,12 @@ def show_dry_run(admin: HubAdmin, request: HttpRequest, pk: UUID) -> HttpRespons
         context["different"] = sum(row.differs for row in context["rows"])
         said = f"Dry run on {len(context['rows'])} past events{', of a form that was not saved' * is_shadow}."
         audit.record(audit.Action.ORDERED, route, by=cast(User, request.user), message=said)
-    page = {**admin.admin_site.each_context(request), "opts": admin.opts, "title": "Dry run", "subtitle": str(route)}
+    page = {
+        **admin.admin_site.each_context(request),
+        "opts": admin.opts,
+        "title": gettext("Dry run"),
+        "subtitle": str(route),
+    }
     return TemplateResponse(request, "admin/integrations/route/dry_run.html", {**page, "original": route, **context})
 
 

@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries.admin import orders
 from deliveries.admin.comparing import NAMED_PLACES, shown
@@ -48,7 +49,10 @@ class EditForm(forms.Form):
         widget=forms.Textarea(attrs={"class": "hub-input hub-full hub-code", "spellcheck": "false", "rows": 24}),
         help_text="JSON.",
     )
-    which = forms.ChoiceField(choices=[("route", "This route only"), ("all", "All routes that match")], required=False)
+    which = forms.ChoiceField(
+        choices=[("route", gettext_lazy("This route only")), ("all", gettext_lazy("All routes that match"))],
+        required=False,
+    )
     delivery = forms.UUIDField(required=False)
     order = forms.UUIDField(required=False)
 
@@ -63,10 +67,10 @@ def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
     back = reverse("admin:deliveries_event_change", args=[event.pk])
     try:
         if event.body_bytes > LARGEST_BYTES:
-            raise NotEdited("Its body is too large for a page; the API takes up to 2.5 MiB.")
+            raise NotEdited(gettext("Its body is too large for a page; the API takes up to 2.5 MiB."))
         stored = payload_of(event)
     except NotEdited as exc:
-        messages.warning(request, f"It cannot be replayed with an edited payload. {exc}")
+        messages.warning(request, gettext("It cannot be replayed with an edited payload. %(exc)s") % {"exc": exc})
         return HttpResponseRedirect(back)
     if request.method != "POST":
         first = {"payload": json.dumps(stored, indent=2, ensure_ascii=False), "delivery": request.GET.get("delivery")}
@@ -99,8 +103,12 @@ def _carried_out(
     user = cast(User, request.user)
     made = replay_edited(event, values["payload"], by=user, routes=routes, order=values["order"])
     count = made.deliveries.count()
-    noun = "delivery" if count == 1 else "deliveries"
-    messages.success(request, f"This event was made with your payload, with {count} {noun}.")
+    text = ngettext(
+        "This event was made with your payload, with %(count)d delivery.",
+        "This event was made with your payload, with %(count)d deliveries.",
+        count,
+    )
+    messages.success(request, text % {"count": count})
     return HttpResponseRedirect(reverse("admin:deliveries_event_change", args=[made.pk]))
 
 
@@ -144,7 +152,7 @@ def _page(admin: HubAdmin, request: HttpRequest, event: Event, started_from: Del
     return {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
-        "title": "Replay with an edited payload",
+        "title": gettext("Replay with an edited payload"),
         "subtitle": str(event),
         "original": event,
         "started_from": started_from,
@@ -154,6 +162,6 @@ def _page(admin: HubAdmin, request: HttpRequest, event: Event, started_from: Del
 
 def _remark(route: Route, event: Event, edit: Edit) -> str:
     if not route.takes(event.event_type, edit.payload):
-        return "does not take this payload by its filter; it runs all the same"
+        return gettext("does not take this payload by its filter; it runs all the same")
     is_held = route.paused or edit.endpoint.is_paused
-    return "paused: it will be held" if is_held else ""
+    return gettext("paused: it will be held") if is_held else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext, ngettext
+
 from deliveries import display
 from deliveries.admin.timing_chart import Limit, TimingChart, timing_chart
 from deliveries.models.rollup import Measure
@@ -39,31 +41,50 @@ def health(row: Endpoint, window: Window, *, user: Person) -> Health:
     found = reading.overall(user, window, endpoints=[row.pk])
     preset = providers.get(row.provider)
     seconds = preset.deadline_seconds if preset is not None else None
-    limit = Limit(seconds * 1000, f"{preset.name} waits {seconds:g} s") if preset is not None and seconds else None
+    limit = (
+        Limit(
+            seconds * 1000,
+            gettext("%(preset)s waits %(seconds)s s") % {"preset": preset.name, "seconds": f"{seconds:g}"},
+        )
+        if preset is not None and seconds
+        else None
+    )
     kind, judgement, text = _judged(found, limit)
     return Health(
         kind=kind,
         judgement=judgement,
         text=text,
         percentiles=[(f"{n} %", display.milliseconds(found.milliseconds(Measure.ACK, n))) for n in (50, 95, 99)],
-        chart=timing_chart("Answers to the provider", found.slots, Measure.ACK, limit=limit),
+        chart=timing_chart(gettext("Answers to the provider"), found.slots, Measure.ACK, limit=limit),
     )
 
 
 def _judged(found: Figures, limit: Limit | None) -> tuple[str, str, str]:
     slowest = found.milliseconds(Measure.ACK, _JUDGED)
-    waits = f"{limit.name} for its answer." if limit else "The provider documents no deadline for the answer."
+    waits = (
+        gettext("%(limit)s for its answer.") % {"limit": limit.name}
+        if limit
+        else gettext("The provider documents no deadline for the answer.")
+    )
     if slowest is None:
-        return "neutral", "not measured", f"No event was accepted. {waits}"
-    text = f"{_JUDGED} % of the answers took no longer than {display.milliseconds(slowest)}. {waits}"
+        return "neutral", gettext("not measured"), gettext("No event was accepted. %(waits)s") % {"waits": waits}
+    text = gettext("%(judged)s %% of the answers took no longer than %(milliseconds)s. %(waits)s") % {
+        "judged": _JUDGED,
+        "milliseconds": display.milliseconds(slowest),
+        "waits": waits,
+    }
     if limit is None:
-        return "neutral", "no deadline", text
+        return "neutral", gettext("no deadline"), text
     late = over(found.timings[Measure.ACK], limit.milliseconds / 1000)
     if late:
-        answers = "answer was" if late == 1 else "answers were"
-        text = f"{text} At least {late:,} {answers} later than that: such events are sent again, or lost."
+        more = ngettext(
+            "At least %(late)s answer was later than that: such events are sent again, or lost.",
+            "At least %(late)s answers were later than that: such events are sent again, or lost.",
+            late,
+        )
+        text += " " + more % {"late": f"{late:,}"}
     if slowest > limit.milliseconds:
-        return "danger", "too slow", text
+        return "danger", gettext("too slow"), text
     if late or slowest > limit.milliseconds * _COMFORTABLE:
-        return "warning", "close to the deadline", text
-    return "success", "in time", text
+        return "warning", gettext("close to the deadline"), text
+    return "success", gettext("in time"), text

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from deliveries import display
 from deliveries.admin.endpoint_health import health
@@ -49,14 +50,16 @@ def _judgement(secret: Secret, live: list[Secret], now: datetime) -> str:
     """Return what ending ``secret`` now would mean."""
     if secret.safe_to_retire(live, now=now):
         since = secret.last_used_at or secret.created_at
-        return f"Safe to retire: another one has been used since, this one not for {display.length(now - since)}."
+        return gettext("Safe to retire: another one has been used since, this one not for %(length)s.") % {
+            "length": display.length(now - since)
+        }
     if secret.last_used_at is None:
-        return "Not used yet."
+        return gettext("Not used yet.")
     if len(live) == 1:
-        return "In use; the only one."
+        return gettext("In use; the only one.")
     used_since = any(other.last_used_at and other.last_used_at > secret.last_used_at for other in live)
     return (
-        "Another one has been used since; the provider may still send again what it signed with this."
+        gettext("Another one has been used since; the provider may still send again what it signed with this.")
         if used_since
-        else "In use: it proved the latest request."
+        else gettext("In use: it proved the latest request.")
     )

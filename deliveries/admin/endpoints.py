@@ -21,6 +21,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 
 from deliveries import audit, display, hold, waiting
@@ -46,13 +47,13 @@ _DAY = timedelta(hours=24)
 class ServiceFilter(DropdownFilter):  # type: ignore[misc]
     """In service, or retired; nothing chosen means in service."""
 
-    title = "service"
+    title = gettext_lazy("service")
     parameter_name = "service"
-    all_option = ["", "In service"]
+    all_option = ["", gettext_lazy("In service")]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the one choice besides the usual."""
-        return [("retired", "Retired")]
+        return [("retired", gettext("Retired"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows in service, or those that were retired."""
@@ -75,7 +76,7 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
     fieldsets = (
         (None, {"fields": (("slug", "name"), ("provider", "state"), "group", ("settings", "settings_help"))}),
         (
-            "Limits",
+            gettext_lazy("Limits"),
             {
                 "classes": ("collapse",),
                 "fields": (
@@ -86,7 +87,7 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
             },
         ),
         (
-            "Storing and answering",
+            gettext_lazy("Storing and answering"),
             {
                 "classes": ("collapse",),
                 "fields": (
@@ -98,7 +99,7 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
             },
         ),
         (
-            "How long things are kept",
+            gettext_lazy("How long things are kept"),
             {
                 "classes": ("collapse",),
                 "fields": (
@@ -116,29 +117,29 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
         """Return a list whose rows come with their figures, in one query."""
         return EndpointChangeList
 
-    @admin.display(description="Provider", ordering="provider")
+    @admin.display(description=gettext_lazy("Provider"), ordering="provider")
     def provider_shown(self, row: Endpoint) -> str:
         """Return the provider's name, or its key where the preset is gone."""
         preset = providers.get(row.provider)
-        return preset.name if preset else f"{row.provider} (not installed)"
+        return preset.name if preset else gettext("%(provider)s (not installed)") % {"provider": row.provider}
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=gettext_lazy("State"), ordering="state")
     def state_shown(self, row: Any) -> SafeString:
         """Return the state, and what is wrong with the proof."""
         name = "retired" if row.retired_at else row.state
         shown = [display.state(name)]
         warning = "" if row.retired_at else proof_warning(row, has_live_secret=row.has_live_secret)
         if warning:
-            short = "unproven" if row.provider == "generic_none" else "no secret"
+            short = gettext("unproven") if row.provider == "generic_none" else gettext("no secret")
             shown.append(display.label(short, "danger"))
         return format_html_join(" ", "{}", ((part,) for part in shown))
 
-    @admin.display(description="Last event")
+    @admin.display(description=gettext_lazy("Last event"))
     def last_event_shown(self, row: Any) -> SafeString:
         """Return when an event last came."""
         return display.moment(row.last_event_at)
 
-    @admin.display(description="Refused in 24 h")
+    @admin.display(description=gettext_lazy("Refused in 24 h"))
     def refused_shown(self, row: Any) -> SafeString | str:
         """Return how many requests were refused, as a link to them."""
         if not row.refused:
@@ -168,13 +169,13 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
             kwargs["required"] = groups_of(request.user) is not None
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    @admin.display(description="Settings")
+    @admin.display(description=gettext_lazy("Settings"))
     def settings_shown(self, row: Endpoint) -> SafeString:
         """Return the settings as they may be read."""
         text = json.dumps(shown_settings(row.provider, row.settings), indent=2, ensure_ascii=False)
         return format_html('<pre class="hub-code">{}</pre>', text)
 
-    @admin.display(description="What the provider's settings mean")
+    @admin.display(description=gettext_lazy("What the provider's settings mean"))
     def settings_help(self, row: Endpoint) -> SafeString:
         """Return the names and meanings of every provider's settings; the page shows those of the chosen one."""
         presets = [
@@ -244,7 +245,7 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
         """Go on to the new endpoint's page: its URL and the line to try it are there."""
         if "_addanother" in request.POST:
             return super().response_add(request, obj, post_url_continue)
-        messages.success(request, f"Endpoint {obj} is ready to receive.")
+        messages.success(request, gettext("Endpoint %(obj)s is ready to receive.") % {"obj": obj})
         return HttpResponseRedirect(reverse("admin:integrations_endpoint_change", args=[obj.pk]))
 
     # -- orders -------------------------------------------------------------------------------------------------------
@@ -287,12 +288,12 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
         live = list(row.secrets.live(now))
         found = next((each for each in live if each.pk == secret), None)
         if found is None or not found.safe_to_retire(live, now=now):
-            messages.error(request, "That secret is not safe to retire now; it stays.")
+            messages.error(request, gettext("That secret is not safe to retire now; it stays."))
         else:
             found.expires_at = now
             found.save(update_fields=["expires_at"])
             audit.record(audit.Action.REMOVED, found, by=request.user, message="Ended.")
-            messages.success(request, f"The secret “{found}” is ended.")
+            messages.success(request, gettext("The secret “%(found)s” is ended.") % {"found": found})
         return back_to(request, pk)
 
     def pause(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -310,10 +311,12 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
             raise PermissionDenied
         row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
         if row.state == EndpointState.DISABLED:  # to switch it on takes another right than this one
-            messages.error(request, "The endpoint is disabled; set its state to switch it on.")
+            messages.error(request, gettext("The endpoint is disabled; set its state to switch it on."))
         elif paused:
             moved = hold.pause_endpoint(row, by=cast(User, request.user))
-            messages.success(request, f"Paused: events are stored, deliveries wait ({moved} held).")
+            messages.success(
+                request, gettext("Paused: events are stored, deliveries wait (%(moved)s held).") % {"moved": moved}
+            )
         else:
             orders.resume(request, partial(hold.resume_endpoint, row))
         return back_to(request, pk)
@@ -347,13 +350,16 @@ def proof_warning(row: Endpoint, *, has_live_secret: bool) -> str:
     if row.provider == "internal":
         return ""
     if row.provider == "generic_none":
-        return (
+        return gettext(
             "Anyone who knows this URL can send events here: this provider asks for no proof. "
             "Choose another, or allow only the sender's networks."
         )
     if not has_live_secret and row.needs_secret:
-        mend = "Wait for the provider to deliver it" if waiting.delivers_secret(row) else "Add a secret below"
-        return f"This endpoint has no live secret, so it refuses every request. {mend}."
+        if waiting.delivers_secret(row):
+            return gettext(
+                "This endpoint has no live secret, so it refuses every request. Wait for the provider to deliver it."
+            )
+        return gettext("This endpoint has no live secret, so it refuses every request. Add a secret below.")
     return ""
 
 
@@ -363,10 +369,16 @@ def _handshake(row: Endpoint, *, has_live_secret: bool) -> str:
     if preset is None or preset.handshake is None or row.retired_at is not None:
         return ""
     if row.state == EndpointState.DISABLED:
-        return f"{preset.name} checks the URL when it is registered; while the endpoint is disabled, the check fails."
+        return gettext(
+            "%(preset)s checks the URL when it is registered; while the endpoint is disabled, the check fails."
+        ) % {"preset": preset.name}
     if row.needs_secret and not has_live_secret:
-        return f"{preset.name} checks the URL when it is registered; add the secret first, or the check fails."
-    return f"{preset.name} checks the URL when it is registered; the hub answers by itself."
+        return gettext("%(preset)s checks the URL when it is registered; add the secret first, or the check fails.") % {
+            "preset": preset.name
+        }
+    return gettext("%(preset)s checks the URL when it is registered; the hub answers by itself.") % {
+        "preset": preset.name
+    }
 
 
 def _day_ago(now: datetime) -> datetime:

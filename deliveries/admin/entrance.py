@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.admin.signing_in import log_in
@@ -23,7 +24,11 @@ def login(request: HttpRequest) -> HttpResponseBase:
         return log_in(request)
     wait = wait_before_login(request)
     if wait:
-        context = {**admin.site.each_context(request), "title": "Too many attempts", "seconds": math.ceil(wait)}
+        context = {
+            **admin.site.each_context(request),
+            "title": gettext("Too many attempts"),
+            "seconds": math.ceil(wait),
+        }
         headers = {"Retry-After": str(math.ceil(wait)), "Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/deliveries/too_many.html", context, status=429, headers=headers)
     answer = log_in(request)

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.translation import gettext
 
 from deliveries import erasing
 from deliveries.models import Erasure
@@ -71,7 +72,7 @@ class ErasureAdmin(HubAdmin):
 
         def give(by: User) -> str:
             erasing.order(request.POST.get("value", ""), path=request.POST.get("path", "").strip(), by=by)
-            return "The workers count what holds it; nothing is erased before you confirm."
+            return gettext("The workers count what holds it; nothing is erased before you confirm.")
 
         return self._ordered(request, give)
 
@@ -80,7 +81,7 @@ class ErasureAdmin(HubAdmin):
 
         def give(by: User) -> str:
             erasing.confirm(get_object_or_404(Erasure, pk=pk), by=by)
-            return "The workers erase it."
+            return gettext("The workers erase it.")
 
         return self._ordered(request, give)
 
@@ -89,7 +90,7 @@ class ErasureAdmin(HubAdmin):
 
         def give(by: User) -> str:
             was_under_way = erasing.cancel(get_object_or_404(Erasure, pk=pk), by=by)
-            return "Cancelled." if was_under_way else "It had ended already."
+            return gettext("Cancelled.") if was_under_way else gettext("It had ended already.")
 
         return self._ordered(request, give)
 
@@ -100,7 +101,7 @@ class ErasureAdmin(HubAdmin):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         shown = {
             **self.admin_site.each_context(request),
-            "title": "Erasures",
+            "title": gettext("Erasures"),
             "may_erase": request.user.has_perm(erasing.PERMISSION),
             **context,
         }

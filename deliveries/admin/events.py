@@ -15,6 +15,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import display, edited_replay, payload_search, variants
 from deliveries import fixture as test_fixture
@@ -40,13 +41,20 @@ from deliveries.timeline import timeline_of_event
 
 #: What a flag of an event says to the operator.
 FLAGS = {
-    "conflicting_body": "Another request came with the same id and a different body. The first one counts; "
-    "the others are kept below, and can be accepted as events of their own.",
-    "possible_replay": "The same body came before under another id, and the signature does not cover the id: "
-    "this may be somebody sending a recorded request again.",
-    "edited_payload": "It did not come like this: an operator made it from another event, with a payload of their own.",
-    "accepted_body": "It came under the id of another event, with a different body; an operator accepted it as one of "
-    "its own.",
+    "conflicting_body": gettext_lazy(
+        "Another request came with the same id and a different body. The first one counts; "
+        "the others are kept below, and can be accepted as events of their own."
+    ),
+    "possible_replay": gettext_lazy(
+        "The same body came before under another id, and the signature does not cover the id: "
+        "this may be somebody sending a recorded request again."
+    ),
+    "edited_payload": gettext_lazy(
+        "It did not come like this: an operator made it from another event, with a payload of their own."
+    ),
+    "accepted_body": gettext_lazy(
+        "It came under the id of another event, with a different body; an operator accepted it as one of its own."
+    ),
 }
 
 _MOST_DERIVED = 20
@@ -84,7 +92,7 @@ class EventAdmin(LegalHoldAdmin, RevealingAdmin):
     keyset = "received_at"
     without_index = ("provider", "verdict", "event_type", "value")
     search_fields = ("event_id",)
-    search_help_text = "The provider's event id, the hub's own id, or a request id; whole."
+    search_help_text = gettext_lazy("The provider's event id, the hub's own id, or a request id; whole.")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -249,34 +257,34 @@ class EventAdmin(LegalHoldAdmin, RevealingAdmin):
         except ImproperlyConfigured:
             return None
 
-    @admin.display(description="Event type")
+    @admin.display(description=gettext_lazy("Event type"))
     def type_shown(self, row: Event) -> str:
         """Return the type, or a word for its absence."""
-        return row.event_type or "(no type)"
+        return row.event_type or gettext("(no type)")
 
-    @admin.display(description="Endpoint")
+    @admin.display(description=gettext_lazy("Endpoint"))
     def endpoint_shown(self, row: Event) -> str:
         """Return the endpoint's slug."""
         return row.endpoint.slug
 
-    @admin.display(description="Verdict")
+    @admin.display(description=gettext_lazy("Verdict"))
     def verdict_shown(self, row: Event) -> SafeString:
         """Return the verdict, and a mark where something is flagged."""
         shown = display.state(row.verdict)
         flagged = [display.label(flag.replace("_", " "), "warning") for flag in row.flags]
         return format_html_join(" ", "{}", [(shown,), *((flag,) for flag in flagged)])
 
-    @admin.display(description="Event id")
+    @admin.display(description=gettext_lazy("Event id"))
     def id_shown(self, row: Event) -> str:
         """Return the provider's id."""
         return row.event_id or "–"
 
-    @admin.display(description="Body")
+    @admin.display(description=gettext_lazy("Body"))
     def size_shown(self, row: Event) -> str:
         """Return how large the body is."""
         return display.size(row.body_bytes)
 
-    @admin.display(description="Received")
+    @admin.display(description=gettext_lazy("Received"))
     def received_shown(self, row: Event) -> SafeString:
         """Return when it came."""
         return display.moment(row.received_at)

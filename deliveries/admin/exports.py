@@ -19,6 +19,7 @@ from django.http import (
 )
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.exporting import FORMATS, formats_of
@@ -41,10 +42,12 @@ def export(admin: Any, request: HttpRequest) -> HttpResponse | StreamingHttpResp
     try:
         rows = admin.get_changelist_instance(request).queryset
     except IncorrectLookupParameters:
-        messages.error(request, "The filters of this address mean nothing to the list.")
+        messages.error(request, gettext("The filters of this address mean nothing to the list."))
         return HttpResponseRedirect(reverse(f"{base}_changelist"))
     if admin.checked(request.GET) is not None:
-        messages.error(request, "What a search by payload finds cannot be exported: narrow the list down otherwise.")
+        messages.error(
+            request, gettext("What a search by payload finds cannot be exported: narrow the list down otherwise.")
+        )
         return HttpResponseRedirect(f"{reverse(f'{base}_changelist')}?{request.GET.urlencode()}")
     written, now = FORMATS[chosen], timezone.now()
     # Before the first row: whoever breaks off has it all the same.

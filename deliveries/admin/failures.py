@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries.admin import orders
 from deliveries.admin.filters import WHEN, span_of
@@ -55,11 +56,11 @@ def failures_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
     context = {
         **admin.admin_site.each_context(request),
         "opts": Delivery._meta,
-        "title": "Failures",
+        "title": gettext("Failures"),
         "failures": found,
         "is_cut": is_cut,
         "most": MOST_FAILED,
-        "spans": [("", "All", when == ""), *((name, text, name == when) for name, text in WHEN)],
+        "spans": [("", gettext("All"), when == ""), *((name, text, name == when) for name, text in WHEN)],
         "may_replay": request.user.has_perm(orders.PERMISSION),
     }
     return TemplateResponse(request, "admin/deliveries/delivery/failures.html", context)

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_time
+from django.utils.translation import gettext, gettext_lazy
 from unfold.contrib.filters.admin import RangeDateTimeFilter, TextFilter
 
 from deliveries import payload_search
@@ -29,15 +30,16 @@ else:
 
     WordFilter = TextFilter
 
-Choices = Iterable[tuple[str, str]]
+#: What a filter offers: a value, and its text, which may wait for the language of who reads it.
+Choices = Iterable[tuple[str, Any]]
 
 #: Spans of time that are offered, see `span_of`.
 WHEN = (
-    ("hour", "Last hour"),
-    ("last_night", "Last night (18:00 to 8:00)"),
-    ("today", "Today"),
-    ("day", "Last 24 hours"),
-    ("week", "Last 7 days"),
+    ("hour", gettext_lazy("Last hour")),
+    ("last_night", gettext_lazy("Last night (18:00 to 8:00)")),
+    ("today", gettext_lazy("Today")),
+    ("day", gettext_lazy("Last 24 hours")),
+    ("week", gettext_lazy("Last 7 days")),
 )
 _NIGHT_FROM, _NIGHT_UNTIL = 18, 8
 
@@ -45,7 +47,7 @@ _NIGHT_FROM, _NIGHT_UNTIL = 18, 8
 class EndpointFilter(ChoiceFilter):
     """By endpoint; retired ones too, as their history stays."""
 
-    title = "endpoint"
+    title = gettext_lazy("endpoint")
     parameter_name = "endpoint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -68,7 +70,7 @@ class EndpointFilter(ChoiceFilter):
 class GroupFilter(ChoiceFilter):
     """By the endpoint's group."""
 
-    title = "group"
+    title = gettext_lazy("group")
     parameter_name = "group"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -90,7 +92,7 @@ class GroupFilter(ChoiceFilter):
 class RouteFilter(ChoiceFilter):
     """By route; retired ones too, as their history stays."""
 
-    title = "route"
+    title = gettext_lazy("route")
     parameter_name = "route"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -113,7 +115,7 @@ class RouteFilter(ChoiceFilter):
 class ProviderFilter(ChoiceFilter):
     """By the provider that the endpoint had when the event came."""
 
-    title = "provider"
+    title = gettext_lazy("provider")
     parameter_name = "provider"
     column = "provider"
 
@@ -136,7 +138,7 @@ class EventProviderFilter(ProviderFilter):
 class StatusFilter(ChoiceFilter):
     """By where a delivery stands."""
 
-    title = "status"
+    title = gettext_lazy("status")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -155,7 +157,7 @@ class StatusFilter(ChoiceFilter):
 class VerdictFilter(ChoiceFilter):
     """By how the hub knows where an event came from."""
 
-    title = "verdict"
+    title = gettext_lazy("verdict")
     parameter_name = "verdict"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -171,7 +173,7 @@ class VerdictFilter(ChoiceFilter):
 class EventTypeFilter(WordFilter):
     """By event type: the whole of it, or its beginning and a ``*``."""
 
-    title = "event type (push, or pull_request.*)"
+    title = gettext_lazy("event type (push, or pull_request.*)")
     parameter_name = "event_type"
     column = "event_type"
 
@@ -192,7 +194,7 @@ class EventTypeFilter(WordFilter):
 class PayloadFilter(WordFilter):
     """By a value in the payload. The database finds what may have it; `EventAdmin.checked` leaves what does."""
 
-    title = "payload value (customer.id = cus_123)"
+    title = gettext_lazy("payload value (customer.id = cus_123)")
     parameter_name = "value"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -224,7 +226,7 @@ class DeliveredTypeFilter(EventTypeFilter):
 class ReasonFilter(WordFilter):
     """By why a request was refused."""
 
-    title = "reason"
+    title = gettext_lazy("reason")
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -293,7 +295,7 @@ def span_of(when: str, now: datetime) -> tuple[datetime, datetime | None]:
 class WhenFilter(ChoiceFilter):
     """By a span of time that goes with the clock."""
 
-    title = "when"
+    title = gettext_lazy("when")
     parameter_name = "when"
     column: ClassVar[str]
 
@@ -329,7 +331,7 @@ class ReceivedWhenFilter(WhenFilter):
 class ErrorFilter(WordFilter):
     """By the class of the last error."""
 
-    title = "error class (ConnectTimeout)"
+    title = gettext_lazy("error class (ConnectTimeout)")
     parameter_name = "error"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -345,13 +347,13 @@ class ErrorFilter(WordFilter):
 class FingerprintFilter(ChoiceFilter):
     """What failed with the same error; the way here is the page of failures."""
 
-    title = "the same error"
+    title = gettext_lazy("the same error")
     parameter_name = "fingerprint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Return the fingerprint that is chosen, if one is: else the filter is not there."""
         chosen = request.GET.get(self.parameter_name, "")
-        return [(chosen, f"Fingerprint {chosen}")] if chosen else []
+        return [(chosen, gettext("Fingerprint %(chosen)s") % {"chosen": chosen})] if chosen else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the dead letters and what waits for a retry after such an error."""
@@ -362,13 +364,13 @@ class FingerprintFilter(ChoiceFilter):
 class FailedInReplayFilter(ChoiceFilter):
     """What failed again in one bulk replay; the way here is the replay's page."""
 
-    title = "failed again in a replay"
+    title = gettext_lazy("failed again in a replay")
     parameter_name = "failed_in"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """Return the replay that is chosen, if one is: else the filter is not there."""
         chosen = request.GET.get(self.parameter_name, "")
-        return [(chosen, f"Replay {chosen}")] if chosen else []
+        return [(chosen, gettext("Replay %(chosen)s") % {"chosen": chosen})] if chosen else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the deliveries that failed again."""

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import first_steps, waiting
 from deliveries.admin import orders
@@ -28,11 +29,11 @@ from integrations.models import Endpoint, Secret
 from integrations.providers import providers
 
 _TITLES = {
-    Step.SENDER: "Sender",
-    Step.CONNECT: "Connect",
-    Step.EVENT: "First event",
-    Step.ROUTE: "Route",
-    Step.DONE: "Done",
+    Step.SENDER: gettext_lazy("Sender"),
+    Step.CONNECT: gettext_lazy("Connect"),
+    Step.EVENT: gettext_lazy("First event"),
+    Step.ROUTE: gettext_lazy("Route"),
+    Step.DONE: gettext_lazy("Done"),
 }
 #: Presets that stand first: what fits a sender that is not on the list.
 _GENERIC = ("generic_hmac", "generic_token", "standard_webhooks")
@@ -173,7 +174,7 @@ class FirstStepsAdmin(HubPages):
         if request.method == "POST" and form.is_valid():
             made = form.save()
             self.log_addition(request, made, [{"added": {}}])
-            messages.success(request, f"The route “{made}” is on.")
+            messages.success(request, gettext("The route “%(made)s” is on.") % {"made": made})
             return HttpResponseRedirect(reverse("admin:first_steps_done", args=[pk]))
         trials = preview(row, events=(), expression="")
         context = {"form": form, "handler": entry, "trials": trials, "endpoint": row}
@@ -243,7 +244,7 @@ class FirstStepsAdmin(HubPages):
             {
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
-                "title": "First steps",
+                "title": gettext("First steps"),
                 "subtitle": str(row) if row else "",
                 "original": row,
                 "preset": providers.get(row.provider) if row else None,

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from deliveries.admin import orders
 from deliveries.admin.pages import HubPages
@@ -26,7 +27,7 @@ def give(admin: HubPages, request: HttpRequest, event: Event) -> HttpResponse:
     try:
         fixture = fixture_of(event)
     except NoFixture as exc:
-        messages.warning(request, f"No test fixture was made. {exc}")
+        messages.warning(request, gettext("No test fixture was made. %(exc)s") % {"exc": exc})
         return HttpResponseRedirect(reverse("admin:deliveries_event_change", args=[event.pk]))
     admin.log_order(request, event, "made a test fixture of it.")
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"}

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import display
 from deliveries.admin.history import SafeChangeList
@@ -49,23 +50,26 @@ class EndpointGroupAdmin(HubPages):
         """Return the columns of the list; who is restricted to which is for those who may see users."""
         return self.list_display if _may_see_people(request) else self.list_display[:-1]
 
-    @admin.display(description="Endpoints")
+    @admin.display(description=gettext_lazy("Endpoints"))
     def endpoints_shown(self, row: Any) -> int:
         """Return how many endpoints in service are in it."""
         count: int = row.live_endpoints
         return count
 
-    @admin.display(description="Endpoints")
+    @admin.display(description=gettext_lazy("Endpoints"))
     def members_shown(self, row: EndpointGroup) -> str:
         """Return links to its endpoints in service."""
         rows = row.endpoints.live().order_by("slug").values_list("pk", "slug")
         links = ((display.link("integrations_endpoint_change", pk, slug),) for pk, slug in rows)
-        return format_html_join(", ", "{}", links) or "none; an endpoint's own page puts it here"
+        return format_html_join(", ", "{}", links) or gettext("none; an endpoint's own page puts it here")
 
-    @admin.display(description="Restricted to it")
+    @admin.display(description=gettext_lazy("Restricted to it"))
     def restricted_shown(self, row: EndpointGroup) -> str:
         """Return the names of the users and roles that are restricted to it."""
-        names = [f"{each.user}" if each.user else f"role {each.role}" for each in row.restrictions.all()]
+        names = [
+            f"{each.user}" if each.user else gettext("role %(role)s") % {"role": each.role}
+            for each in row.restrictions.all()
+        ]
         return ", ".join(sorted(names)) or "–"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -94,7 +98,7 @@ class RestrictionInline(HubStackedInline):
     max_num = 1
     fields = ("groups",)
     filter_horizontal = ("groups",)
-    verbose_name = verbose_name_plural = "Restricted to endpoint groups"
+    verbose_name = verbose_name_plural = gettext_lazy("Restricted to endpoint groups")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return True: who sees the user sees what they are restricted to."""

@@ -15,6 +15,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.translation import gettext
 from unfold.paginator import InfinitePaginator
 
 from deliveries.admin import exports, views
@@ -119,7 +120,10 @@ class HistoryAdmin(HubPages):
         if not self.has_view_permission(request, row):
             raise PermissionDenied
         if row is None:
-            messages.warning(request, f"There is no such {self.opts.verbose_name} any more.")
+            messages.warning(
+                request,
+                gettext("There is no such %(verbose_name)s any more.") % {"verbose_name": self.opts.verbose_name},
+            )
             return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
         return self.row_page(request, row, extra_context)
 

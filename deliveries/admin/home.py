@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import display
 from deliveries.admin.activity import Card, activity
@@ -41,7 +42,7 @@ class ShownConcern:
 
 def attention(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add to the index page's ``context`` what the user may see; Unfold calls this."""
-    return context | _shown(request) | {"title": "Overview"}
+    return context | _shown(request) | {"title": gettext("Overview")}
 
 
 def live(request: HttpRequest) -> HttpResponseBase:
@@ -87,20 +88,27 @@ def _queue(sight: Sight) -> Card:
     url = reverse("admin:deliveries_delivery_changelist") + f"?status={DeliveryStatus.PENDING}"
     found = sight.queue
     if found.oldest_due_at is None:
-        return Card("Queue", "empty", "No delivery waits for a worker.", url, "success")
+        return Card(gettext("Queue"), gettext("empty"), gettext("No delivery waits for a worker."), url, "success")
     age = max(sight.now - found.oldest_due_at, timedelta(0))
     depth = f"{found.depth:,}{'+' if found.is_at_least else ''}"
-    note = f"Due; the oldest for {display.length(age)}."
-    return Card("Queue", depth, note, url, "danger" if age > LATE else "success")
+    note = gettext("Due; the oldest for %(length)s.") % {"length": display.length(age)}
+    return Card(gettext("Queue"), depth, note, url, "danger" if age > LATE else "success")
 
 
 def _workers(sight: Sight) -> Card:
     url = reverse("admin:deliveries_worker_changelist")
     alive = sight.workers_alive
     if not alive:
-        return Card("Workers", "0", "None is heard of.", url, "danger")
+        return Card(gettext("Workers"), "0", gettext("None is heard of."), url, "danger")
     running, threads = sum(row.running for row in alive), sum(row.threads for row in alive)
-    return Card("Workers", f"{len(alive):,}", f"Alive; {running:,} of {threads:,} threads busy.", url, "success")
+    return Card(
+        gettext("Workers"),
+        f"{len(alive):,}",
+        gettext("Alive; %(running)s of %(threads)s threads busy.")
+        % {"running": f"{running:,}", "threads": f"{threads:,}"},
+        url,
+        "success",
+    )
 
 
 def _latest_dead_letters(request: HttpRequest) -> Any:

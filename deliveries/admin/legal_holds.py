@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext
 
 from deliveries.retention import legal_hold
 
@@ -35,7 +36,7 @@ class LegalHoldAdmin(_Admin):
             raise Http404
         if request.POST.get("lift"):
             legal_hold.lift(row, by=request.user)
-            messages.success(request, "The legal hold is ended.")
+            messages.success(request, gettext("The legal hold is ended."))
         else:
             self._place(request, row)
         return HttpResponseRedirect(reverse(f"admin:{self._name('change')}", args=[pk]))
@@ -55,7 +56,7 @@ class LegalHoldAdmin(_Admin):
         except ValueError as exc:
             messages.error(request, str(exc))
         else:
-            messages.success(request, "Under a legal hold: nothing of it is removed.")
+            messages.success(request, gettext("Under a legal hold: nothing of it is removed."))
 
     def _name(self, view: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{view}"

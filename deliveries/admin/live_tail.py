@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries.live_tail import Cursor, look
 from deliveries.tailing import RECEIVED, REFUSED, STATUSES, Line
@@ -36,7 +37,7 @@ def _page(request: HttpRequest) -> HttpResponse:
     endpoints = Endpoint.objects.live().visible_to(request.user).order_by("slug").values_list("slug", flat=True)
     context = {
         **admin.site.each_context(request),
-        "title": "Live tail",
+        "title": gettext("Live tail"),
         "endpoints": endpoints[:_OFFERED],
         "chosen": request.GET.get("endpoint", ""),
         "statuses": STATUSES,

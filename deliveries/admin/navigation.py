@@ -6,45 +6,67 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
 from integrations.models import groups_of
 
 # (title, icon, page, permission; "" means everyone)
-_GROUPS: list[tuple[str, list[tuple[str, str, str, str]]]] = [
-    ("", [("Home", "home", "index", "")]),
+_GROUPS: list[tuple[str | Promise, list[tuple[str | Promise, str, str, str]]]] = [
+    ("", [(gettext_lazy("Home"), "home", "index", "")]),
     (
-        "History",
+        gettext_lazy("History"),
         [
-            ("Events", "inbox", "deliveries_event_changelist", "deliveries.view_event"),
-            ("Deliveries", "send", "deliveries_delivery_changelist", "deliveries.view_delivery"),
-            ("Blocked keys", "lock_clock", "deliveries_parkedkey_changelist", "deliveries.view_parkedkey"),
-            ("Replays", "replay", "deliveries_replay_changelist", "deliveries.view_replay"),
-            ("Rejections", "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
-            ("Alerts", "notifications", "deliveries_alert_changelist", "deliveries.view_alert"),
-            ("Live tail", "sensors", "live-tail", "deliveries.view_event"),
+            (gettext_lazy("Events"), "inbox", "deliveries_event_changelist", "deliveries.view_event"),
+            (gettext_lazy("Deliveries"), "send", "deliveries_delivery_changelist", "deliveries.view_delivery"),
+            (
+                gettext_lazy("Blocked keys"),
+                "lock_clock",
+                "deliveries_parkedkey_changelist",
+                "deliveries.view_parkedkey",
+            ),
+            (gettext_lazy("Replays"), "replay", "deliveries_replay_changelist", "deliveries.view_replay"),
+            (gettext_lazy("Rejections"), "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
+            (gettext_lazy("Alerts"), "notifications", "deliveries_alert_changelist", "deliveries.view_alert"),
+            (gettext_lazy("Live tail"), "sensors", "live-tail", "deliveries.view_event"),
         ],
     ),
     (
-        "Set-up",
+        gettext_lazy("Set-up"),
         [
-            ("First steps", "rocket_launch", "first_steps", "integrations.add_endpoint"),
-            ("Endpoints", "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
-            ("Routes", "alt_route", "integrations_route_changelist", "integrations.view_route"),
-            ("Connections", "cable", "integrations_connection_changelist", "integrations.view_connection"),
-            ("Schedules", "schedule", "deliveries_schedule_changelist", "deliveries.view_schedule"),
-            ("Alert rules", "notification_important", "deliveries_alertrule_changelist", "deliveries.view_alertrule"),
-            ("Backfills", "history", "deliveries_backfill_changelist", "deliveries.view_backfill"),
-            ("Groups", "folder", "integrations_endpointgroup_changelist", "integrations.view_endpointgroup"),
+            (gettext_lazy("First steps"), "rocket_launch", "first_steps", "integrations.add_endpoint"),
+            (gettext_lazy("Endpoints"), "webhook", "integrations_endpoint_changelist", "integrations.view_endpoint"),
+            (gettext_lazy("Routes"), "alt_route", "integrations_route_changelist", "integrations.view_route"),
+            (
+                gettext_lazy("Connections"),
+                "cable",
+                "integrations_connection_changelist",
+                "integrations.view_connection",
+            ),
+            (gettext_lazy("Schedules"), "schedule", "deliveries_schedule_changelist", "deliveries.view_schedule"),
+            (
+                gettext_lazy("Alert rules"),
+                "notification_important",
+                "deliveries_alertrule_changelist",
+                "deliveries.view_alertrule",
+            ),
+            (gettext_lazy("Backfills"), "history", "deliveries_backfill_changelist", "deliveries.view_backfill"),
+            (
+                gettext_lazy("Groups"),
+                "folder",
+                "integrations_endpointgroup_changelist",
+                "integrations.view_endpointgroup",
+            ),
         ],
     ),
     (
-        "Hub",
+        gettext_lazy("Hub"),
         [
-            ("Workers", "memory", "deliveries_worker_changelist", "deliveries.view_worker"),
-            ("Users", "person", "auth_user_changelist", "auth.view_user"),
-            ("Roles", "group", "auth_group_changelist", "auth.view_group"),
-            ("Audit log", "fact_check", "deliveries_auditentry_changelist", "deliveries.view_auditentry"),
-            ("Erasures", "ink_eraser", "deliveries_erasure_changelist", "deliveries.view_erasure"),
+            (gettext_lazy("Workers"), "memory", "deliveries_worker_changelist", "deliveries.view_worker"),
+            (gettext_lazy("Users"), "person", "auth_user_changelist", "auth.view_user"),
+            (gettext_lazy("Roles"), "group", "auth_group_changelist", "auth.view_group"),
+            (gettext_lazy("Audit log"), "fact_check", "deliveries_auditentry_changelist", "deliveries.view_auditentry"),
+            (gettext_lazy("Erasures"), "ink_eraser", "deliveries_erasure_changelist", "deliveries.view_erasure"),
             ("API tokens", "key", "knox_authtoken_changelist", ""),
         ],
     ),
@@ -81,7 +103,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
-def _item(request: HttpRequest, name: str, icon: str, page: str) -> dict[str, Any]:
+def _item(request: HttpRequest, name: str | Promise, icon: str, page: str) -> dict[str, Any]:
     item = {"title": name, "icon": icon, "link": reverse(page if page in _OUTSIDE else f"admin:{page}")}
     # The first steps are below the endpoints, and a link of their own.
     if page == "integrations_endpoint_changelist" and request.path.startswith(reverse("admin:first_steps")):
@@ -91,7 +113,7 @@ def _item(request: HttpRequest, name: str, icon: str, page: str) -> dict[str, An
 
 def account(request: HttpRequest) -> list[dict[str, str]]:
     """Return what a user can change of how they log in."""
-    links = [{"title": "Second factor", "link": reverse("mfa_index")}]
+    links = [{"title": gettext("Second factor"), "link": reverse("mfa_index")}]
     if request.user.is_authenticated and request.user.has_usable_password():
-        links.insert(0, {"title": "Change password", "link": reverse("admin:password_change")})
+        links.insert(0, {"title": gettext("Change password"), "link": reverse("admin:password_change")})
     return links

@@ -13,6 +13,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import replay
 from deliveries.bulk_replay import HIGHEST_RATE, LOWEST_RATE
@@ -32,9 +34,10 @@ class Order:
     """One kind of order: what it is called, what it does to which deliveries, and the verb that carries it out."""
 
     name: str
-    title: str
-    consequence: str
-    done: str
+    title: str | Promise
+    consequence: str | Promise
+    #: What is said of so many deliveries once it is carried out, with ``%(count)d`` for the number.
+    done: Callable[[int], str]
     legal: tuple[DeliveryStatus, ...]
     carry_out: Callable[[DeliveryQuerySet, User, str], int]
     is_destructive: bool = False
@@ -44,27 +47,35 @@ class Order:
 
 REPLAY = Order(
     name="replay",
-    title="Replay",
-    consequence="They run again at once, with a new retry budget. Steps whose results were kept are not repeated.",
-    done="will run again",
+    title=gettext_lazy("Replay"),
+    consequence=gettext_lazy(
+        "They run again at once, with a new retry budget. Steps whose results were kept are not repeated."
+    ),
+    done=lambda count: ngettext("%(count)d delivery will run again.", "%(count)d deliveries will run again.", count),
     legal=replay.REPLAYABLE,
     needs_body=True,
     carry_out=lambda rows, user, _reason: replay.replay(rows, by=user),
 )
 REPLAY_FROM_START = Order(
     name="replay_from_start",
-    title="Replay from the start",
-    consequence="They run again at once, with a new retry budget, and repeat every step: kept results are forgotten.",
-    done="will run again from the start",
+    title=gettext_lazy("Replay from the start"),
+    consequence=gettext_lazy(
+        "They run again at once, with a new retry budget, and repeat every step: kept results are forgotten."
+    ),
+    done=lambda count: ngettext(
+        "%(count)d delivery will run again from the start.",
+        "%(count)d deliveries will run again from the start.",
+        count,
+    ),
     legal=replay.REPLAYABLE,
     needs_body=True,
     carry_out=lambda rows, user, _reason: replay.replay(rows, by=user, from_start=True),
 )
 DISCARD = Order(
     name="discard",
-    title="Discard",
-    consequence="They will not run. They can be replayed later.",
-    done="discarded",
+    title=gettext_lazy("Discard"),
+    consequence=gettext_lazy("They will not run. They can be replayed later."),
+    done=lambda count: ngettext("%(count)d delivery discarded.", "%(count)d deliveries discarded.", count),
     legal=DISCARDABLE,
     carry_out=lambda rows, user, reason: replay.discard(rows, by=user, reason=reason),
     is_destructive=True,
@@ -110,11 +121,17 @@ def resume(request: HttpRequest, verb: Callable[..., int]) -> None:
     """Let go with ``verb`` what was held, at the rate that the form says, and say how many; or say what is no rate."""
     form = RateForm(request.POST)
     if not form.is_valid():
-        messages.error(request, f"Deliveries per second: {form.errors['rate_per_second'][0]}")
+        messages.error(
+            request, gettext("Deliveries per second: %(value)s") % {"value": form.errors["rate_per_second"][0]}
+        )
         return
     rate: float | None = form.cleaned_data["rate_per_second"]
     moved = verb(by=cast(User, request.user), rate_per_second=rate)
-    done = f"Resumed ({moved} released)." if rate is None else f"Resumed: {moved} to release, {rate:g} per second."
+    done = (
+        gettext("Resumed (%(moved)s released).") % {"moved": moved}
+        if rate is None
+        else gettext("Resumed: %(moved)s to release, %(rate)s per second.") % {"moved": moved, "rate": f"{rate:g}"}
+    )
     messages.success(request, done)
 
 
@@ -150,9 +167,18 @@ def _question(
 
 def _report(request: HttpRequest, order: Order, *, moved: int, left: int) -> None:
     if moved:
-        noun = "delivery" if moved == 1 else "deliveries"
-        messages.success(request, f"{moved} {noun} {order.done}.")
+        messages.success(request, order.done(moved) % {"count": moved})
     if left > 0:
-        or_bodiless = ", or their body was removed" if order.needs_body else ""
-        noun = "delivery was left as it is" if left == 1 else "deliveries were left as they are"
-        messages.warning(request, f"{left} {noun}: not in a state to {order.title.lower()}{or_bodiless}.")
+        if order.needs_body:
+            text = ngettext(
+                "%(count)d delivery was left as it is: not in a state to %(order)s, or their body was removed.",
+                "%(count)d deliveries were left as they are: not in a state to %(order)s, or their body was removed.",
+                left,
+            )
+        else:
+            text = ngettext(
+                "%(count)d delivery was left as it is: not in a state to %(order)s.",
+                "%(count)d deliveries were left as they are: not in a state to %(order)s.",
+                left,
+            )
+        messages.warning(request, text % {"count": left, "order": str(order.title).lower()})

@@ -13,6 +13,7 @@ from django.core.paginator import Paginator
 from django.db.models import Manager, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.audit import Action
@@ -102,7 +103,7 @@ class HubPages(HubAdmin):
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
                 "original": row,
-                "title": "Log",
+                "title": gettext("Log"),
                 "subtitle": str(row),
                 "page": Paginator(entries.order_by("-at", "-pk"), _ENTRIES).get_page(request.GET.get("p")),
                 "may_see_sources": request.user.has_perm("deliveries.view_auditentry"),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
 from deliveries.concerns.concern import Page, Place
 
@@ -13,17 +15,33 @@ if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
 
 #: Each kind of page: its address, the permission to open it, and what the link to it says.
-_PAGES: dict[Page, tuple[str, str, str]] = {
-    Page.DELIVERIES: ("deliveries_delivery_changelist", "deliveries.view_delivery", "Show the deliveries"),
-    Page.REJECTIONS: ("deliveries_rejection_changelist", "deliveries.view_rejection", "Show the refusals"),
-    Page.BLOCKED_KEYS: ("deliveries_parkedkey_changelist", "deliveries.view_parkedkey", "Show the keys"),
-    Page.WORKERS: ("deliveries_worker_changelist", "deliveries.view_worker", "Show the workers"),
-    Page.WORKER: ("deliveries_worker_change", "deliveries.view_worker", "Show the worker"),
-    Page.ENDPOINT: ("integrations_endpoint_change", "integrations.view_endpoint", "Open the endpoint"),
-    Page.ENDPOINTS: ("integrations_endpoint_changelist", "integrations.view_endpoint", "Show the endpoints"),
-    Page.CONNECTION: ("integrations_connection_change", "integrations.view_connection", "Open the connection"),
-    Page.EVENT: ("deliveries_event_change", "deliveries.view_event", "Open the event"),
-    Page.ROUTE: ("integrations_route_change", "integrations.view_route", "Open the route"),
+_PAGES: dict[Page, tuple[str, str, str | Promise]] = {
+    Page.DELIVERIES: (
+        "deliveries_delivery_changelist",
+        "deliveries.view_delivery",
+        gettext_lazy("Show the deliveries"),
+    ),
+    Page.REJECTIONS: (
+        "deliveries_rejection_changelist",
+        "deliveries.view_rejection",
+        gettext_lazy("Show the refusals"),
+    ),
+    Page.BLOCKED_KEYS: ("deliveries_parkedkey_changelist", "deliveries.view_parkedkey", gettext_lazy("Show the keys")),
+    Page.WORKERS: ("deliveries_worker_changelist", "deliveries.view_worker", gettext_lazy("Show the workers")),
+    Page.WORKER: ("deliveries_worker_change", "deliveries.view_worker", gettext_lazy("Show the worker")),
+    Page.ENDPOINT: ("integrations_endpoint_change", "integrations.view_endpoint", gettext_lazy("Open the endpoint")),
+    Page.ENDPOINTS: (
+        "integrations_endpoint_changelist",
+        "integrations.view_endpoint",
+        gettext_lazy("Show the endpoints"),
+    ),
+    Page.CONNECTION: (
+        "integrations_connection_change",
+        "integrations.view_connection",
+        gettext_lazy("Open the connection"),
+    ),
+    Page.EVENT: ("deliveries_event_change", "deliveries.view_event", gettext_lazy("Open the event")),
+    Page.ROUTE: ("integrations_route_change", "integrations.view_route", gettext_lazy("Open the route")),
 }
 
 
@@ -36,4 +54,4 @@ def link_to(place: Place, user: Person) -> tuple[str, str]:
         url = reverse(f"admin:{name}", args=[place.pk] if place.pk is not None else None)
     except NoReverseMatch:  # a key from an older version's row
         return "", ""
-    return (f"{url}?{urlencode(place.filters)}" if place.filters else url), text
+    return (f"{url}?{urlencode(place.filters)}" if place.filters else url), str(text)

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import display
 from deliveries.admin import orders
@@ -45,7 +46,7 @@ class RejectionAdmin(RevealingAdmin):
     keyset = "received_at"
     without_index = ("reason",)
     search_fields = ("request_id",)
-    search_help_text = "A request id or the rejection's own id, whole."
+    search_help_text = gettext_lazy("A request id or the rejection's own id, whole.")
     actions = ("reverify",)
 
     def get_search_results(
@@ -69,7 +70,7 @@ class RejectionAdmin(RevealingAdmin):
         """Return whether the user may make events of rejections; what the action asks for."""
         return request.user.has_perm(orders.PERMISSION)
 
-    @admin.action(description="Reverify", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Reverify"), permissions=["replay"])
     def reverify(self, request: HttpRequest, queryset: QuerySet[Rejection]) -> HttpResponse:
         """Check the selected requests again."""
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)[: self.list_per_page]
@@ -97,7 +98,7 @@ class RejectionAdmin(RevealingAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "Reverify",
+            "title": gettext("Reverify"),
             "rows": obstacles,
             "possible": sum(not reason for _, reason in obstacles),
             "back": back,
@@ -135,27 +136,27 @@ class RejectionAdmin(RevealingAdmin):
             "may_reverify": not hindrance and self.has_replay_permission(request),
         }
 
-    @admin.display(description="Reason")
+    @admin.display(description=gettext_lazy("Reason"))
     def reason_shown(self, row: Rejection) -> str:
         """Return the reason's code."""
         return row.reason
 
-    @admin.display(description="Endpoint")
+    @admin.display(description=gettext_lazy("Endpoint"))
     def endpoint_shown(self, row: Rejection) -> str:
         """Return the endpoint's slug."""
         return row.endpoint.slug
 
-    @admin.display(description="Source")
+    @admin.display(description=gettext_lazy("Source"))
     def source_shown(self, row: Rejection) -> str:
         """Return the sender's address."""
         return row.source or "–"
 
-    @admin.display(description="Body")
+    @admin.display(description=gettext_lazy("Body"))
     def size_shown(self, row: Rejection) -> str:
         """Return how large the body was."""
         return display.size(row.body_bytes)
 
-    @admin.display(description="Received")
+    @admin.display(description=gettext_lazy("Received"))
     def received_shown(self, row: Rejection) -> SafeString:
         """Return when it came."""
         return display.moment(row.received_at)
@@ -168,9 +169,33 @@ def may_read_bodies(request: HttpRequest) -> bool:
 
 def _report(request: HttpRequest, outcome: Outcome) -> None:
     if made := len(outcome.accepted):
-        messages.success(request, f"{made} {'request is an event' if made == 1 else 'requests are events'} now.")
+        messages.success(
+            request,
+            ngettext(
+                "%(count)d request is an event now.",
+                "%(count)d requests are events now.",
+                made,
+            )
+            % {"count": made},
+        )
     if known := len(outcome.duplicates):
-        messages.info(request, f"{known} {'was' if known == 1 else 'were'} an event already: nothing runs twice.")
+        messages.info(
+            request,
+            ngettext(
+                "%(count)d was an event already: nothing runs twice.",
+                "%(count)d were an event already: nothing runs twice.",
+                known,
+            )
+            % {"count": known},
+        )
     if stay := len(outcome.refused):
         reasons = " ".join(list(dict.fromkeys(outcome.refused.values()))[:_NAMED_REASONS])
-        messages.warning(request, f"{stay} {'stays' if stay == 1 else 'stay'} refused. {reasons}")
+        messages.warning(
+            request,
+            ngettext(
+                "%(count)d stays refused. %(reasons)s",
+                "%(count)d stay refused. %(reasons)s",
+                stay,
+            )
+            % {"count": stay, "reasons": reasons},
+        )

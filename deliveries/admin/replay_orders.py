@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import bulk_replay
 from deliveries.admin import orders
@@ -32,7 +33,8 @@ class ReplayForm(forms.Form):
     """How they are to run."""
 
     which = forms.ChoiceField(
-        choices=[("dead", "Dead letters only"), ("all", "All that have finished")], required=False
+        choices=[("dead", gettext_lazy("Dead letters only")), ("all", gettext_lazy("All that have finished"))],
+        required=False,
     )
     from_start = forms.BooleanField(required=False)
     rate_per_second = forms.FloatField(
@@ -80,18 +82,24 @@ def selection_of(params: QueryDict) -> dict[str, Any]:
     What means nothing to the list's own filters is no narrower here: it is refused.
     """
     if params.get("q", "").strip():
-        raise NotAFilter("A search names single deliveries: clear it, or tick them in the list.")
+        raise NotAFilter(gettext("A search names single deliveries: clear it, or tick them in the list."))
     if params.get("failed_in"):
-        raise NotAFilter("What failed again in a replay can be ticked in the list; a filter for it cannot be kept.")
+        raise NotAFilter(
+            gettext("What failed again in a replay can be ticked in the list; a filter for it cannot be kept.")
+        )
     if params.get("error", "").strip():
-        raise NotAFilter("An error's class is no filter of an order: choose the error on the page of failures.")
+        raise NotAFilter(
+            gettext("An error's class is no filter of an order: choose the error on the page of failures.")
+        )
     selection: dict[str, Any] = {}
     for name, (key, read) in _FILTERS.items():
         if text := params.get(name, "").strip():
             try:
                 selection[key] = read(text)
             except ValueError:
-                raise NotAFilter(f"The filter {name.replace('_', ' ')} of the list is not valid.") from None
+                raise NotAFilter(
+                    gettext("The filter %(replace)s of the list is not valid.") % {"replace": name.replace("_", " ")}
+                ) from None
     event_type = params.get("event_type", "").strip()
     if event_type:
         selection["event_type_prefix" if event_type.endswith("*") else "event_type"] = event_type.removesuffix("*")
@@ -101,7 +109,7 @@ def selection_of(params: QueryDict) -> dict[str, Any]:
 def _status(text: str) -> list[str]:
     status = DeliveryStatus(text)
     if status not in FINISHED:
-        raise NotAFilter(f"Deliveries that are {status.label.lower()} cannot be replayed.")
+        raise NotAFilter(gettext("Deliveries that are %(lower)s cannot be replayed.") % {"lower": status.label.lower()})
     return [status.value]
 
 
@@ -128,7 +136,7 @@ def _span(params: QueryDict) -> dict[str, str]:
         try:
             begin, end = span_of(when, timezone.now())
         except ValueError:
-            raise NotAFilter("The filter when of the list is not valid.") from None
+            raise NotAFilter(gettext("The filter when of the list is not valid.")) from None
         since.append(begin)
         until += [end] if end else []
     return {
@@ -152,7 +160,7 @@ def _context(
     return {
         **admin.admin_site.each_context(request),
         "opts": Delivery._meta,
-        "title": "Replay all that match",
+        "title": gettext("Replay all that match"),
         "what": described(selection, viewer=request.user),
         "counts": counts,
         "shown": counts[:100],

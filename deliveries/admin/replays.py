@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import bulk_replay, display
 from deliveries.admin import orders
@@ -26,9 +27,9 @@ from deliveries.models.replay import ACTIVE, ENDED, UNDER_WAY
 from deliveries.models.transitions import DeliveryQuerySet
 
 _MOVES = {
-    "pause": (bulk_replay.pause, "Paused: what had not started is as it was before."),
-    "resume": (bulk_replay.resume, "Resumed."),
-    "cancel": (bulk_replay.cancel, "Cancelled: what had not started is as it was before."),
+    "pause": (bulk_replay.pause, gettext_lazy("Paused: what had not started is as it was before.")),
+    "resume": (bulk_replay.resume, gettext_lazy("Resumed.")),
+    "cancel": (bulk_replay.cancel, gettext_lazy("Cancelled: what had not started is as it was before.")),
 }
 #: Deliveries that failed again on an order's page; all of them are in the list.
 SHOWN_FAILED = 20
@@ -38,7 +39,7 @@ _COUNTS = ("succeeded", "failed", "skipped")
 class ReplayStateFilter(ChoiceFilter):
     """By where an order stands."""
 
-    title = "state"
+    title = gettext_lazy("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
@@ -83,7 +84,9 @@ class ReplayAdmin(HistoryAdmin):
         if move(replay, by=cast(User, request.user)):
             messages.success(request, done)
         else:
-            messages.warning(request, f"The replay is {replay.get_state_display().lower()} already.")
+            messages.warning(
+                request, gettext("The replay is %(lower)s already.") % {"lower": replay.get_state_display().lower()}
+            )
         return HttpResponseRedirect(reverse("admin:deliveries_replay_change", args=[pk]))
 
     def progress(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -116,27 +119,27 @@ class ReplayAdmin(HistoryAdmin):
         """Return all: whoever sees an order sees every endpoint that it reaches, though it belongs to none."""
         return AuditEntry.objects.all()
 
-    @admin.display(description="Deliveries")
+    @admin.display(description=gettext_lazy("Deliveries"))
     def what_shown(self, row: Replay) -> str:
         """Return what was ordered."""
         return row.description
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Replay) -> SafeString:
         """Return where it stands."""
         return display.state(row.state, row.get_state_display())
 
-    @admin.display(description="Done")
+    @admin.display(description=gettext_lazy("Done"))
     def progress_shown(self, row: Replay) -> str:
         """Return how far it is."""
-        return f"{row.done:,} of {row.total:,}"
+        return gettext("%(done)s of %(total)s") % {"done": f"{row.done:,}", "total": f"{row.total:,}"}
 
-    @admin.display(description="Failed again")
+    @admin.display(description=gettext_lazy("Failed again"))
     def failed_shown(self, row: Replay) -> str:
         """Return how many are dead letters again."""
         return f"{row.failed:,}"
 
-    @admin.display(description="Ordered")
+    @admin.display(description=gettext_lazy("Ordered"))
     def created_shown(self, row: Replay) -> SafeString:
         """Return when it was ordered."""
         return display.moment(row.created_at)

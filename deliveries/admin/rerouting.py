@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 
 from deliveries.admin import orders
 from deliveries.admin.trying import named_back
@@ -32,12 +33,12 @@ def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
             return HttpResponseRedirect(back)
         routes = [wanted.route for wanted in unserved(event)]
     except NotRerouted as exc:
-        messages.warning(request, f"No delivery was made. {exc}")
+        messages.warning(request, gettext("No delivery was made. %(exc)s") % {"exc": exc})
         return HttpResponseRedirect(back)
     context = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
-        "title": "Reroute",
+        "title": gettext("Reroute"),
         "original": event,
         "routes": routes,
         "back": back,
@@ -47,6 +48,14 @@ def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
 
 def _report(request: HttpRequest, made: int) -> None:
     if made:
-        messages.success(request, f"{made} {'delivery was' if made == 1 else 'deliveries were'} made.")
+        messages.success(
+            request,
+            ngettext(
+                "%(count)d delivery was made.",
+                "%(count)d deliveries were made.",
+                made,
+            )
+            % {"count": made},
+        )
     else:
-        messages.info(request, "No delivery was made: no other route matches.")
+        messages.info(request, gettext("No delivery was made: no other route matches."))

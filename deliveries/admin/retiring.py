@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries.admin.pages import HubPages
 
@@ -43,5 +44,7 @@ class RetiringAdmin(HubPages):
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
         """Say what happened, and go back to the list."""
-        messages.success(request, f"{obj_display} is retired; its history stays.")
+        messages.success(
+            request, gettext("%(obj_display)s is retired; its history stays.") % {"obj_display": obj_display}
+        )
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import audit, display, hold
 from deliveries.admin import orders
@@ -125,7 +126,8 @@ class RouteAdmin(RetiringAdmin):
             change = audit.difference(row, before, audit.snapshot(row))
             words = f"Switched {'on' if enabled else 'off'}."
             audit.record(audit.Action.CHANGED, row, by=request.user, message=words, change=change)
-            messages.success(request, f"The route “{row}” is {'on' if enabled else 'off'}.")
+            text = gettext("The route “%(route)s” is on.") if enabled else gettext("The route “%(route)s” is off.")
+            messages.success(request, text % {"route": row})
         return back_to(request, row.endpoint_id)
 
     def pause(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -144,26 +146,28 @@ class RouteAdmin(RetiringAdmin):
         row = get_object_or_404(Route.objects.live().visible_to(request.user), pk=pk)
         if paused:
             moved = hold.pause_route(row, by=cast(User, request.user))
-            messages.success(request, f"Paused: deliveries are made and wait ({moved} held).")
+            messages.success(
+                request, gettext("Paused: deliveries are made and wait (%(moved)s held).") % {"moved": moved}
+            )
         else:
             orders.resume(request, partial(hold.resume_route, row))
         return HttpResponseRedirect(reverse("admin:integrations_route_change", args=[pk]))
 
-    @admin.display(description="Endpoint", ordering="endpoint__slug")
+    @admin.display(description=gettext_lazy("Endpoint"), ordering="endpoint__slug")
     def endpoint_shown(self, row: Route) -> SafeString:
         """Return a link to the endpoint."""
         return display.link("integrations_endpoint_change", row.endpoint_id, row.endpoint.slug)
 
-    @admin.display(description="Event types")
+    @admin.display(description=gettext_lazy("Event types"))
     def events_shown(self, row: Route) -> str:
         """Return the globs, or a word for their absence."""
         return ", ".join(map(str, row.events)) or "all"
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Route) -> SafeString:
         """Return whether it makes deliveries, and whether they run."""
         if row.retired_at:
-            return display.label("retired")
+            return display.label(gettext("retired"))
         if not row.enabled:
-            return display.label("off")
-        return display.label("paused", "warning") if row.paused else display.label("on", "success")
+            return display.label(gettext("off"))
+        return display.label(gettext("paused"), "warning") if row.paused else display.label(gettext("on"), "success")

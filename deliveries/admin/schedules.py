@@ -16,6 +16,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import display
 from deliveries.admin.history import SafeChangeList
@@ -39,7 +40,7 @@ _SHOWN_EVENTS = 10
 class ScheduleForm(_Form):
     """When, where and what."""
 
-    payload = JsonObjectField(rows=6, help_text="The events' payload, as JSON; empty: {}.")
+    payload = JsonObjectField(rows=6, help_text=gettext_lazy("The events' payload, as JSON; empty: {}."))
 
     class Meta:
         model = Schedule
@@ -65,7 +66,7 @@ class ScheduleAdmin(HubPages):
     fieldsets = (
         (None, {"fields": ("name", ("endpoint", "event_type"), "payload")}),
         # A date with its time is too wide for half a line.
-        ("When", {"fields": (("cron", "time_zone"), "interval_seconds", "at", "starts_at", "ends_at")}),
+        (gettext_lazy("When"), {"fields": (("cron", "time_zone"), "interval_seconds", "at", "starts_at", "ends_at")}),
         (None, {"fields": (("missed", "enabled"),)}),
     )
 
@@ -120,26 +121,26 @@ class ScheduleAdmin(HubPages):
         except firing.NotRun as exc:
             messages.warning(request, str(exc))
         else:
-            link = display.link("deliveries_event_change", event.pk, "the event")
-            messages.success(request, format_html("Run now: {} is made.", link))
+            link = display.link("deliveries_event_change", event.pk, gettext("the event"))
+            messages.success(request, format_html(gettext("Run now: {} is made."), link))
         return HttpResponseRedirect(reverse("admin:deliveries_schedule_change", args=[pk]))
 
-    @admin.display(description="Endpoint", ordering="endpoint__slug")
+    @admin.display(description=gettext_lazy("Endpoint"), ordering="endpoint__slug")
     def endpoint_shown(self, row: Schedule) -> str:
         """Return the endpoint's slug."""
         return row.endpoint.slug
 
-    @admin.display(description="When")
+    @admin.display(description=gettext_lazy("When"))
     def rule_shown(self, row: Schedule) -> str:
         """Return when its time comes, in words."""
         return row.in_words
 
-    @admin.display(description="Next", ordering="next_at")
+    @admin.display(description=gettext_lazy("Next"), ordering="next_at")
     def next_shown(self, row: Schedule) -> SafeString:
         """Return the next tick."""
-        return display.moment(row.next_at) if row.enabled else display.label("off")
+        return display.moment(row.next_at) if row.enabled else display.label(gettext("off"))
 
-    @admin.display(description="Last", ordering="last_at")
+    @admin.display(description=gettext_lazy("Last"), ordering="last_at")
     def last_shown(self, row: Schedule) -> SafeString:
         """Return the last tick that made an event."""
         return display.moment(row.last_at)

@@ -18,6 +18,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from deliveries.signing_in.accounts import turned_away
@@ -32,7 +34,7 @@ else:
 class _InTheAdmin(_Base):
     """A view whose page has the admin's frame."""
 
-    page_title = ""
+    page_title: str | Promise = ""
     request: HttpRequest
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -44,7 +46,7 @@ class _InTheAdmin(_Base):
 class Login(_InTheAdmin, LoginView):  # type: ignore[misc]
     """Name and password, or the provider of single sign-on."""
 
-    page_title = "Log in"
+    page_title = gettext_lazy("Log in")
     template_name = "admin/deliveries/signing_in/login.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -60,21 +62,21 @@ class Login(_InTheAdmin, LoginView):  # type: ignore[misc]
 class Authenticate(_InTheAdmin, AuthenticateView):  # type: ignore[misc]
     """The second factor, after the password."""
 
-    page_title = "Second factor"
+    page_title = gettext_lazy("Second factor")
     template_name = "admin/deliveries/signing_in/authenticate.html"
 
 
 class Index(_InTheAdmin, IndexView):  # type: ignore[misc]
     """One's own second factor: what there is, and what can be done."""
 
-    page_title = "Second factor"
+    page_title = gettext_lazy("Second factor")
     template_name = "admin/deliveries/signing_in/index.html"
 
 
 class Activate(_InTheAdmin, ActivateTOTPView):  # type: ignore[misc]
     """Set it up."""
 
-    page_title = "Set up a second factor"
+    page_title = gettext_lazy("Set up a second factor")
     template_name = "admin/deliveries/signing_in/activate.html"
 
     @transaction.atomic
@@ -88,49 +90,49 @@ class Activate(_InTheAdmin, ActivateTOTPView):  # type: ignore[misc]
 class Deactivate(_InTheAdmin, DeactivateTOTPView):  # type: ignore[misc]
     """Give it up."""
 
-    page_title = "Give the second factor up"
+    page_title = gettext_lazy("Give the second factor up")
     template_name = "admin/deliveries/signing_in/deactivate.html"
 
 
 class RecoveryCodes(_InTheAdmin, ViewRecoveryCodesView):  # type: ignore[misc]
     """The codes for when the authenticator is lost."""
 
-    page_title = "Recovery codes"
+    page_title = gettext_lazy("Recovery codes")
     template_name = "admin/deliveries/signing_in/recovery_codes.html"
 
 
 class NewRecoveryCodes(_InTheAdmin, GenerateRecoveryCodesView):  # type: ignore[misc]
     """Make new ones; the old ones end."""
 
-    page_title = "New recovery codes"
+    page_title = gettext_lazy("New recovery codes")
     template_name = "admin/deliveries/signing_in/new_recovery_codes.html"
 
 
 class PasswordAgain(_InTheAdmin, ReauthenticateView):  # type: ignore[misc]
     """Ask for the password before a second factor is changed."""
 
-    page_title = "Is it you?"
+    page_title = gettext_lazy("Is it you?")
     template_name = "admin/deliveries/signing_in/again.html"
 
 
 class CodeAgain(_InTheAdmin, CodeAgainView):  # type: ignore[misc]
     """Ask for a code."""
 
-    page_title = "Is it you?"
+    page_title = gettext_lazy("Is it you?")
     template_name = "admin/deliveries/signing_in/again.html"
 
 
 class ProviderFailed(_InTheAdmin, LoginErrorView):  # type: ignore[misc]
     """What the provider said could not be believed, or it did not answer."""
 
-    page_title = "Single sign-on did not work"
+    page_title = gettext_lazy("Single sign-on did not work")
     template_name = "admin/deliveries/signing_in/failed.html"
 
 
 class ProviderCancelled(_InTheAdmin, LoginCancelledView):  # type: ignore[misc]
     """Somebody went back."""
 
-    page_title = "Not logged in"
+    page_title = gettext_lazy("Not logged in")
     template_name = "admin/deliveries/signing_in/failed.html"
 
 

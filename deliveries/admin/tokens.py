@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
@@ -31,19 +32,19 @@ class NewTokenForm(forms.Form):
         required=False,
         min_value=1,
         max_value=3650,
-        label="Days",
-        help_text="How many days the token is good for; empty: until it is revoked.",
+        label=gettext_lazy("Days"),
+        help_text=gettext_lazy("How many days the token is good for; empty: until it is revoked."),
         widget=UnfoldAdminIntegerFieldWidget({"class": "hub-short"}),
     )
     scopes = forms.MultipleChoiceField(
         required=False,
         choices=[
-            (Scope.READ, "Read"),
-            (Scope.REPLAY, "Replay, discard, hold, test"),
-            (Scope.CONFIGURE, "Configure, and see credentials in bodies"),
+            (Scope.READ, gettext_lazy("Read")),
+            (Scope.REPLAY, gettext_lazy("Replay, discard, hold, test")),
+            (Scope.CONFIGURE, gettext_lazy("Configure, and see credentials in bodies")),
         ],
-        label="Only for",
-        help_text="None chosen: all that you may do.",
+        label=gettext_lazy("Only for"),
+        help_text=gettext_lazy("None chosen: all that you may do."),
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -112,7 +113,7 @@ def _make(user: User, days: int | None, scopes: list[str]) -> str:
 def _revoke(rows: QuerySet[Any], key: str, request: HttpRequest) -> None:
     row = rows.filter(token_key=key.replace("\x00", "")).select_related("user").first()
     if row is None:
-        messages.warning(request, "There is no such token any more.")
+        messages.warning(request, gettext("There is no such token any more."))
         return
     tokens.revoke(row, by=cast(User, request.user))
-    messages.success(request, "The token is revoked.")
+    messages.success(request, gettext("The token is revoked."))

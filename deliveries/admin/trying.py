@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from deliveries import display
 from deliveries.receiving import samples
@@ -32,12 +33,16 @@ def curl_line(endpoint: Endpoint, *, now: datetime) -> CurlLine:
     if endpoint.url is None or endpoint.retired_at is not None:
         return CurlLine()
     if _would_make_keys(endpoint, now):
-        return CurlLine(note="The first test event makes a key pair to sign with; the line for a shell comes then.")
+        return CurlLine(
+            note=gettext("The first test event makes a key pair to sign with; the line for a shell comes then.")
+        )
     try:
         text = samples.curl_line(endpoint)
     except samples.CannotSign as exc:
-        return CurlLine(note=f"No line for a shell: {exc}")
-    return CurlLine(text, "It was signed when this page was made; where the time is signed, it is good for minutes.")
+        return CurlLine(note=gettext("No line for a shell: %(exc)s") % {"exc": exc})
+    return CurlLine(
+        text, gettext("It was signed when this page was made; where the time is signed, it is good for minutes.")
+    )
 
 
 def _would_make_keys(endpoint: Endpoint, now: datetime) -> bool:
@@ -58,14 +63,17 @@ def send_test(endpoint: Endpoint, *, event_type: str = "", payload: Any = None) 
     try:
         status, answer = samples.send_sample(endpoint, event_type=event_type, payload=payload)
     except samples.CannotSign as exc:
-        return messages.ERROR, f"No test event was sent: {exc}"
+        return messages.ERROR, gettext("No test event was sent: %(exc)s") % {"exc": exc}
     if status // 100 != 2:
-        return messages.ERROR, f"The endpoint answered {status}: {answer}"
+        return messages.ERROR, gettext("The endpoint answered %(status)s: %(answer)s") % {
+            "status": status,
+            "answer": answer,
+        }
     event = _event_of(answer)
     if event is None:
-        return messages.SUCCESS, f"The endpoint answered {status}."
-    link = display.link("deliveries_event_change", event, "see the event")
-    return messages.SUCCESS, format_html("The endpoint answered {} ({}): {}.", status, answer["status"], link)
+        return messages.SUCCESS, gettext("The endpoint answered %(status)s.") % {"status": status}
+    link = display.link("deliveries_event_change", event, gettext("see the event"))
+    return messages.SUCCESS, format_html(gettext("The endpoint answered {} ({}): {}."), status, answer["status"], link)
 
 
 def back_to(request: HttpRequest, pk: UUID) -> HttpResponseRedirect:

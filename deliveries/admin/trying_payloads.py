@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.admin import orders
 from deliveries.admin.pages import HubPages
@@ -33,9 +34,9 @@ class PayloadForm(forms.Form):
 
     event_type = forms.CharField(required=False, max_length=255, widget=forms.TextInput(attrs={"class": "hub-input"}))
     payload = JsonObjectField(
-        label="Payload",
+        label=gettext_lazy("Payload"),
         widget=forms.Textarea(attrs={"class": "hub-input hub-full hub-code", "spellcheck": "false"}),
-        help_text="JSON. For a sender of forms it becomes the form's fields.",
+        help_text=gettext_lazy("JSON. For a sender of forms it becomes the form's fields."),
     )
 
 
@@ -69,7 +70,7 @@ class TryingPayloadsAdmin(HubPages):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": row,
-            "title": "Test event",
+            "title": gettext("Test event"),
             "subtitle": str(row),
             "form": form,
             "recent": _recent(row) if request.user.has_perm("deliveries.view_event") else [],

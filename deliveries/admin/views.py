@@ -13,14 +13,22 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import saved_views
 
 #: What every list has, by the model's name: a name and the filters.
-BUILT_IN: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "delivery": (("Failed last night", "status=dead&when=last_night"), ("Dead letters", "status=dead")),
-    "event": (("Received today", "when=today"), ("Received last night", "when=last_night")),
-    "rejection": (("Refused today", "when=today"), ("Refused last night", "when=last_night")),
+BUILT_IN: Mapping[str, tuple[tuple[str | Promise, str], ...]] = {
+    "delivery": (
+        (gettext_lazy("Failed last night"), "status=dead&when=last_night"),
+        (gettext_lazy("Dead letters"), "status=dead"),
+    ),
+    "event": ((gettext_lazy("Received today"), "when=today"), (gettext_lazy("Received last night"), "when=last_night")),
+    "rejection": (
+        (gettext_lazy("Refused today"), "when=today"),
+        (gettext_lazy("Refused last night"), "when=last_night"),
+    ),
 }
 
 
@@ -49,7 +57,9 @@ def offered(admin: Any, request: HttpRequest) -> dict[str, Any]:
     """Return the views of the list, and whether what it shows now can be saved as one."""
     name, base = admin.opts.model_name, f"admin:{admin.opts.app_label}_{admin.opts.model_name}"
     current = saved_views.filters_of(request.GET.urlencode())
-    shown = [View(title, query, saved_views.filters_of(query) == current) for title, query in BUILT_IN.get(name, ())]
+    shown = [
+        View(str(title), query, saved_views.filters_of(query) == current) for title, query in BUILT_IN.get(name, ())
+    ]
     for kept in saved_views.views_for(request.user, name):
         is_own = kept.owner_id == request.user.pk
         may_forget = is_own or request.user.is_superuser
@@ -58,7 +68,9 @@ def offered(admin: Any, request: HttpRequest) -> dict[str, Any]:
                 kept.name,
                 kept.filters,
                 kept.filters == current,
-                note=("Shared by you" if kept.is_shared else "Yours") if is_own else f"Shared by {kept.owner}",
+                note=(gettext("Shared by you") if kept.is_shared else gettext("Yours"))
+                if is_own
+                else gettext("Shared by %(owner)s") % {"owner": kept.owner},
                 forget_url=reverse(f"{base}_forget_view", args=[kept.pk]) if may_forget else "",
             )
         )
@@ -85,7 +97,7 @@ def save(admin: Any, request: HttpRequest) -> HttpResponse:
     except saved_views.NotAView as exc:
         messages.error(request, str(exc))
     else:
-        messages.success(request, f"Saved as {view.name}.")
+        messages.success(request, gettext("Saved as %(view)s.") % {"view": view.name})
     return HttpResponseRedirect(back)
 
 
@@ -96,7 +108,7 @@ def forget(admin: Any, request: HttpRequest, pk: UUID) -> HttpResponse:
     if pk not in mine:
         raise Http404
     saved_views.forget(mine[pk], by=cast(User, request.user))
-    messages.success(request, f"{mine[pk].name} is forgotten.")
+    messages.success(request, gettext("%(name)s is forgotten.") % {"name": mine[pk].name})
     return HttpResponseRedirect(back)
 
 

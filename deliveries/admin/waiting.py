@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit, waiting
 from deliveries.admin.pages import HubPages
@@ -54,7 +55,7 @@ class AwaitedSecretAdmin(HubPages):
             messages.error(request, str(exc))
         else:
             self.log_order(request, row, "waits for a delivered secret.")
-            messages.success(request, "The endpoint waits 15 minutes for the provider's secret.")
+            messages.success(request, gettext("The endpoint waits 15 minutes for the provider's secret."))
         return back_to(request, pk)
 
     def confirm_secret(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -70,7 +71,7 @@ class AwaitedSecretAdmin(HubPages):
             change = audit.difference(secret, None, audit.snapshot(secret))
             message = f"confirmed as delivered to {row.slug}."
             audit.record(Action.MADE, secret, by=request.user, message=message, change=change)
-            messages.success(request, "The delivered secret is live.")
+            messages.success(request, gettext("The delivered secret is live."))
         return back_to(request, pk)
 
     def drop_secret(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -80,7 +81,7 @@ class AwaitedSecretAdmin(HubPages):
             return HttpResponseNotAllowed(["POST"])
         waiting.drop(row)
         self.log_order(request, row, "ended the wait for a delivered secret.")
-        messages.success(request, "The endpoint no longer waits.")
+        messages.success(request, gettext("The endpoint no longer waits."))
         return back_to(request, pk)
 
     def _endpoint(self, request: HttpRequest, pk: UUID) -> Endpoint | None:

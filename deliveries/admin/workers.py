@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import display
 from deliveries.admin.history import HistoryAdmin, SafeChangeList
@@ -59,31 +60,37 @@ class WorkerAdmin(HistoryAdmin):
             "now": timezone.now(),
         }
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Worker) -> SafeString:
         """Return whether it is heard of, and takes deliveries."""
         return state_of(row)
 
-    @admin.display(description="Last heard of")
+    @admin.display(description=gettext_lazy("Last heard of"))
     def beat_shown(self, row: Worker) -> SafeString:
         """Return when it was last heard of."""
         return display.moment(row.beat_at)
 
-    @admin.display(description="Running")
+    @admin.display(description=gettext_lazy("Running"))
     def threads_shown(self, row: Any) -> str:
         """Return how many of its threads are at work, as the deliveries say, not the worker."""
-        return f"{len(row.current)} of {row.threads}" if row.threads else str(len(row.current))
+        return (
+            gettext("%(current)s of %(threads)s") % {"current": len(row.current), "threads": row.threads}
+            if row.threads
+            else str(len(row.current))
+        )
 
-    @admin.display(description="Current deliveries")
+    @admin.display(description=gettext_lazy("Current deliveries"))
     def current_shown(self, row: Any) -> SafeString | str:
         """Return links to the first of them, and how many more there are."""
         if not row.current:
             return "–"
         links = [display.link("deliveries_delivery_change", item.pk, item.route.name) for item in row.current[:_NAMED]]
         more = len(row.current) - len(links)
-        return format_html_join(", ", "{}", ((part,) for part in [*links, *([f"{more} more"] if more else [])]))
+        return format_html_join(
+            ", ", "{}", ((part,) for part in [*links, *([gettext("%(more)s more") % {"more": more}] if more else [])])
+        )
 
-    @admin.display(description="Version")
+    @admin.display(description=gettext_lazy("Version"))
     def version_shown(self, row: Worker) -> str:
         """Return the hub's version that it runs."""
         return row.version or "–"
@@ -92,8 +99,8 @@ class WorkerAdmin(HistoryAdmin):
 def state_of(row: Worker) -> SafeString:
     """Return the label of where a worker stands: alive, stopping or silent."""
     if row.beat_at <= timezone.now() - SILENT_AFTER:
-        return display.label("silent", "danger")
-    return display.label("stopping", "warning") if row.stopping else display.label("alive", "success")
+        return display.label(gettext("silent"), "danger")
+    return display.label(gettext("stopping"), "warning") if row.stopping else display.label(gettext("alive"), "success")
 
 
 def _running_on(names: list[str], user: Any) -> QuerySet[Delivery]:

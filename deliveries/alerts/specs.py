@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 _HOUR = 3600
 _QUARTER = 900
 _WEEK = 7 * 24 * _HOUR
@@ -45,8 +47,8 @@ _OF_ENDPOINTS = ("endpoint",)
 
 SPECS: Mapping[str, Spec] = {
     "worker_gone": Spec(
-        "Workers gone",
-        "Fewer worker processes are alive than the threshold, or one went silent at its work.",
+        gettext_noop("Workers gone"),
+        gettext_noop("Fewer worker processes are alive than the threshold, or one went silent at its work."),
         "workers",
         1,
         least=1,
@@ -55,9 +57,11 @@ SPECS: Mapping[str, Spec] = {
         for_seconds=60,
     ),
     "self_check": Spec(
-        "Self-check",
-        "The event that the hub sends itself has not come out at the other end for so long; needs "
-        "HUB_SELF_CHECK_SECONDS.",
+        gettext_noop("Self-check"),
+        gettext_noop(
+            "The event that the hub sends itself has not come out at the other end for so long; needs "
+            "HUB_SELF_CHECK_SECONDS."
+        ),
         "seconds",
         240,
         least=60,
@@ -65,16 +69,16 @@ SPECS: Mapping[str, Spec] = {
         scopes=(),
     ),
     "queue_age": Spec(
-        "Old queue",
-        "The oldest delivery that could run has waited for longer than the threshold.",
+        gettext_noop("Old queue"),
+        gettext_noop("The oldest delivery that could run has waited for longer than the threshold."),
         "seconds",
         300,
         least=60,
         for_seconds=60,
     ),
     "queue_depth": Spec(
-        "Full queue",
-        "So much of the capacity that the rule sets is waiting for a worker.",
+        gettext_noop("Full queue"),
+        gettext_noop("So much of the capacity that the rule sets is waiting for a worker."),
         "% of the capacity",
         80,
         least=1,
@@ -82,11 +86,16 @@ SPECS: Mapping[str, Spec] = {
         for_seconds=60,
     ),
     "dead_letters": Spec(
-        "Dead letters", "A route has so many deliveries that gave up, or more.", "deliveries", 1, least=1, most=1000
+        gettext_noop("Dead letters"),
+        gettext_noop("A route has so many deliveries that gave up, or more."),
+        "deliveries",
+        1,
+        least=1,
+        most=1000,
     ),
     "failure_rate": Spec(
-        "Failing route",
-        "Of a route's attempts in the window (ten at least) so many failed, or more.",
+        gettext_noop("Failing route"),
+        gettext_noop("Of a route's attempts in the window (ten at least) so many failed, or more."),
         "% of the attempts",
         50,
         least=1,
@@ -95,8 +104,8 @@ SPECS: Mapping[str, Spec] = {
         for_seconds=120,
     ),
     "refusals": Spec(
-        "Refusals",
-        "Of the requests of an endpoint in the window so many were refused, or more, and ten at least.",
+        gettext_noop("Refusals"),
+        gettext_noop("Of the requests of an endpoint in the window so many were refused, or more, and ten at least."),
         "% of the requests",
         50,
         least=1,
@@ -106,8 +115,10 @@ SPECS: Mapping[str, Spec] = {
         for_seconds=120,
     ),
     "ack_deadline": Spec(
-        "Slow answers",
-        "99 % of an endpoint's answers in the window (20 at least) took up to so much of what its provider waits.",
+        gettext_noop("Slow answers"),
+        gettext_noop(
+            "99 % of an endpoint's answers in the window (20 at least) took up to so much of what its provider waits."
+        ),
         "% of the provider's deadline",
         80,
         least=1,
@@ -117,18 +128,20 @@ SPECS: Mapping[str, Spec] = {
         for_seconds=120,
     ),
     "silence": Spec(
-        "Silence",
-        "An endpoint heard less than the threshold in the window; with 0, less than a tenth of the least of the same "
-        "hours of four weeks.",
+        gettext_noop("Silence"),
+        gettext_noop(
+            "An endpoint heard less than the threshold in the window; with 0, less than a tenth of the least of the "
+            "same hours of four weeks."
+        ),
         "requests",
         0,
         window_seconds=_HOUR,
         scopes=_OF_ENDPOINTS,
-        nought="less than a tenth of the weeks before",
+        nought=gettext_noop("less than a tenth of the weeks before"),
     ),
     "circuit_open": Spec(
-        "Outside system away",
-        "A connection is not called, as so many calls or more failed in a row.",
+        gettext_noop("Outside system away"),
+        gettext_noop("A connection is not called, as so many calls or more failed in a row."),
         "calls",
         1,
         least=1,
@@ -136,8 +149,8 @@ SPECS: Mapping[str, Spec] = {
         for_seconds=120,
     ),
     "blocked_keys": Spec(
-        "Ordering keys stand still",
-        "So many keys or more stand still behind what gave up.",
+        gettext_noop("Ordering keys stand still"),
+        gettext_noop("So many keys or more stand still behind what gave up."),
         "keys",
         1,
         least=1,
@@ -146,8 +159,8 @@ SPECS: Mapping[str, Spec] = {
         for_seconds=60,
     ),
     "changed_duplicates": Spec(
-        "Other bodies under a known id",
-        "So many events or more of an endpoint came again with another body in the window.",
+        gettext_noop("Other bodies under a known id"),
+        gettext_noop("So many events or more of an endpoint came again with another body in the window."),
         "bodies",
         1,
         least=1,
@@ -156,8 +169,8 @@ SPECS: Mapping[str, Spec] = {
         scopes=_OF_ENDPOINTS,
     ),
     "secret_expiry": Spec(
-        "Secret about to expire",
-        "The last secret of an endpoint expires within so many days.",
+        gettext_noop("Secret about to expire"),
+        gettext_noop("The last secret of an endpoint expires within so many days."),
         "days",
         14,
         least=1,
@@ -165,8 +178,8 @@ SPECS: Mapping[str, Spec] = {
         scopes=_OF_ENDPOINTS,
     ),
     "certificate_expiry": Spec(
-        "Certificate about to expire",
-        "The certificate of the hub's public address is valid for fewer days.",
+        gettext_noop("Certificate about to expire"),
+        gettext_noop("The certificate of the hub's public address is valid for fewer days."),
         "days",
         14,
         least=1,
@@ -174,8 +187,10 @@ SPECS: Mapping[str, Spec] = {
         scopes=(),
     ),
     "disk_space": Spec(
-        "Little disk space",
-        "Less of the disk that holds the SQLite database is free. A PostgreSQL server's disk is not seen from here.",
+        gettext_noop("Little disk space"),
+        gettext_noop(
+            "Less of the disk that holds the SQLite database is free. A PostgreSQL server's disk is not seen from here."
+        ),
         "% free",
         10,
         least=1,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext, ngettext
+
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import Sight
 from integrations.models import Connection
@@ -18,10 +20,20 @@ def open_circuits(sight: Sight) -> Iterator[Concern]:
     for row in rows.order_by("name"):
         is_open = row.health.circuit(sight.now) is Circuit.OPEN
         failures = row.health.failures
-        text = f"{'It is not called' if is_open else 'The next call tries it again'}: "
-        text += f"{failures:,} {'call' if failures == 1 else 'calls'} failed in a row, the last with: "
-        text += row.health.last_error or "no error kept"
-        mend = (
+        if is_open:
+            text = ngettext(
+                "It is not called: %(failures)s call failed in a row, the last with: %(error)s",
+                "It is not called: %(failures)s calls failed in a row, the last with: %(error)s",
+                failures,
+            )
+        else:
+            text = ngettext(
+                "The next call tries it again: %(failures)s call failed in a row, the last with: %(error)s",
+                "The next call tries it again: %(failures)s calls failed in a row, the last with: %(error)s",
+                failures,
+            )
+        text %= {"failures": f"{failures:,}", "error": row.health.last_error or gettext("no error kept")}
+        mend = gettext(
             "Deliveries that need it wait without spending an attempt, and go on by themselves once it answers. "
             "See whether the system is down, or its address or credentials were changed."
         )

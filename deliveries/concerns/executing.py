@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext, ngettext
 
 from deliveries.blocked_keys import MOST_SHOWN, count_needing_order
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
@@ -32,10 +33,10 @@ def no_worker(sight: Sight) -> Iterator[Concern]:
     takers = [row for row in sight.workers_alive if not row.stopping]
     if takers:
         return
-    text = "No worker is heard of: events are taken in, and nothing is done with them until one runs."
+    text = gettext("No worker is heard of: events are taken in, and nothing is done with them until one runs.")
     if sight.workers_alive:
-        text = "Every worker that is alive is stopping, and none has taken its place."
-    mend = "Start the hub: python manage.py hub. If it runs, its log says what ails the workers."
+        text = gettext("Every worker that is alive is stopping, and none has taken its place.")
+    mend = gettext("Start the hub: python manage.py hub. If it runs, its log says what ails the workers.")
     yield Concern(Kind.NO_WORKER, Level.PROBLEM, "", text, mend, Place(Page.WORKERS))
 
 
@@ -44,8 +45,10 @@ def silent_workers(sight: Sight) -> Iterator[Concern]:
     for row in sight.workers:
         if row.is_alive(sight.now) or not row.running or row.stopping or row.beat_at < sight.now - _TOLD_FOR:
             continue
-        text = f"It went silent while it ran {_deliveries(row.running)}."
-        mend = "Workers that are alive take over what it ran. Look in the log for why it ended: memory, or a handler."
+        text = gettext("It went silent while it ran %(deliveries)s.") % {"deliveries": _deliveries(row.running)}
+        mend = gettext(
+            "Workers that are alive take over what it ran. Look in the log for why it ended: memory, or a handler."
+        )
         place = Place(Page.WORKER, row.pk)
         yield Concern(Kind.SILENT_WORKER, Level.WARNING, row.name, text, mend, place, row.running, row.beat_at)
 
@@ -55,11 +58,11 @@ def self_check(sight: Sight) -> Iterator[Concern]:
     seen = look(sight.now)
     if seen is None or not seen.is_late or seen.endpoint.pk not in sight.endpoints:
         return
-    text = "The hub's own event has not come out at the other end in time."
-    mend = "Open the endpoint: are its events taken in, and what became of their deliveries?"
+    text = gettext("The hub's own event has not come out at the other end in time.")
+    mend = gettext("Open the endpoint: are its events taken in, and what became of their deliveries?")
     place = Place(Page.ENDPOINT, seen.endpoint.pk)
     since = sight.now - timedelta(seconds=seen.age_seconds)
-    yield Concern(Kind.SELF_CHECK, Level.PROBLEM, "Self-check", text, mend, place, since=since)
+    yield Concern(Kind.SELF_CHECK, Level.PROBLEM, gettext("Self-check"), text, mend, place, since=since)
 
 
 def queue_age(sight: Sight) -> Iterator[Concern]:
@@ -68,28 +71,36 @@ def queue_age(sight: Sight) -> Iterator[Concern]:
     if found.oldest_due_at is None or sight.now - found.oldest_due_at <= LATE:
         return
     is_long = found.age(sight.now) > settings.HUB_READY_QUEUE_SECONDS
-    depth = f"{found.depth:,}{' or more' if found.is_at_least else ''}"
-    text = f"{depth} due, and the oldest has been waiting for a worker for more than a minute."
+    depth = or_more(found.depth, is_at_least=found.is_at_least)
+    text = gettext("%(depth)s due, and the oldest has been waiting for a worker for more than a minute.") % {
+        "depth": depth
+    }
     if is_long:
-        text = f"{depth} due, and no worker takes the oldest."
+        text = gettext("%(depth)s due, and no worker takes the oldest.") % {"depth": depth}
     running, threads = (sum(getattr(row, name) for row in sight.workers_alive) for name in ("running", "threads"))
-    mend = "Look at what is due first, and why it does not run."
+    mend = gettext("Look at what is due first, and why it does not run.")
     if 0 < threads <= running:
-        mend = (
-            f"All workers are busy ({running} of {threads} threads): more HUB_WORKERS or HUB_WORKER_THREADS, "
-            "or shorter timeouts of slow routes."
-        )
+        mend = gettext(
+            "All workers are busy (%(running)s of %(threads)s threads): more HUB_WORKERS or "
+            "HUB_WORKER_THREADS, or shorter timeouts of slow routes."
+        ) % {"running": running, "threads": threads}
     place = Place(Page.DELIVERIES, filters={"status": "pending"})
     level = Level.PROBLEM if is_long else Level.WARNING
-    yield Concern(Kind.QUEUE_AGE, level, "Queue", text, mend, place, found.depth, found.oldest_due_at)
+    yield Concern(Kind.QUEUE_AGE, level, gettext("Queue"), text, mend, place, found.depth, found.oldest_due_at)
 
 
 def dead_letters(sight: Sight) -> Iterator[Concern]:
     """Tell, by route, of deliveries that gave up."""
     for pk, count in sight.dead.items():
-        shown = f"{MOST_DEAD:,} or more deliveries" if count > MOST_DEAD else _deliveries(count)
-        text = f"{shown} gave up."
-        mend = "Open one to see its error, mend the cause, then replay them all; or discard what is not wanted."
+        if count > MOST_DEAD:
+            text = gettext("%(count)s or more deliveries gave up.") % {"count": f"{MOST_DEAD:,}"}
+        else:
+            text = ngettext("%(count)s delivery gave up.", "%(count)s deliveries gave up.", count) % {
+                "count": f"{count:,}"
+            }
+        mend = gettext(
+            "Open one to see its error, mend the cause, then replay them all; or discard what is not wanted."
+        )
         place = Place(Page.DELIVERIES, filters={"status": "dead", "route": str(pk)})
         yield Concern(Kind.DEAD_LETTERS, Level.PROBLEM, _named(sight.routes[pk]), text, mend, place, count)
 
@@ -101,10 +112,15 @@ def blocked_keys(sight: Sight) -> Iterator[Concern]:
     if not any(row.ordering_key for row in sight.routes.values()) and not ParkedKey.objects.exists():
         return
     if count := count_needing_order():
-        shown = f"{count:,} or more" if count >= MOST_SHOWN else f"{count:,}"
-        text = f"{shown} ordering {'key stands' if count == 1 else 'keys stand'} still behind what gave up."
-        mend = "Replay or discard what is in the way, or let the key go on without it."
-        yield Concern(Kind.BLOCKED_KEYS, Level.PROBLEM, "Ordering", text, mend, Place(Page.BLOCKED_KEYS), count)
+        text = ngettext(
+            "%(count)s ordering key stands still behind what gave up.",
+            "%(count)s ordering keys stand still behind what gave up.",
+            count,
+        ) % {"count": or_more(count, is_at_least=count >= MOST_SHOWN)}
+        mend = gettext("Replay or discard what is in the way, or let the key go on without it.")
+        yield Concern(
+            Kind.BLOCKED_KEYS, Level.PROBLEM, gettext("Ordering"), text, mend, Place(Page.BLOCKED_KEYS), count
+        )
 
 
 def backlogs(sight: Sight) -> Iterator[Concern]:
@@ -126,9 +142,14 @@ def backlogs(sight: Sight) -> Iterator[Concern]:
 
 
 def _backlog(about: str, place: Place, found: Held) -> Concern:
-    held, recent = (f"{n:,}{' or more' if n >= _MOST_HELD else ''}" for n in (found.count, found.recent))
-    text = f"Paused, and the backlog grows: {held} held, {recent} of them from the last hour."
-    mend = "Resume it once the cause is mended, at a rate if there is much; or switch it off if nothing is to come."
+    held, recent = (or_more(n, is_at_least=n >= _MOST_HELD) for n in (found.count, found.recent))
+    text = gettext("Paused, and the backlog grows: %(held)s held, %(recent)s of them from the last hour.") % {
+        "held": held,
+        "recent": recent,
+    }
+    mend = gettext(
+        "Resume it once the cause is mended, at a rate if there is much; or switch it off if nothing is to come."
+    )
     return Concern(Kind.BACKLOG, Level.WARNING, about, text, mend, place, found.count)
 
 
@@ -137,4 +158,9 @@ def _named(route: Route) -> str:
 
 
 def _deliveries(count: int) -> str:
-    return f"{count:,} {'delivery' if count == 1 else 'deliveries'}"
+    return ngettext("%(count)s delivery", "%(count)s deliveries", count) % {"count": f"{count:,}"}
+
+
+def or_more(count: int, *, is_at_least: bool) -> str:
+    """Return a number as text; where it was not counted to the end, with the word that there may be more."""
+    return gettext("%(count)s or more") % {"count": f"{count:,}"} if is_at_least else f"{count:,}"

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import Sight
@@ -40,12 +41,14 @@ def only_refuse(sight: Sight) -> Iterator[Concern]:
     reasons = _reasons(found, since=sight.now - timedelta(hours=24)) if found else {}
     for pk, traffic in found.items():
         refused = traffic.refused_in_hour or traffic.refused_in_day
-        span = "hour" if traffic.refused_in_hour else "24 hours"
         reason = reasons.get(pk, "")
-        why = f", most of them for {reason}" if reason else ""
-        text = f"It refused every request of the last {span}: {refused:,}{why}."
+        text = _refused_text(in_hour=bool(traffic.refused_in_hour), has_reason=bool(reason)) % {
+            "refused": f"{refused:,}",
+            "reason": reason,
+        }
         explained = Rejection(reason=reason).explanation if reason else ""
-        mend = f"{explained} Open a refusal: its page says what would have matched.".strip()
+        look = gettext("Open a refusal: its page says what would have matched.")
+        mend = f"{explained} {look}".strip()
         # What came through on the same day may come again; else nothing gets in at all.
         level = Level.WARNING if traffic.taken_in_day else Level.PROBLEM
         place = Place(Page.REJECTIONS, filters={"endpoint": str(pk)})
@@ -61,10 +64,12 @@ def silence(sight: Sight) -> Iterator[Concern]:
             least = min(before)
             if least < _FEWEST_BEFORE or current > least * _QUIET:
                 continue
-            heard = f"Only {current:,} came" if current else "Nothing came"
-            span = "the last full hour" if hours == 1 else f"the last {hours} hours"
-            text = f"{heard} in {span}; at the same time of the four weeks before it was {_span(before)}."
-            mend = (
+            text = _silence_text(hours, heard_any=bool(current)) % {
+                "current": f"{current:,}",
+                "hours": hours,
+                "before": _span(before),
+            }
+            mend = gettext(
                 "See at the provider whether the webhook is still switched on, and what its deliveries say. "
                 "What never arrived can be fetched with a backfill where the provider has one."
             )
@@ -158,4 +163,35 @@ def receives(row: Endpoint) -> bool:
 
 def _span(counts: list[int]) -> str:
     least, most = min(counts), max(counts)
-    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    if least == most:
+        return f"{least:,}"
+    return gettext("%(least)s to %(most)s") % {"least": f"{least:,}", "most": f"{most:,}"}
+
+
+def _refused_text(*, in_hour: bool, has_reason: bool) -> str:
+    if in_hour and has_reason:
+        return gettext("It refused every request of the last hour: %(refused)s, most of them for %(reason)s.")
+    if in_hour:
+        return gettext("It refused every request of the last hour: %(refused)s.")
+    if has_reason:
+        return gettext("It refused every request of the last 24 hours: %(refused)s, most of them for %(reason)s.")
+    return gettext("It refused every request of the last 24 hours: %(refused)s.")
+
+
+def _silence_text(hours: int, *, heard_any: bool) -> str:
+    if hours == 1 and heard_any:
+        return gettext(
+            "Only %(current)s came in the last full hour; at the same time of the four weeks before it was %(before)s."
+        )
+    if hours == 1:
+        return gettext(
+            "Nothing came in the last full hour; at the same time of the four weeks before it was %(before)s."
+        )
+    if heard_any:
+        return gettext(
+            "Only %(current)s came in the last %(hours)s hours; at the same time of the four weeks before it was "
+            "%(before)s."
+        )
+    return gettext(
+        "Nothing came in the last %(hours)s hours; at the same time of the four weeks before it was %(before)s."
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from django.utils.translation import gettext, ngettext
+
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import Sight
 from deliveries.stats.disk import Forecast, forecast
@@ -20,20 +22,34 @@ def disk(sight: Sight) -> Iterator[Concern]:
     found = forecast(sight.now)
     if found.full_in is None or found.full_in > _SOON:
         return
-    mend = "Keep bodies for a shorter time (HUB_BODY_DAYS, or the endpoint's own), or give the database a larger disk."
+    mend = gettext(
+        "Keep bodies for a shorter time (HUB_BODY_DAYS, or the endpoint's own), or give the database a larger disk."
+    )
     level = Level.PROBLEM if found.full_in < _VERY_SOON else Level.WARNING
     yield Concern(Kind.DISK, level, "", in_words(found), mend, Place(Page.ENDPOINTS))
 
 
 def in_words(found: Forecast) -> str:
     """Return a forecast as a sentence."""
-    size = f"The database takes {gib(found.size)} and grows by {gib(found.growth)} a day"
+    values = {"size": gib(found.size), "growth": gib(found.growth)}
     if found.free is None:
-        return f"{size}."
-    left = f"{size}; {gib(found.free)} are free"
+        return gettext("The database takes %(size)s and grows by %(growth)s a day.") % values
+    values["free"] = gib(found.free)
     if found.full_in is None:
-        return f"{left}, which is enough at this rate."
-    return f"{left}: full in about {max(found.full_in.days, 0)} days."
+        return (
+            gettext(
+                "The database takes %(size)s and grows by %(growth)s a day; %(free)s are free, which is enough at this "
+                "rate."
+            )
+            % values
+        )
+    days = max(found.full_in.days, 0)
+    text = ngettext(
+        "The database takes %(size)s and grows by %(growth)s a day; %(free)s are free: full in about %(days)s day.",
+        "The database takes %(size)s and grows by %(growth)s a day; %(free)s are free: full in about %(days)s days.",
+        days,
+    )
+    return text % {**values, "days": days}
 
 
 def gib(count: int) -> str:

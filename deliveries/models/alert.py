@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from deliveries.alerts.quiet import is_quiet, spans
 from deliveries.alerts.specs import LONGEST_WINDOW_SECONDS, SPECS, Spec, kind_choices
@@ -25,9 +26,9 @@ _WEEK_HOURS = 7 * 24
 class AlertState(models.TextChoices):
     """Where an alert stands: not told yet as it may pass, told, over."""
 
-    PENDING = "pending", "Pending"
-    FIRING = "firing", "Firing"
-    RESOLVED = "resolved", "Resolved"
+    PENDING = "pending", gettext_lazy("Pending")
+    FIRING = "firing", gettext_lazy("Firing")
+    RESOLVED = "resolved", gettext_lazy("Resolved")
 
 
 OPEN = (AlertState.PENDING, AlertState.FIRING)
@@ -46,8 +47,8 @@ class AlertRule(models.Model):
     """When somebody is to be told: a kind of trouble, where it is looked for, and from how much on."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    name = models.CharField(max_length=100, unique=True, help_text="What messages call it by.")
-    kind = models.CharField(max_length=30, choices=kind_choices, help_text="What is looked for.")
+    name = models.CharField(max_length=100, unique=True, help_text=gettext_lazy("What messages call it by."))
+    kind = models.CharField(max_length=30, choices=kind_choices, help_text=gettext_lazy("What is looked for."))
     endpoint = models.ForeignKey(
         Endpoint,
         null=True,
@@ -64,37 +65,43 @@ class AlertRule(models.Model):
         related_name="alert_rules",
         help_text="Looked at alone, a route of that endpoint; empty: all routes.",
     )
-    threshold = models.FloatField(null=True, blank=True, help_text="From how much on; empty: the kind's own default.")
+    threshold = models.FloatField(
+        null=True, blank=True, help_text=gettext_lazy("From how much on; empty: the kind's own default.")
+    )
     capacity = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(_MOST_CAPACITY)],
-        help_text="Of a full queue: how many waiting deliveries are 100 %; empty: 10,000.",
+        help_text=gettext_lazy("Of a full queue: how many waiting deliveries are 100 %; empty: 10,000."),
     )
     window_seconds = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(60), MaxValueValidator(LONGEST_WINDOW_SECONDS)],
-        help_text="How far back it looks, where it does; empty: the kind's own default.",
+        help_text=gettext_lazy("How far back it looks, where it does; empty: the kind's own default."),
     )
     for_seconds = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MaxValueValidator(86_400)],
-        help_text="How long it has to be the case before it is told; empty: the kind's own default.",
+        help_text=gettext_lazy("How long it has to be the case before it is told; empty: the kind's own default."),
     )
     remind_hours = models.PositiveSmallIntegerField(
         default=24,
         validators=[MaxValueValidator(_WEEK_HOURS)],
-        help_text="Told again after so many hours for as long as it lasts; 0: never.",
+        help_text=gettext_lazy("Told again after so many hours for as long as it lasts; 0: never."),
     )
     quiet_times = models.TextField(
         blank=True,
         max_length=1000,
-        help_text="Times of the week at which it is not told, one in a line: MON-FRI 18:00-08:00, or SAT,SUN. "
-        "What lasts is told when they are over.",
+        help_text=gettext_lazy(
+            "Times of the week at which it is not told, one in a line: MON-FRI 18:00-08:00, or SAT,SUN. "
+            "What lasts is told when they are over."
+        ),
     )
-    time_zone = models.CharField(max_length=64, default="UTC", help_text="Of the quiet times, such as Europe/Berlin.")
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text=gettext_lazy("Of the quiet times, such as Europe/Berlin.")
+    )
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from integrations.identifiers import uuid7
 from integrations.models import Endpoint, OfEndpointsQuerySet
@@ -17,14 +18,14 @@ from integrations.models import Endpoint, OfEndpointsQuerySet
 class Action(models.TextChoices):
     """What somebody did."""
 
-    MADE = "made", "Made"
-    CHANGED = "changed", "Changed"
-    REMOVED = "removed", "Removed, retired or ended"
-    ORDERED = "ordered", "Ordered"
-    LOGGED_IN = "logged_in", "Logged in"
-    LOGGED_OUT = "logged_out", "Logged out"
-    LOGIN_FAILED = "login_failed", "Failed to log in"
-    TOKEN_REFUSED = "token_refused", "Was refused with a token"
+    MADE = "made", gettext_lazy("Made")
+    CHANGED = "changed", gettext_lazy("Changed")
+    REMOVED = "removed", gettext_lazy("Removed, retired or ended")
+    ORDERED = "ordered", gettext_lazy("Ordered")
+    LOGGED_IN = "logged_in", gettext_lazy("Logged in")
+    LOGGED_OUT = "logged_out", gettext_lazy("Logged out")
+    LOGIN_FAILED = "login_failed", gettext_lazy("Failed to log in")
+    TOKEN_REFUSED = "token_refused", gettext_lazy("Was refused with a token")
 
 
 #: Actions about who comes in, not about anything in the hub.
@@ -89,8 +90,8 @@ class AuditEntry(models.Model):
     objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "audit entry"
-        verbose_name_plural = "audit log"
+        verbose_name = gettext_lazy("audit entry")
+        verbose_name_plural = gettext_lazy("audit log")
         default_permissions = ("view", "export")
         constraints = [models.CheckConstraint(condition=Q(action__in=Action.values), name="audit_action_known")]
         indexes = [

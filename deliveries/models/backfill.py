@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
+from django.utils.translation import gettext, gettext_lazy
 
 from integrations.history import History, histories
 from integrations.identifiers import uuid7
@@ -53,18 +54,20 @@ class Backfill(models.Model):
         help_text="To the provider's API: its address, and the proof.",
     )
     source = models.JSONField(
-        default=dict, blank=True, help_text='What to ask about, such as {"repository": "octo-org/hello", "hook": 42}.'
+        default=dict,
+        blank=True,
+        help_text=gettext_lazy('What to ask about, such as {"repository": "octo-org/hello", "hook": 42}.'),
     )
     interval_minutes = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(SHORTEST_MINUTES), MaxValueValidator(LONGEST_MINUTES)],
-        help_text="Ask so often; empty: only when it is ordered.",
+        help_text=gettext_lazy("Ask so often; empty: only when it is ordered."),
     )
     lookback_minutes = models.PositiveIntegerField(
         default=120,
         validators=[MinValueValidator(SHORTEST_MINUTES), MaxValueValidator(LONGEST_MINUTES)],
-        help_text="Ask about so long; what is known is never stored twice.",
+        help_text=gettext_lazy("Ask about so long; what is known is never stored twice."),
     )
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
     asked_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -95,18 +98,23 @@ class Backfill(models.Model):
             return
         if self.history is None:
             known = ", ".join(histories)
-            raise ValidationError(f"{self.endpoint.provider} cannot be asked what it sent; these can: {known}.")
+            raise ValidationError(
+                gettext("%(provider)s cannot be asked what it sent; these can: %(known)s.")
+                % {"provider": self.endpoint.provider, "known": known}
+            )
         check_schema(self.source, self.history.settings_schema, field="source")
         if hasattr(self, "connection") and not self.connection.is_for(self.endpoint):
-            raise ValidationError({"connection": "It is not for this endpoint: it is retired, or of another group."})
+            raise ValidationError(
+                {"connection": gettext("It is not for this endpoint: it is retired, or of another group.")}
+            )
 
 
 class RunState(models.TextChoices):
     """Where one run stands; `OPEN` until it has come to its end, also while nobody works on it."""
 
-    OPEN = "open", "Under way"
-    FINISHED = "finished", "Finished"
-    FAILED = "failed", "Failed"
+    OPEN = "open", gettext_lazy("Under way")
+    FINISHED = "finished", gettext_lazy("Finished")
+    FAILED = "failed", gettext_lazy("Failed")
 
 
 class BackfillRunQuerySet(OfEndpointsQuerySet["BackfillRun"]):

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy
 
 from integrations.encryption import EncryptedTextField
 from integrations.identifiers import uuid7
@@ -17,11 +18,11 @@ _SALT = "deliveries.erasure"
 class ErasureState(models.TextChoices):
     """How far an erasure is."""
 
-    COUNTING = "counting", "Counting"
-    COUNTED = "counted", "Counted; to be confirmed"
-    ERASING = "erasing", "Erasing"
-    FINISHED = "finished", "Finished"
-    CANCELLED = "cancelled", "Cancelled"
+    COUNTING = "counting", gettext_lazy("Counting")
+    COUNTED = "counted", gettext_lazy("Counted; to be confirmed")
+    ERASING = "erasing", gettext_lazy("Erasing")
+    FINISHED = "finished", gettext_lazy("Finished")
+    CANCELLED = "cancelled", gettext_lazy("Cancelled")
 
 
 #: Workers go on with these.
@@ -31,9 +32,9 @@ UNDER_WAY = (ErasureState.COUNTING, ErasureState.ERASING)
 class ErasurePhase(models.TextChoices):
     """What is being looked through."""
 
-    EVENTS = "events", "Events"
-    BATCHES = "batches", "Batches"
-    REJECTIONS = "rejections", "Rejections"
+    EVENTS = "events", gettext_lazy("Events")
+    BATCHES = "batches", gettext_lazy("Batches")
+    REJECTIONS = "rejections", gettext_lazy("Rejections")
 
 
 class Erasure(models.Model):
@@ -51,7 +52,9 @@ class Erasure(models.Model):
     state = models.CharField(max_length=10, choices=ErasureState, default=ErasureState.COUNTING)
     phase = models.CharField(max_length=10, choices=ErasurePhase, default=ErasurePhase.EVENTS)
     looked_until = models.UUIDField(null=True)
-    looked_at = models.PositiveBigIntegerField(default=0, help_text="How many rows have been looked through.")
+    looked_at = models.PositiveBigIntegerField(
+        default=0, help_text=gettext_lazy("How many rows have been looked through.")
+    )
     found = models.JSONField(default=dict)
     left = models.JSONField(default=list)
     created_by = models.CharField(max_length=150)

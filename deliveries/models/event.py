@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy
 
 from deliveries.models.keeping import Keepable, Part
 from deliveries.models.sealing import SealedRequest, masked, masked_within
@@ -31,11 +32,11 @@ ACCEPTED_BODY = "accepted_body"
 class Verdict(models.TextChoices):
     """How the hub knows where an event came from."""
 
-    VERIFIED = "verified", "Verified"
-    UNVERIFIED = "unverified", "Unverified"
-    INTERNAL = "internal", "Internal"
-    BACKFILLED = "backfilled", "Backfilled"
-    REVERIFIED = "reverified", "Reverified"
+    VERIFIED = "verified", gettext_lazy("Verified")
+    UNVERIFIED = "unverified", gettext_lazy("Unverified")
+    INTERNAL = "internal", gettext_lazy("Internal")
+    BACKFILLED = "backfilled", gettext_lazy("Backfilled")
+    REVERIFIED = "reverified", gettext_lazy("Reverified")
 
 
 class Batch(SealedRequest):
@@ -44,7 +45,7 @@ class Batch(SealedRequest):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="batches")
     provider = models.CharField(max_length=50)
-    item_count = models.PositiveIntegerField(help_text="How many things it told of, known ones included.")
+    item_count = models.PositiveIntegerField(help_text=gettext_lazy("How many things it told of, known ones included."))
     received_at = models.DateTimeField()
 
     class Meta:
@@ -109,15 +110,21 @@ class Event(Keepable, SealedRequest):
     source = models.CharField(max_length=45, blank=True)
     duplicates = models.PositiveIntegerField(default=0)
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events")
-    batch_index = models.PositiveIntegerField(null=True, blank=True, help_text="Its place in the batch, from 0.")
+    batch_index = models.PositiveIntegerField(
+        null=True, blank=True, help_text=gettext_lazy("Its place in the batch, from 0.")
+    )
     derived_from = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived", db_index=False
     )
     hops = models.PositiveSmallIntegerField(
-        default=0, db_default=0, help_text="How many handlers lie between it and what came from outside."
+        default=0, db_default=0, help_text=gettext_lazy("How many handlers lie between it and what came from outside.")
     )
     requested_by = models.CharField(
-        max_length=150, blank=True, default="", db_default="", help_text="Who made it of another event, by hand."
+        max_length=150,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=gettext_lazy("Who made it of another event, by hand."),
     )
 
     objects = EventQuerySet.as_manager()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from integrations.encryption import EncryptedJSONField
 
@@ -13,10 +14,10 @@ from integrations.encryption import EncryptedJSONField
 class StepState(models.TextChoices):
     """Where a step of a flow stands."""
 
-    RUNNING = "running", "Running"
-    SUCCEEDED = "succeeded", "Succeeded"
-    SKIPPED = "skipped", "Skipped"
-    FAILED = "failed", "Failed"
+    RUNNING = "running", gettext_lazy("Running")
+    SUCCEEDED = "succeeded", gettext_lazy("Succeeded")
+    SKIPPED = "skipped", gettext_lazy("Skipped")
+    FAILED = "failed", gettext_lazy("Failed")
 
 
 #: A step that has come so far does not run again.

@@ -10,6 +10,7 @@ from enum import IntFlag
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 
 class Part(IntFlag):
@@ -34,7 +35,9 @@ class Keepable(models.Model):
     keeps = models.PositiveSmallIntegerField(null=True, default=EVERYTHING.value, db_default=EVERYTHING.value)
     body_removed_at = models.DateTimeField(null=True, editable=False)
     headers_removed_at = models.DateTimeField(null=True, editable=False)
-    erased_at = models.DateTimeField(null=True, editable=False, help_text="When an erasure removed body and headers.")
+    erased_at = models.DateTimeField(
+        null=True, editable=False, help_text=gettext_lazy("When an erasure removed body and headers.")
+    )
     legal_hold = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
 
     class Meta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from deliveries.models.sealing import SealedRequest
 from integrations.identifiers import uuid7
@@ -42,7 +43,7 @@ class Rejection(SealedRequest):
     received_at = models.DateTimeField()
     request_id = models.CharField(max_length=128, blank=True)
     source = models.CharField(max_length=45, blank=True)
-    kept_bytes = models.PositiveIntegerField(default=0, help_text="About how much the row takes.")
+    kept_bytes = models.PositiveIntegerField(default=0, help_text=gettext_lazy("About how much the row takes."))
 
     objects = RejectionQuerySet.as_manager()
 
@@ -69,7 +70,7 @@ class RejectionCount(models.Model):
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="rejection_counts")
     reason = models.CharField(max_length=60)
-    hour = models.DateTimeField(help_text="The hour's beginning.")
+    hour = models.DateTimeField(help_text=gettext_lazy("The hour's beginning."))
     count = models.PositiveBigIntegerField(default=0)
 
     objects = RejectionCountQuerySet.as_manager()

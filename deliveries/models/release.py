@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy
 
 from deliveries.models import pacing
 from deliveries.models.delivery import Delivery
@@ -23,9 +24,9 @@ RELEASED_AT_ONCE = 500
 class ReleaseState(models.TextChoices):
     """Where a release stands; `STOPPED` means that what it was for has been paused again, or resumed otherwise."""
 
-    RUNNING = "running", "Running"
-    STOPPED = "stopped", "Stopped"
-    FINISHED = "finished", "Finished"
+    RUNNING = "running", gettext_lazy("Running")
+    STOPPED = "stopped", gettext_lazy("Stopped")
+    FINISHED = "finished", gettext_lazy("Finished")
 
 
 class ReleaseQuerySet(models.QuerySet["Release"]):

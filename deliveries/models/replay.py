@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy
 
 from deliveries.models.delivery import Delivery
 from deliveries.models.states import DeliveryStatus
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 class ReplayState(models.TextChoices):
     """Where an order stands: `PENDING` while its deliveries are being listed, `RUNNING` while they are fed and run."""
 
-    PENDING = "pending", "Pending"
-    RUNNING = "running", "Running"
-    PAUSED = "paused", "Paused"
-    CANCELLED = "cancelled", "Cancelled"
-    FINISHED = "finished", "Finished"
+    PENDING = "pending", gettext_lazy("Pending")
+    RUNNING = "running", gettext_lazy("Running")
+    PAUSED = "paused", gettext_lazy("Paused")
+    CANCELLED = "cancelled", gettext_lazy("Cancelled")
+    FINISHED = "finished", gettext_lazy("Finished")
 
 
 #: In these an order goes on by itself.
@@ -40,12 +41,12 @@ ENDED = (ReplayState.CANCELLED, ReplayState.FINISHED)
 class ItemState(models.TextChoices):
     """Where one delivery of an order stands."""
 
-    WAITING = "waiting", "Not queued yet"
-    QUEUED = "queued", "Queued or running"
-    RETRYING = "retrying", "Waiting for a retry"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed again"
-    SKIPPED = "skipped", "Skipped"
+    WAITING = "waiting", gettext_lazy("Not queued yet")
+    QUEUED = "queued", gettext_lazy("Queued or running")
+    RETRYING = "retrying", gettext_lazy("Waiting for a retry")
+    SUCCEEDED = "succeeded", gettext_lazy("Succeeded")
+    FAILED = "failed", gettext_lazy("Failed again")
+    SKIPPED = "skipped", gettext_lazy("Skipped")
 
 
 UNDER_WAY = (ItemState.QUEUED, ItemState.RETRYING)

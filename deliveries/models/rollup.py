@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from deliveries.models.adding import add
 from integrations.models import Endpoint, OfEndpointsQuerySet
@@ -29,9 +30,9 @@ class Grain(models.IntegerChoices):
     The rows of `EVER` begin in 1970 and are never removed: they only grow, which is what metrics ask of a counter.
     """
 
-    EVER = 0, "All time"
+    EVER = 0, gettext_lazy("All time")
     MINUTE = 1, "A minute"
-    HOUR = 60, "An hour"
+    HOUR = 60, gettext_lazy("An hour")
     DAY = 24 * 60, "A day (UTC)"
 
     @property
@@ -43,16 +44,16 @@ class Grain(models.IntegerChoices):
 class Measure(models.TextChoices):
     """What a row counts. Those of `TIMINGS` count how often something took as long as ``bucket`` says."""
 
-    ACCEPTED = "accepted", "Events accepted"
-    DUPLICATE = "duplicate", "Requests answered as duplicates"
-    REFUSED = "refused", "Requests refused"
-    SUCCEEDED = "succeeded", "Deliveries that succeeded"
-    DEAD = "dead", "Deliveries that gave up"
-    DISCARDED = "discarded", "Deliveries that were discarded"
-    FAILED = "failed", "Attempts that failed"
-    ACK = "ack", "From a request's arrival to its answer"
-    DONE = "done", "From receipt to success"
-    HANDLER = "handler", "How long a handler ran"
+    ACCEPTED = "accepted", gettext_lazy("Events accepted")
+    DUPLICATE = "duplicate", gettext_lazy("Requests answered as duplicates")
+    REFUSED = "refused", gettext_lazy("Requests refused")
+    SUCCEEDED = "succeeded", gettext_lazy("Deliveries that succeeded")
+    DEAD = "dead", gettext_lazy("Deliveries that gave up")
+    DISCARDED = "discarded", gettext_lazy("Deliveries that were discarded")
+    FAILED = "failed", gettext_lazy("Attempts that failed")
+    ACK = "ack", gettext_lazy("From a request's arrival to its answer")
+    DONE = "done", gettext_lazy("From receipt to success")
+    HANDLER = "handler", gettext_lazy("How long a handler ran")
 
 
 TIMINGS = (Measure.ACK, Measure.DONE, Measure.HANDLER)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from integrations.identifiers import uuid7
 
@@ -20,9 +21,9 @@ LONGEST_FILTERS = 2000
 class ListName(models.TextChoices):
     """The lists that have views, by the model's name."""
 
-    EVENT = "event", "Events"
-    DELIVERY = "delivery", "Deliveries"
-    REJECTION = "rejection", "Rejections"
+    EVENT = "event", gettext_lazy("Events")
+    DELIVERY = "delivery", gettext_lazy("Deliveries")
+    REJECTION = "rejection", gettext_lazy("Rejections")
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):

@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from deliveries.schedules.timing import Rule, check_cron, in_words
 from integrations.identifiers import uuid7
@@ -24,9 +25,9 @@ _LONGEST_PAYLOAD = 256 * 1024
 class Missed(models.TextChoices):
     """What becomes of ticks that nobody was there for, as the hub was down or the endpoint switched off."""
 
-    ONCE = "once", "One event for all of them"
-    ALL = "all", "An event for each (at most 1,000, the newest)"
-    SKIP = "skip", "No event"
+    ONCE = "once", gettext_lazy("One event for all of them")
+    ALL = "all", gettext_lazy("An event for each (at most 1,000, the newest)")
+    SKIP = "skip", gettext_lazy("No event")
 
 
 #: What, changed, makes another next tick.
@@ -50,7 +51,7 @@ class Schedule(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(
-        max_length=100, unique=True, help_text="What the events are known by, such as nightly-report."
+        max_length=100, unique=True, help_text=gettext_lazy("What the events are known by, such as nightly-report.")
     )
     endpoint = models.ForeignKey(
         Endpoint,
@@ -58,31 +59,35 @@ class Schedule(models.Model):
         related_name="schedules",
         help_text="One of the provider internal: its routes say what runs.",
     )
-    event_type = models.CharField(max_length=255, default="tick", help_text="Routes choose by it.")
-    payload = models.JSONField(default=dict, blank=True, help_text="The events' payload, always the same.")
+    event_type = models.CharField(max_length=255, default="tick", help_text=gettext_lazy("Routes choose by it."))
+    payload = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy("The events' payload, always the same.")
+    )
     cron = models.CharField(
-        "cron line",
+        gettext_lazy("cron line"),
         max_length=200,
         blank=True,
-        help_text="Minute, hour, day of the month, month, day of the week, such as 0 9 * * MON-FRI; or @daily.",
+        help_text=gettext_lazy(
+            "Minute, hour, day of the month, month, day of the week, such as 0 9 * * MON-FRI; or @daily."
+        ),
     )
     time_zone = models.CharField(
-        max_length=64, default="UTC", help_text="In which the cron line counts, such as Europe/Berlin."
+        max_length=64, default="UTC", help_text=gettext_lazy("In which the cron line counts, such as Europe/Berlin.")
     )
     interval_seconds = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(_LONGEST_SECONDS)],
-        help_text="Instead of a cron line: so often, counted from the start.",
+        help_text=gettext_lazy("Instead of a cron line: so often, counted from the start."),
     )
-    at = models.DateTimeField(null=True, blank=True, help_text="Instead of a cron line: once, then.")
-    starts_at = models.DateTimeField(null=True, blank=True, help_text="Not before; empty: from now on.")
-    ends_at = models.DateTimeField(null=True, blank=True, help_text="Not after; empty: for ever.")
+    at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Instead of a cron line: once, then."))
+    starts_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Not before; empty: from now on."))
+    ends_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("Not after; empty: for ever."))
     missed = models.CharField(
         max_length=4,
         choices=Missed,
         default=Missed.ONCE,
-        help_text="What becomes of ticks that were missed by more than a minute.",
+        help_text=gettext_lazy("What becomes of ticks that were missed by more than a minute."),
     )
     enabled = models.BooleanField(default=True)
     next_at = models.DateTimeField(null=True, blank=True, editable=False)

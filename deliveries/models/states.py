@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 
 class DeliveryStatus(models.TextChoices):
     """Where a delivery stands."""
 
-    PENDING = "pending", "Pending"
-    HELD = "held", "Held"
-    RUNNING = "running", "Running"
-    WAITING = "waiting", "Waiting for a retry"
-    SUCCEEDED = "succeeded", "Succeeded"
-    DEAD = "dead", "Dead letter"
-    DISCARDED = "discarded", "Discarded"
+    PENDING = "pending", gettext_lazy("Pending")
+    HELD = "held", gettext_lazy("Held")
+    RUNNING = "running", gettext_lazy("Running")
+    WAITING = "waiting", gettext_lazy("Waiting for a retry")
+    SUCCEEDED = "succeeded", gettext_lazy("Succeeded")
+    DEAD = "dead", gettext_lazy("Dead letter")
+    DISCARDED = "discarded", gettext_lazy("Discarded")
 
 
 #: A worker may claim these once they are due.
@@ -34,17 +35,17 @@ IN_THE_WAY = (*UNFINISHED, DeliveryStatus.DEAD)
 class Trigger(models.TextChoices):
     """Why an attempt was made."""
 
-    FIRST = "first", "First"
-    RETRY = "retry", "Retry"
-    TAKEOVER = "takeover", "Takeover"
-    REPLAY = "replay", "Replay"
+    FIRST = "first", gettext_lazy("First")
+    RETRY = "retry", gettext_lazy("Retry")
+    TAKEOVER = "takeover", gettext_lazy("Takeover")
+    REPLAY = "replay", gettext_lazy("Replay")
 
 
 class Outcome(models.TextChoices):
     """How an attempt ended."""
 
-    RUNNING = "running", "Running"
-    SUCCEEDED = "succeeded", "Succeeded"
-    FAILED = "failed", "Failed"
-    TIMED_OUT = "timed_out", "Timed out"
-    LOST = "lost", "Lost"
+    RUNNING = "running", gettext_lazy("Running")
+    SUCCEEDED = "succeeded", gettext_lazy("Succeeded")
+    FAILED = "failed", gettext_lazy("Failed")
+    TIMED_OUT = "timed_out", gettext_lazy("Timed out")
+    LOST = "lost", gettext_lazy("Lost")

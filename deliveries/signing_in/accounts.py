@@ -10,11 +10,12 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 
 from deliveries.receiving.source import client_address
 
 #: One sentence for every reason: which of them it is would help a stranger alone.
-NOT_LET_IN = "This account may not log in here."
+NOT_LET_IN = gettext_lazy("This account may not log in here.")
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]

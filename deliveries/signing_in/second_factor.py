@@ -15,6 +15,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.audit import Action
@@ -98,7 +99,9 @@ def reset(user: User, *, by: User) -> int:
 
 def _led_to_it(request: HttpRequest) -> HttpResponse:
     if not request.path_info.startswith("/admin/"):
-        return JsonResponse({"error": "permission_denied", "detail": "Log in with a second factor."}, status=403)
+        return JsonResponse(
+            {"error": "permission_denied", "detail": gettext("Log in with a second factor.")}, status=403
+        )
     has_one = Authenticator.objects.filter(user_id=request.user.pk, type=Authenticator.Type.TOTP).exists()
     name = "mfa_reauthenticate" if has_one else "mfa_activate_totp"
     query = f"?{urlencode({'next': request.get_full_path()})}" if request.method in {"GET", "HEAD"} else ""

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.audit import Action
@@ -35,7 +36,11 @@ class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]
         # Only logging in: an identity is not added to a user who is logged in already.
         if roles and sociallogin.state.get("process", "login") == "login":
             return
-        reason = "The provider gives no role." if claims is not None else "The provider's answer is not whole."
+        reason = (
+            gettext("The provider gives no role.")
+            if claims is not None
+            else gettext("The provider's answer is not whole.")
+        )
         logger.warning("login.failed", reason=reason)
         name = user.get_username() if user else ""
         audit.record(Action.LOGIN_FAILED, user, by=None, who=name, message=reason)

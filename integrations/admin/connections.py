@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField
@@ -48,23 +49,27 @@ class ConnectionForm(_Form):
     user: User
 
     kind = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
-    auth = forms.ChoiceField(widget=UnfoldAdminSelectWidget, label="Proof")
+    auth = forms.ChoiceField(widget=UnfoldAdminSelectWidget, label=gettext_lazy("Proof"))
     auth_settings = JsonObjectField(
         rows=4,
-        label="Settings of the proof",
-        help_text='As a JSON object, such as {"name": "X-Api-Key"} for a header, or {"token_url": ..., '
-        '"client_id": ...} for OAuth 2.0; empty for none.',
+        label=gettext_lazy("Settings of the proof"),
+        help_text=gettext_lazy(
+            'As a JSON object, such as {"name": "X-Api-Key"} for a header, or {"token_url": ..., '
+            '"client_id": ...} for OAuth 2.0; empty for none.'
+        ),
     )
-    headers = JsonObjectField(rows=3, help_text="Sent with every call, as a JSON object; no credentials.")
+    headers = JsonObjectField(rows=3, help_text=gettext_lazy("Sent with every call, as a JSON object; no credentials."))
     retry = JsonObjectField(rows=4, initial=default_tries, help_text=Connection._meta.get_field("retry").help_text)
     egress_is_named = forms.BooleanField(
         required=False,
-        label="Only the networks named below",
-        help_text="Else what HUB_EGRESS_ALLOW names. Public addresses are always reached.",
+        label=gettext_lazy("Only the networks named below"),
+        help_text=gettext_lazy("Else what HUB_EGRESS_ALLOW names. Public addresses are always reached."),
     )
     egress = LinesField(
-        label="Private networks that it may reach",
-        help_text="One a line, within what HUB_EGRESS_ALLOW and HUB_EGRESS_CONNECTIONS allow; none: public only.",
+        label=gettext_lazy("Private networks that it may reach"),
+        help_text=gettext_lazy(
+            "One a line, within what HUB_EGRESS_ALLOW and HUB_EGRESS_CONNECTIONS allow; none: public only."
+        ),
     )
 
     class Meta:
@@ -108,7 +113,7 @@ class ConnectionForm(_Form):
         groups = groups_of(self.user)
         try:
             if groups is not None and self.instance.group_id not in groups:
-                raise ValidationError({"group": "You are restricted to groups; choose one of them."})
+                raise ValidationError({"group": gettext("You are restricted to groups; choose one of them.")})
             if not self.instance._state.adding:
                 guard_credentials(self._before, self.instance, entered=self._is_entered_anew)
             guard_connection(
@@ -138,8 +143,12 @@ class ConnectionForm(_Form):
 
 def _help(stored: str) -> str:
     if not stored:
-        return "The value, or env:HUB_SECRET_NAME, or file:NAME."
-    return f"Kept: {stored}. Empty: it stays." if is_reference(stored) else "One is stored. Empty: it stays."
+        return gettext("The value, or env:HUB_SECRET_NAME, or file:NAME.")
+    return (
+        gettext("Kept: %(stored)s. Empty: it stays.") % {"stored": stored}
+        if is_reference(stored)
+        else gettext("One is stored. Empty: it stays.")
+    )
 
 
 for _name in CREDENTIALS:

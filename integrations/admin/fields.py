@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
+from django.utils.translation import gettext
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 
@@ -24,13 +25,13 @@ class JsonObjectField(forms.JSONField):
         if not text:
             return {}
         if "\\u0000" in text:
-            raise ValidationError("A NUL character cannot be stored.", code="invalid")
+            raise ValidationError(gettext("A NUL character cannot be stored."), code="invalid")
         try:
             return json.loads(text, parse_constant=_refuse)
         except RecursionError as exc:
-            raise ValidationError("This is nested too deeply.", code="invalid") from exc
+            raise ValidationError(gettext("This is nested too deeply."), code="invalid") from exc
         except ValueError as exc:
-            raise ValidationError(f"This is not JSON: {exc}.", code="invalid") from exc
+            raise ValidationError(gettext("This is not JSON: %(exc)s.") % {"exc": exc}, code="invalid") from exc
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Return the text as it was typed, so that a mistake can be mended."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
@@ -46,21 +48,30 @@ class EndpointForm(_EndpointForm):
 
     settings = JsonObjectField(
         rows=7,
-        label="Settings",
-        help_text="The provider's own settings, as a JSON object; empty for none. A credential among them is shown as "
-        f"{MASK} once it is saved; leave that as it is to keep it.",
+        label=gettext_lazy("Settings"),
+        help_text=format_lazy(
+            gettext_lazy(
+                "The provider's own settings, as a JSON object; empty for none. A credential among them is shown as "
+                "{mask} once it is saved; leave that as it is to keep it."
+            ),
+            mask=MASK,
+        ),
     )
-    allowed_networks = LinesField(help_text="Networks that may send, one a line, such as 192.0.2.0/24; empty: any.")
-    content_types = LinesField(help_text="Media types that are taken, one a line; empty: any.")
+    allowed_networks = LinesField(
+        help_text=gettext_lazy("Networks that may send, one a line, such as 192.0.2.0/24; empty: any.")
+    )
+    content_types = LinesField(help_text=gettext_lazy("Media types that are taken, one a line; empty: any."))
 
     class Meta:
         model = Endpoint
         fields = "__all__"
         # Help texts are HTML there: the <slug> in the model's would vanish.
         help_texts = {
-            "slug": "The last part of the public URL.",
-            "sensitive": "Payloads are stored encrypted, and hidden on every page until somebody who may reveals one; "
-            "each time is in the audit log.",
+            "slug": gettext_lazy("The last part of the public URL."),
+            "sensitive": gettext_lazy(
+                "Payloads are stored encrypted, and hidden on every page until somebody who may reveals one; "
+                "each time is in the audit log."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,10 +82,17 @@ class EndpointForm(_EndpointForm):
         preset = providers.get(self.instance.provider)
         if "allowed_networks" in self.fields and preset is not None and preset.source_networks is not None:
             hint = preset.source_networks
-            self.fields["allowed_networks"].help_text += (
-                f" {preset.name} publishes at {hint.url} where it sends from; a copy read on {hint.checked_on} said"
-                f" {', '.join(hint.networks)}. Compare before you enter them."
-            )
+            published = gettext(
+                "%(provider)s publishes at %(url)s where it sends from; a copy read on %(day)s said %(networks)s. "
+                "Compare before you enter them."
+            ) % {
+                "provider": preset.name,
+                "url": hint.url,
+                "day": hint.checked_on,
+                "networks": ", ".join(hint.networks),
+            }
+            field = self.fields["allowed_networks"]
+            field.help_text = f"{field.help_text} {published}"
 
     def clean(self) -> dict[str, Any]:
         """Keep the credentials in the settings that came back masked; refuse what the user may not enter."""
@@ -135,12 +153,12 @@ class SecretForm(_SecretForm):
         super().__init__(*args, **kwargs)
         self.initial.pop("value", None)
         if "label" in self.fields:  # in a table's cell nothing else names it
-            self.fields["label"].widget.attrs["aria-label"] = "Label"
+            self.fields["label"].widget.attrs["aria-label"] = gettext("Label")
         if "value" in self.fields:
-            self.fields["value"].widget.attrs["aria-label"] = "Secret"
+            self.fields["value"].widget.attrs["aria-label"] = gettext("Secret")
         if not self.instance._state.adding:
             self._lock("value")
-            self.fields["value"].widget.attrs["placeholder"] = "saved, not shown"
+            self.fields["value"].widget.attrs["placeholder"] = gettext("saved, not shown")
         if self.has_ended:
             self._lock("label")
             self._lock("expires_at")
@@ -187,7 +205,10 @@ class RouteForm(_RouteForm):
     #: Who fills it in; the page sets it.
     user: User
 
-    events = LinesField(label="Event types", help_text="One a line, such as push or pull_request.*; empty: all.")
+    events = LinesField(
+        label=gettext_lazy("Event types"),
+        help_text=gettext_lazy("One a line, such as push or pull_request.*; empty: all."),
+    )
     filter = forms.CharField(
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": "hub-code", "spellcheck": "false"}),
@@ -198,11 +219,15 @@ class RouteForm(_RouteForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "class": "hub-code", "spellcheck": "false"}),
         help_text=Route._meta.get_field("ordering_key").help_text,
     )
-    config = JsonObjectField(rows=9, label="Handler's config", help_text="As a JSON object; empty for none.")
+    config = JsonObjectField(
+        rows=9, label=gettext_lazy("Handler's config"), help_text=gettext_lazy("As a JSON object; empty for none.")
+    )
     retry = JsonObjectField(
         rows=9,
         initial=default_retry,
-        help_text=f"{Route._meta.get_field('retry').help_text} What is left out is the default.",
+        help_text=format_lazy(
+            "{} {}", Route._meta.get_field("retry").help_text, gettext_lazy("What is left out is the default.")
+        ),
     )
 
     class Meta:
@@ -232,7 +257,7 @@ def _ask_for(form: forms.ModelForm[Any], name: str, choices: list[tuple[str, str
     """Let a new row start without a choice at ``name``: the first of a list is nobody's decision."""
     field = form.fields.get(name)
     if isinstance(field, forms.ChoiceField) and form.instance._state.adding:
-        field.choices = [("", "Choose one"), *choices]
+        field.choices = [("", gettext("Choose one")), *choices]
 
 
 def handler_defaults() -> dict[str, dict[str, Any]]:

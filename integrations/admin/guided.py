@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField
@@ -37,7 +38,7 @@ class GuidedEndpointForm(EndpointForm):
     def __init__(self, *args: Any, preset: Provider, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if preset.settings_schema.get("properties"):
-            self.fields["settings"] = SchemaField(preset.settings_schema, label="Settings")
+            self.fields["settings"] = SchemaField(preset.settings_schema, label=gettext("Settings"))
         else:
             del self.fields["settings"]
         group: Any = self.fields["group"]
@@ -77,10 +78,12 @@ class GuidedRouteForm(RouteForm):
         row.timeout_seconds = defaults["timeout_seconds"]
         super().__init__(*args, instance=row, **kwargs)
         if entry.config_schema.get("properties"):
-            self.fields["config"] = SchemaField(entry.config_schema, label="What it has to know")
+            self.fields["config"] = SchemaField(entry.config_schema, label=gettext("What it has to know"))
         else:
-            self.fields["config"] = JsonObjectField(rows=4, label="Config", help_text="As a JSON object; empty: none.")
-        self.fields["filter"].help_text = "A JMESPath over the payload; empty: all."
+            self.fields["config"] = JsonObjectField(
+                rows=4, label=gettext("Config"), help_text=gettext("As a JSON object; empty: none.")
+            )
+        self.fields["filter"].help_text = gettext("A JMESPath over the payload; empty: all.")
         self.fields["filter"].widget.attrs["rows"] = 2
         self.fields["events"].widget.attrs["rows"] = 2
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 from unfold.forms import PaginationInlineFormSet
 
 from integrations.admin.base import HubStackedInline, HubTabularInline
@@ -76,30 +77,30 @@ class SecretInline(HubTabularInline):
         """Return whether secrets may be changed."""
         return may_write_secrets(request, obj)
 
-    @admin.display(description="State")
+    @admin.display(description=gettext_lazy("State"))
     def state(self, row: Secret) -> SafeString | str:
         """Return whether it counts."""
         if row._state.adding:
             return "new"
         now = timezone.now()
         if row.expires_at is not None and row.expires_at <= now:
-            return _label("neutral", "ended")
+            return _label("neutral", gettext("ended"))
         live = row.endpoint.secrets.live(now).defer("value", "signing_key")
         if row.safe_to_retire(live, now=now):
-            return format_html("{} {}", _label("success", "live"), _label("info", "safe to retire"))
-        return _label("success", "live")
+            return format_html("{} {}", _label("success", gettext("live")), _label("info", gettext("safe to retire")))
+        return _label("success", gettext("live"))
 
-    @admin.display(description="Expires")
+    @admin.display(description=gettext_lazy("Expires"))
     def expires(self, row: Secret) -> SafeString:
         """Return when it ends."""
         return _minute(row.expires_at)
 
-    @admin.display(description="Created")
+    @admin.display(description=gettext_lazy("Created"))
     def created(self, row: Secret) -> SafeString:
         """Return when it was entered."""
         return _minute(None if row._state.adding else row.created_at)
 
-    @admin.display(description="Last used")
+    @admin.display(description=gettext_lazy("Last used"))
     def last_used(self, row: Secret) -> SafeString:
         """Return when a request was last proven with it."""
         return _minute(row.last_used_at)

@@ -10,6 +10,7 @@ from django import forms
 from django.forms.utils import ErrorDict
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from integrations.admin.fields import JsonObjectField
 from integrations.admin.forms import RouteForm, handler_defaults
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 #: What names the form in which the config was written: a handler's key, this, or nothing where none was chosen.
 SHOWN, ORDER = "config_form", "_config_as"
 JSON = "json"
-_LABEL = "Handler's config"
+_LABEL = gettext_lazy("Handler's config")
 
 
 class ConfigWidget(forms.Widget):
@@ -86,7 +87,9 @@ class RoutePageForm(RouteForm):
             return
         self._errors, self.cleaned_data = ErrorDict(), {}
         if self._asked_anew:
-            self.add_error("handler", "This handler wants a config of its own: fill it in below and save again.")
+            self.add_error(
+                "handler", gettext("This handler wants a config of its own: fill it in below and save again.")
+            )
 
     def _post_clean(self) -> None:
         errors: Any = self._errors
@@ -118,7 +121,7 @@ class RoutePageForm(RouteForm):
             value = entered_config(self.data, self.user)
         except ValueError:
             self.data[SHOWN] = JSON
-            note = "This is no JSON object yet: mend it before it is shown in a form."
+            note = gettext("This is no JSON object yet: mend it before it is shown in a form.")
             self._set(JsonObjectField(rows=9, label=_LABEL), chosen, as_json=True, note=note)
             return
         entry = handlers.get(chosen)
@@ -136,7 +139,7 @@ class RoutePageForm(RouteForm):
         field = None if as_json else schema_field(chosen, self.user)
         note = ""
         if field is not None and not field.holds(value):
-            note = "As JSON: it has more, or something else, than the form has inputs for."
+            note = gettext("As JSON: it has more, or something else, than the form has inputs for.")
             field = None
         if field is not None and is_new and chosen:
             started = handler_defaults()[chosen]["config"]
@@ -166,7 +169,7 @@ class RoutePageForm(RouteForm):
         widget: Any = field.widget
         widget.inner.errors = {name: texts for name, texts in found.items() if texts}
         if len(rest) < len(said):
-            self._errors["config"] = self.error_class([*rest, "See what is marked below."])
+            self._errors["config"] = self.error_class([*rest, gettext("See what is marked below.")])
 
 
 def schema_field(handler: str, user: User) -> SchemaField | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
@@ -22,7 +23,7 @@ class ChoiceOf(forms.TypedChoiceField):
     def __init__(self, values: Mapping[str, Any], **kwargs: Any) -> None:
         self._texts = {json.dumps(value): text for text, value in values.items()}
         shown = [(text, text) for text in values]
-        choices = shown if kwargs.get("required") else [("", "as usual"), *shown]
+        choices = shown if kwargs.get("required") else [("", gettext("as usual")), *shown]
         super().__init__(
             choices=choices,
             coerce=values.__getitem__,
@@ -62,7 +63,7 @@ class PairsField(LinesField):
         for line in super().clean(value):
             name, colon, text = line.partition(":")
             if not colon or not name.strip():
-                raise ValidationError("Each line has a name, a colon and a value.")
+                raise ValidationError(gettext("Each line has a name, a colon and a value."))
             found[name.strip()] = text.strip()
         return found
 
@@ -86,12 +87,12 @@ def part_of(schema: Mapping[str, Any], *, required: bool, offered: Collection[st
         number = forms.IntegerField if kind == "integer" else forms.FloatField
         return number(widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}), **options)
     if kind == "array" and schema.get("items", {}).get("type") == "string":
-        return LinesField(rows=2, **_with(options, "One a line."))
+        return LinesField(rows=2, **_with(options, gettext("One a line.")))
     if kind == "object" and _is_of_texts(schema):
-        return PairsField(rows=3, **_with(options, "One a line: a name, a colon, the value."))
+        return PairsField(rows=3, **_with(options, gettext("One a line: a name, a colon, the value.")))
     if kind == "string":
         return _text(schema, offered, options)
-    return JsonObjectField(rows=3, **_with(options, "As JSON."))
+    return JsonObjectField(rows=3, **_with(options, gettext("As JSON.")))
 
 
 def _text(schema: Mapping[str, Any], offered: Collection[str], options: dict[str, Any]) -> forms.Field:
@@ -122,7 +123,7 @@ class OfferedField(forms.CharField):
 
     def _choices(self, value: Any = "") -> list[tuple[str, str]]:
         kept = [value] if isinstance(value, str) and value and value not in self._offered else []
-        return [("", "Choose one"), *((text, text) for text in [*self._offered, *kept])]
+        return [("", gettext("Choose one")), *((text, text) for text in [*self._offered, *kept])]
 
 
 def _is_of_texts(schema: Mapping[str, Any]) -> bool:
@@ -138,5 +139,6 @@ def _help(schema: Mapping[str, Any]) -> str:
     text = str(schema.get("description") or schema.get("title") or "").rstrip(".")
     text = text[:1].upper() + text[1:] + "." if text else ""
     if "default" in schema:
-        text += f" As usual: {json.dumps(schema['default'], ensure_ascii=False)}."
+        usual = json.dumps(schema["default"], ensure_ascii=False)
+        text += " " + gettext("As usual: %(value)s.") % {"value": usual}
     return text.strip()

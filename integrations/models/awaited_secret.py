@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from integrations.encryption import EncryptedTextField
 from integrations.identifiers import uuid7
@@ -81,7 +82,7 @@ class AwaitedSecret(models.Model):
         with transaction.atomic():
             found = AwaitedSecret.objects.select_for_update().pending(now).filter(pk=self.pk).first()
             if found is None:
-                raise ValidationError("There is no delivered secret to confirm.")
+                raise ValidationError(gettext("There is no delivered secret to confirm."))
             label = f"delivered {found.received_at:%Y-%m-%d %H:%M}"
             secret = Secret(endpoint=found.endpoint, label=label, value=found.value or "")
             secret.full_clean()

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from integrations.connectors.addresses import join, validate_base_url, validate_proxy
 from integrations.connectors.headers import validate_header_name, validate_headers
@@ -29,8 +30,8 @@ _MOST_KEPT_BYTES = 64 * 1024
 class ConnectionState(models.TextChoices):
     """Whether calls are made."""
 
-    ACTIVE = "active", "Active"
-    PAUSED = "paused", "Paused (deliveries wait)"
+    ACTIVE = "active", gettext_lazy("Active")
+    PAUSED = "paused", gettext_lazy("Paused (deliveries wait)")
 
 
 class ConnectionQuerySet(OfEndpointsQuerySet["Connection"]):
@@ -51,7 +52,8 @@ class Connection(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.SlugField(
-        max_length=100, help_text='What handlers know it by: context.http("name"). Letters, digits, - and _.'
+        max_length=100,
+        help_text=gettext_lazy('What handlers know it by: context.http("name"). Letters, digits, - and _.'),
     )
     description = models.CharField(max_length=300, blank=True)
     group = models.ForeignKey(
@@ -67,77 +69,100 @@ class Connection(models.Model):
         "base URL",
         max_length=500,
         validators=[validate_base_url],
-        help_text="Such as https://api.example.com/v1; calls name paths below it and can go nowhere else.",
+        help_text=gettext_lazy(
+            "Such as https://api.example.com/v1; calls name paths below it and can go nowhere else."
+        ),
     )
     auth = models.CharField("proof", max_length=30, default="none", choices=proof_choices)
     auth_settings = models.JSONField(
-        "settings of the proof", default=dict, blank=True, help_text="What the proof needs that is no secret."
+        gettext_lazy("settings of the proof"),
+        default=dict,
+        blank=True,
+        help_text=gettext_lazy("What the proof needs that is no secret."),
     )
     credentials = EncryptedJSONField(
         default=dict,
         blank=True,
-        help_text="By name; each the value, env:HUB_SECRET_NAME or file:NAME. Shown to nobody after they are saved.",
+        help_text=gettext_lazy(
+            "By name; each the value, env:HUB_SECRET_NAME or file:NAME. Shown to nobody after they are saved."
+        ),
     )
     headers = models.JSONField(
-        default=dict, blank=True, validators=[validate_headers], help_text="Sent with every call; no credentials."
+        default=dict,
+        blank=True,
+        validators=[validate_headers],
+        help_text=gettext_lazy("Sent with every call; no credentials."),
     )
-    connect_timeout_seconds = models.FloatField(default=5, help_text="How long connecting may take.")
-    read_timeout_seconds = models.FloatField(default=15, help_text="How long the other side may be silent.")
-    timeout_seconds = models.FloatField(default=30, help_text="How long one try may take in all.")
+    connect_timeout_seconds = models.FloatField(default=5, help_text=gettext_lazy("How long connecting may take."))
+    read_timeout_seconds = models.FloatField(
+        default=15, help_text=gettext_lazy("How long the other side may be silent.")
+    )
+    timeout_seconds = models.FloatField(default=30, help_text=gettext_lazy("How long one try may take in all."))
     retry = models.JSONField(
         default=default_tries,
         blank=True,
         validators=[validate_tries],
-        help_text="max_attempts (of one call, the first included), initial_seconds, max_seconds. Tried again are calls "
-        "that cannot do harm twice, and only while the attempt of the delivery has time.",
+        help_text=gettext_lazy(
+            "max_attempts (of one call, the first included), initial_seconds, max_seconds. Tried again are calls "
+            "that cannot do harm twice, and only while the attempt of the delivery has time."
+        ),
     )
     rate_per_second = models.FloatField(
         null=True,
         blank=True,
         validators=[MinValueValidator(0.001), MaxValueValidator(100_000)],
-        help_text="Calls a second, all workers together; empty means no limit.",
+        help_text=gettext_lazy("Calls a second, all workers together; empty means no limit."),
     )
     burst = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
-        help_text="Calls that may come at once; empty: those of one second.",
+        help_text=gettext_lazy("Calls that may come at once; empty: those of one second."),
     )
     breaker_failures = models.PositiveIntegerField(
         default=5,
         validators=[MaxValueValidator(1000)],
-        help_text="After so many failures in a row no call is made for a while; 0: never stop.",
+        help_text=gettext_lazy("After so many failures in a row no call is made for a while; 0: never stop."),
     )
     breaker_seconds = models.FloatField(
-        default=30, help_text="For how long, at first; doubled, up to ten minutes, while it does not recover."
+        default=30,
+        help_text=gettext_lazy("For how long, at first; doubled, up to ten minutes, while it does not recover."),
     )
     egress = models.JSONField(
         null=True,
         blank=True,
         validators=[validate_egress],
-        help_text="Private networks that it may reach, within what the hub's environment allows; null: what "
-        "HUB_EGRESS_ALLOW names; []: public addresses only.",
+        help_text=gettext_lazy(
+            "Private networks that it may reach, within what the hub's environment allows; null: what "
+            "HUB_EGRESS_ALLOW names; []: public addresses only."
+        ),
     )
     proxy = models.CharField(
-        max_length=500, blank=True, validators=[validate_proxy], help_text="http://host:port of a proxy; empty: none."
+        max_length=500,
+        blank=True,
+        validators=[validate_proxy],
+        help_text=gettext_lazy("http://host:port of a proxy; empty: none."),
     )
     follow_redirects = models.BooleanField(
-        default=False, help_text="Each hop is guarded, and credentials stay with the connection's own host."
+        default=False,
+        help_text=gettext_lazy("Each hop is guarded, and credentials stay with the connection's own host."),
     )
     idempotency_header = models.CharField(
         max_length=100,
         blank=True,
         validators=[validate_header_name],
-        help_text="Where the other side acts once for one key, such as Idempotency-Key: then a POST, too, is tried "
-        "again. Empty: it knows none.",
+        help_text=gettext_lazy(
+            "Where the other side acts once for one key, such as Idempotency-Key: then a POST, too, is tried "
+            "again. Empty: it knows none."
+        ),
     )
     kept_response_bytes = models.PositiveIntegerField(
         default=4096,
         validators=[MaxValueValidator(_MOST_KEPT_BYTES)],
-        help_text="How much of an answer's body is kept with the attempt; 0: none.",
+        help_text=gettext_lazy("How much of an answer's body is kept with the attempt; 0: none."),
     )
     test_path = models.CharField(
-        max_length=500, blank=True, help_text="What “Test this connection” GETs, below the base URL."
+        max_length=500, blank=True, help_text=gettext_lazy("What “Test this connection” GETs, below the base URL.")
     )
     state = models.CharField(max_length=10, choices=ConnectionState, default=ConnectionState.ACTIVE)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -153,7 +178,7 @@ class Connection(models.Model):
                 fields=["name"],
                 condition=Q(retired_at=None),
                 name="connection_name_unique_while_live",
-                violation_error_message="A connection with this name exists already.",
+                violation_error_message=gettext_lazy("A connection with this name exists already."),
             ),
             models.CheckConstraint(condition=Q(state__in=ConnectionState.values), name="connection_state_known"),
             models.CheckConstraint(
@@ -166,17 +191,21 @@ class Connection(models.Model):
                     timeout_seconds__lte=3600,
                 ),
                 name="connection_timeouts_in_bounds",
-                violation_error_message="A timeout has to be more than 0, and at most 3600 seconds (60 to connect).",
+                violation_error_message=gettext_lazy(
+                    "A timeout has to be more than 0, and at most 3600 seconds (60 to connect)."
+                ),
             ),
             models.CheckConstraint(
                 condition=(Q(rate_per_second=None) | Q(rate_per_second__gt=0)) & (Q(burst=None) | Q(burst__gte=1)),
                 name="connection_rate_positive",
-                violation_error_message="A rate has to be more than 0, a burst at least 1.",
+                violation_error_message=gettext_lazy("A rate has to be more than 0, a burst at least 1."),
             ),
             models.CheckConstraint(
                 condition=Q(breaker_seconds__gt=0, breaker_seconds__lte=3600),
                 name="connection_breaker_up_to_an_hour",
-                violation_error_message="The pause after failures has to be more than 0 and at most 3600 seconds.",
+                violation_error_message=gettext_lazy(
+                    "The pause after failures has to be more than 0 and at most 3600 seconds."
+                ),
             ),
         ]
 

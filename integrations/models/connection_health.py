@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from integrations.models.connection import Connection
 
@@ -28,13 +29,19 @@ class ConnectionHealth(models.Model):
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="health")
     next_call_at = models.DateTimeField(null=True)
     next_turn_at = models.DateTimeField(null=True)
-    closed_until = models.DateTimeField(null=True, help_text="The system has asked for no calls until then.")
-    remaining = models.PositiveBigIntegerField(null=True, help_text="Calls that are left, as the system last said.")
+    closed_until = models.DateTimeField(
+        null=True, help_text=gettext_lazy("The system has asked for no calls until then.")
+    )
+    remaining = models.PositiveBigIntegerField(
+        null=True, help_text=gettext_lazy("Calls that are left, as the system last said.")
+    )
     remaining_until = models.DateTimeField(null=True)
-    failures = models.PositiveIntegerField(default=0, help_text="In a row.")
-    openings = models.PositiveIntegerField(default=0, help_text="In a row, without a success in between.")
+    failures = models.PositiveIntegerField(default=0, help_text=gettext_lazy("In a row."))
+    openings = models.PositiveIntegerField(default=0, help_text=gettext_lazy("In a row, without a success in between."))
     open_until = models.DateTimeField(null=True)
-    probe_until = models.DateTimeField(null=True, help_text="A call is trying whether the system is well again.")
+    probe_until = models.DateTimeField(
+        null=True, help_text=gettext_lazy("A call is trying whether the system is well again.")
+    )
     last_error = models.CharField(max_length=500, blank=True)
     last_error_at = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)

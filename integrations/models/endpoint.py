@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from integrations.encryption import EncryptedJSONField
 from integrations.identifiers import uuid7
@@ -31,16 +32,16 @@ if TYPE_CHECKING:
 class EndpointState(models.TextChoices):
     """What happens to a request that comes in."""
 
-    ACTIVE = "active", "Active"
-    PAUSED = "paused", "Paused (stored, deliveries held)"
-    DISABLED = "disabled", "Disabled (answers 404)"
+    ACTIVE = "active", gettext_lazy("Active")
+    PAUSED = "paused", gettext_lazy("Paused (stored, deliveries held)")
+    DISABLED = "disabled", gettext_lazy("Disabled (answers 404)")
 
 
 class Batching(models.TextChoices):
     """What becomes of a request that tells of several things at once."""
 
-    WHOLE = "whole", "Whole (one event)"
-    SPLIT = "split", "Split (an event for each item)"
+    WHOLE = "whole", gettext_lazy("Whole (one event)")
+    SPLIT = "split", gettext_lazy("Split (an event for each item)")
 
 
 class EndpointQuerySet(OfEndpointsQuerySet["Endpoint"]):
@@ -65,8 +66,10 @@ class Endpoint(Keeping):
     """One public URL, ``/hooks/<slug>``, for one source."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    slug = models.SlugField(max_length=100, help_text="The last part of the public URL, /hooks/<slug>.")
-    name = models.CharField(max_length=200, blank=True, help_text="For people; the slug is used where it is empty.")
+    slug = models.SlugField(max_length=100, help_text=gettext_lazy("The last part of the public URL, /hooks/<slug>."))
+    name = models.CharField(
+        max_length=200, blank=True, help_text=gettext_lazy("For people; the slug is used where it is empty.")
+    )
     group = models.ForeignKey(
         EndpointGroup,
         null=True,
@@ -79,57 +82,73 @@ class Endpoint(Keeping):
         max_length=50,
         choices=provider_choices,
         validators=[validate_provider],
-        help_text="Who sends, and so how a request proves its origin.",
+        help_text=gettext_lazy("Who sends, and so how a request proves its origin."),
     )
     # Encrypted, for some are credentials; `integrations.masking` has them as they may be shown.
     settings = EncryptedJSONField(
-        default=dict, blank=True, help_text="The provider's own settings, as a JSON object. Credentials are masked."
+        default=dict,
+        blank=True,
+        help_text=gettext_lazy("The provider's own settings, as a JSON object. Credentials are masked."),
     )
     state = models.CharField(max_length=10, choices=EndpointState, default=EndpointState.ACTIVE)
     allowed_networks = models.JSONField(
         default=list,
         blank=True,
         validators=[validate_networks],
-        help_text='Networks that may send, such as ["192.0.2.0/24"]; empty means any.',
+        help_text=gettext_lazy('Networks that may send, such as ["192.0.2.0/24"]; empty means any.'),
     )
     rate_per_second = models.FloatField(
-        null=True, blank=True, help_text="Verified requests a second; empty means no limit."
+        null=True, blank=True, help_text=gettext_lazy("Verified requests a second; empty means no limit.")
     )
     source_rate_per_second = models.FloatField(
-        null=True, blank=True, help_text="Requests a second from one address, verified or not; empty means no limit."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Requests a second from one address, verified or not; empty means no limit."),
     )
     max_body_bytes = models.PositiveIntegerField(default=10 * 1024 * 1024)
     accepted_status = models.PositiveSmallIntegerField(
-        default=200, help_text="The status of the answer to an accepted event."
+        default=200, help_text=gettext_lazy("The status of the answer to an accepted event.")
     )
     content_types = models.JSONField(
         default=list,
         blank=True,
         validators=[validate_content_types],
-        help_text='Media types that are taken, such as ["application/json"]; empty means any.',
+        help_text=gettext_lazy('Media types that are taken, such as ["application/json"]; empty means any.'),
     )
     dedupe = models.CharField(
         max_length=500,
         default="id",
         validators=[validate_dedupe],
-        help_text='"id" (the provider\'s event id, else the body), "body", or a JMESPath over the payload.',
+        help_text=gettext_lazy(
+            '"id" (the provider\'s event id, else the body), "body", or a JMESPath over the payload.'
+        ),
     )
     dedupe_seconds = models.PositiveIntegerField(
-        null=True, blank=True, help_text="How long an identical body counts as a duplicate; empty means 24 hours."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("How long an identical body counts as a duplicate; empty means 24 hours."),
     )
     batch = models.CharField(
         max_length=5,
         choices=Batching,
         default=Batching.WHOLE,
-        help_text="Where the provider sends several events in one request: one event of all, or one of each.",
+        help_text=gettext_lazy(
+            "Where the provider sends several events in one request: one event of all, or one of each."
+        ),
     )
     shared_url = models.BooleanField(
-        "takes from the shared URL",
+        gettext_lazy("takes from the shared URL"),
         default=False,
-        help_text="Requests to /hooks, without a slug, are taken too if they are this provider's and the proof fits.",
+        help_text=gettext_lazy(
+            "Requests to /hooks, without a slug, are taken too if they are this provider's and the proof fits."
+        ),
     )
-    priority = models.PositiveSmallIntegerField(default=5, help_text="0 to 9, 9 first; routes add their own.")
-    sensitive = models.BooleanField(default=False, help_text="Payloads are stored encrypted and masked in lists.")
+    priority = models.PositiveSmallIntegerField(
+        default=5, help_text=gettext_lazy("0 to 9, 9 first; routes add their own.")
+    )
+    sensitive = models.BooleanField(
+        default=False, help_text=gettext_lazy("Payloads are stored encrypted and masked in lists.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -142,13 +161,13 @@ class Endpoint(Keeping):
                 fields=["slug"],
                 condition=Q(retired_at=None),
                 name="endpoint_slug_unique_while_live",
-                violation_error_message="An endpoint with this slug exists already.",
+                violation_error_message=gettext_lazy("An endpoint with this slug exists already."),
             ),
             models.CheckConstraint(condition=Q(state__in=EndpointState.values), name="endpoint_state_known"),
             models.CheckConstraint(
                 condition=Q(accepted_status__gte=200, accepted_status__lte=299),
                 name="endpoint_accepted_status_2xx",
-                violation_error_message="The status of an accepted event has to be from 200 to 299.",
+                violation_error_message=gettext_lazy("The status of an accepted event has to be from 200 to 299."),
             ),
             models.CheckConstraint(condition=Q(batch__in=Batching.values), name="endpoint_batch_known"),
             models.CheckConstraint(condition=Q(priority__lte=9), name="endpoint_priority_0_to_9"),
@@ -156,7 +175,7 @@ class Endpoint(Keeping):
                 condition=(Q(rate_per_second=None) | Q(rate_per_second__gt=0))
                 & (Q(source_rate_per_second=None) | Q(source_rate_per_second__gt=0)),
                 name="endpoint_rates_positive",
-                violation_error_message="A rate has to be more than 0.",
+                violation_error_message=gettext_lazy("A rate has to be more than 0."),
             ),
         ]
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from integrations.identifiers import uuid7
 
@@ -71,7 +72,7 @@ class EndpointGroup(models.Model):
         max_length=100,
         unique=True,
         validators=[RegexValidator(r"\A[-a-zA-Z0-9_]+\Z", "Letters, digits, - and _ only.")],
-        help_text="Letters, digits, - and _; it is the group's address in the API.",
+        help_text=gettext_lazy("Letters, digits, - and _; it is the group's address in the API."),
         error_messages={"unique": "A group with this name exists already."},
     )
     description = models.CharField(max_length=300, blank=True)
@@ -102,7 +103,10 @@ class Restriction(models.Model):
     )
     role = models.OneToOneField(Group, null=True, blank=True, on_delete=models.CASCADE, related_name="restriction")
     groups = models.ManyToManyField(
-        EndpointGroup, blank=True, related_name="restrictions", help_text="None chosen: no endpoint at all."
+        EndpointGroup,
+        blank=True,
+        related_name="restrictions",
+        help_text=gettext_lazy("None chosen: no endpoint at all."),
     )
 
     class Meta:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.validators import MaxValueValidator
 from django.db import models
+from django.utils.translation import gettext, gettext_lazy
 
 #: A hundred years: whoever means longer means for ever, which is 0.
 MOST_DAYS = 36_500
@@ -16,7 +17,8 @@ def _days(what: str, setting: str) -> models.PositiveIntegerField[Any, Any]:
         null=True,
         blank=True,
         validators=[MaxValueValidator(MOST_DAYS)],
-        help_text=f"Days that {what} are kept; empty means {setting}, 0 for ever.",
+        help_text=gettext("Days that %(what)s are kept; empty means %(setting)s, 0 for ever.")
+        % {"what": what, "setting": setting},
     )
 
 
@@ -35,10 +37,12 @@ class Keeping(models.Model):
         default="",
         db_default="",
         editable=False,
-        help_text="Why nothing of the endpoint may be removed by age or erased; empty: it may.",
+        help_text=gettext_lazy("Why nothing of the endpoint may be removed by age or erased; empty: it may."),
     )
     keys_kept_since = models.DateTimeField(
-        null=True, editable=False, help_text="Since when receiving looks among the keys of removed events, too."
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("Since when receiving looks among the keys of removed events, too."),
     )
 
     class Meta:

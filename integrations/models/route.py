@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy
 
 from integrations.handlers import handler_choices
 from integrations.identifiers import uuid7
@@ -27,9 +28,9 @@ from integrations.validation import (
 class OrderingFailure(models.TextChoices):
     """What becomes of an ordering key when one of its deliveries has spent its attempts."""
 
-    BLOCK = "block", "Block the key until it is replayed or discarded"
-    SKIP = "skip", "Skip it and go on"
-    PARK = "park", "Park the key: hold what comes later"
+    BLOCK = "block", gettext_lazy("Block the key until it is replayed or discarded")
+    SKIP = "skip", gettext_lazy("Skip it and go on")
+    PARK = "park", gettext_lazy("Park the key: hold what comes later")
 
 
 class RouteQuerySet(OfEndpointsQuerySet["Route"]):
@@ -54,46 +55,58 @@ class Route(models.Model):
         default=list,
         blank=True,
         validators=[validate_event_globs],
-        help_text='Event types, such as ["push", "pull_request.*"]; empty means all.',
+        help_text=gettext_lazy('Event types, such as ["push", "pull_request.*"]; empty means all.'),
     )
     filter = models.TextField(
         blank=True,
         validators=[validate_jmespath],
-        help_text="A JMESPath over the payload; the event is taken if the result is true. Empty takes all.",
+        help_text=gettext_lazy(
+            "A JMESPath over the payload; the event is taken if the result is true. Empty takes all."
+        ),
     )
     handler = models.CharField(max_length=100, choices=handler_choices, validators=[validate_handler])
-    config = models.JSONField(default=dict, blank=True, help_text="The handler's configuration, as a JSON object.")
+    config = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy("The handler's configuration, as a JSON object.")
+    )
     retry = models.JSONField(
         default=default_retry,
         blank=True,
         validators=[validate_retry],
-        help_text="max_attempts, initial_seconds, factor, max_seconds, jitter (true or false), max_age_seconds (since "
-        "a delivery was made or last replayed; null: no limit), errors: rules for exception classes, such as "
-        '{"ConnectionError": {"max_attempts": 10}, "crm.BadRequest": {"retry": false}}.',
+        help_text=gettext_lazy(
+            "max_attempts, initial_seconds, factor, max_seconds, jitter (true or false), max_age_seconds (since "
+            "a delivery was made or last replayed; null: no limit), errors: rules for exception classes, such as "
+            '{"ConnectionError": {"max_attempts": 10}, "crm.BadRequest": {"retry": false}}.'
+        ),
     )
-    timeout_seconds = models.FloatField(default=30, help_text="How long one attempt may take.")
+    timeout_seconds = models.FloatField(default=30, help_text=gettext_lazy("How long one attempt may take."))
     priority = models.PositiveSmallIntegerField(default=5, help_text="0 to 9, 9 first.")
     concurrency = models.PositiveIntegerField(
-        null=True, blank=True, help_text="How many of its deliveries may run at once, on all workers; empty: unlimited."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("How many of its deliveries may run at once, on all workers; empty: unlimited."),
     )
     ordering_key = models.TextField(
         blank=True,
         default="",
         db_default="",
         validators=[validate_jmespath],
-        help_text="A JMESPath over the payload: deliveries with the same result run one after the other, in order of "
-        "receipt. Empty: in any order.",
+        help_text=gettext_lazy(
+            "A JMESPath over the payload: deliveries with the same result run one after the other, in order of "
+            "receipt. Empty: in any order."
+        ),
     )
     ordering_failure = models.CharField(
         max_length=5,
         choices=OrderingFailure,
         default=OrderingFailure.BLOCK,
         db_default=OrderingFailure.BLOCK,
-        help_text="With an ordering key: when a delivery has given up, the later ones of its key wait until it is "
-        "replayed or discarded, go on without it, or are held.",
+        help_text=gettext_lazy(
+            "With an ordering key: when a delivery has given up, the later ones of its key wait until it is "
+            "replayed or discarded, go on without it, or are held."
+        ),
     )
-    enabled = models.BooleanField(default=True, help_text="Off: no deliveries are made.")
-    paused = models.BooleanField(default=False, help_text="On: deliveries are made and held.")
+    enabled = models.BooleanField(default=True, help_text=gettext_lazy("Off: no deliveries are made."))
+    paused = models.BooleanField(default=False, help_text=gettext_lazy("On: deliveries are made and held."))
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -106,7 +119,7 @@ class Route(models.Model):
             models.CheckConstraint(
                 condition=Q(concurrency=None) | Q(concurrency__gte=1),
                 name="route_concurrency_at_least_1",
-                violation_error_message="At least one delivery has to be allowed to run at once.",
+                violation_error_message=gettext_lazy("At least one delivery has to be allowed to run at once."),
             ),
             models.CheckConstraint(
                 condition=Q(ordering_failure__in=OrderingFailure.values), name="route_ordering_failure_known"
@@ -114,7 +127,7 @@ class Route(models.Model):
             models.CheckConstraint(
                 condition=Q(timeout_seconds__gt=0, timeout_seconds__lte=3600),
                 name="route_timeout_up_to_an_hour",
-                violation_error_message="The timeout has to be more than 0 and at most 3600 seconds.",
+                violation_error_message=gettext_lazy("The timeout has to be more than 0 and at most 3600 seconds."),
             ),
         ]
 

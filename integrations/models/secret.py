@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext, gettext_lazy
 
 from integrations.encryption import EncryptedTextField
 from integrations.errors import ReferenceMissing
@@ -38,13 +39,17 @@ class Secret(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="secrets")
-    label = models.CharField(max_length=100, blank=True, help_text="To tell several apart, such as 2026-11.")
+    label = models.CharField(
+        max_length=100, blank=True, help_text=gettext_lazy("To tell several apart, such as 2026-11.")
+    )
     value = EncryptedTextField(
-        help_text="What the provider shows, or env:HUB_SECRET_NAME, or file:NAME. Shown to nobody after it is saved."
+        help_text=gettext_lazy(
+            "What the provider shows, or env:HUB_SECRET_NAME, or file:NAME. Shown to nobody after it is saved."
+        )
     )
     signing_key = EncryptedTextField(blank=True, default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="No longer accepted from then on.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=gettext_lazy("No longer accepted from then on."))
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = SecretQuerySet.as_manager()
@@ -56,7 +61,9 @@ class Secret(models.Model):
         """Refuse a value that the endpoint's scheme cannot use, an empty one above all."""
         preset = providers.get(self.endpoint.provider)
         if preset is None:
-            raise ValidationError(f"There is no provider {self.endpoint.provider!r}.")
+            raise ValidationError(
+                gettext("There is no provider %(provider)s.") % {"provider": f"{self.endpoint.provider!r}"}
+            )
         try:
             preset.scheme_for(self.endpoint.settings).check_key(self.resolved())
         except (ValueError, ReferenceMissing) as exc:

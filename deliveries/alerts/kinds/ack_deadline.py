@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext
+
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.look import Look
 from deliveries.concerns.concern import Page, Place
@@ -27,6 +29,10 @@ def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
         if preset is None or not deadline or slowest is None or counts.total() < _FEWEST:
             continue
         if slowest * 100 >= rule.limit * deadline:
-            text = f"{_JUDGED} % of the answers took up to {slowest:.1f} s; {preset.name} waits {deadline:g} s."
-            mend = "What is later is sent again, or lost. See what slows the web processes: database, disk, processor."
+            text = gettext(
+                "%(judged)s %% of the answers took up to %(slowest)s s; %(preset)s waits %(deadline)s s."
+            ) % {"judged": _JUDGED, "slowest": f"{slowest:.1f}", "preset": preset.name, "deadline": f"{deadline:g}"}
+            mend = gettext(
+                "What is later is sent again, or lost. See what slows the web processes: database, disk, processor."
+            )
             yield Finding(f"ack_deadline:{pk}", row.slug, text, mend, Place(Page.ENDPOINT, pk), pk)

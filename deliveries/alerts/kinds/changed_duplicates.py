@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
+from django.utils.translation import gettext, ngettext
+
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.look import Look
 from deliveries.concerns.concern import Page, Place
@@ -26,7 +28,13 @@ def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
     sight = look.sight(rule)
     for pk, count in counts.items():
         if pk in sight.endpoints and count >= rule.limit:
-            text = f"Under ids that are known already {count:,} other {'body' if count == 1 else 'bodies'} came."
-            mend = "The first body was handled. Open the event, compare, and take the other as an event if it is right."
+            text = ngettext(
+                "Under ids that are known already %(count)s other body came.",
+                "Under ids that are known already %(count)s other bodies came.",
+                count,
+            ) % {"count": f"{count:,}"}
+            mend = gettext(
+                "The first body was handled. Open the event, compare, and take the other as an event if it is right."
+            )
             place = Place(Page.EVENT, latest[pk])
             yield Finding(f"changed_duplicates:{pk}", sight.endpoints[pk].slug, text, mend, place, pk)

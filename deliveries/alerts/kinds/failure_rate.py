@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.look import Look
 from deliveries.concerns.concern import Page, Place
@@ -28,7 +30,11 @@ def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
         if pk not in sight.routes or attempts < _FEWEST or failed * 100 < rule.limit * attempts:
             continue
         row = sight.routes[pk]
-        text = f"{failed:,} of {attempts:,} attempts failed in the last {rule.window // 60} minutes."
-        mend = "Open one that failed: its error says why. Pause the route while its outside system is down."
+        text = gettext("%(failed)s of %(attempts)s attempts failed in the last %(minutes)s minutes.") % {
+            "failed": f"{failed:,}",
+            "attempts": f"{attempts:,}",
+            "minutes": rule.window // 60,
+        }
+        mend = gettext("Open one that failed: its error says why. Pause the route while its outside system is down.")
         place = Place(Page.DELIVERIES, filters={"route": str(pk)})
         yield Finding(f"failure_rate:{pk}", f"{row.endpoint.slug} → {row.name}", text, mend, place, row.endpoint_id)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext
+
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.look import Look
 from deliveries.concerns.concern import Page, Place
@@ -22,7 +24,11 @@ def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
         heard = refused + counts[Measure.ACCEPTED] + counts[Measure.DUPLICATE]
         if refused < _FEWEST or refused * 100 < rule.limit * heard:
             continue
-        text = f"It refused {refused:,} of {heard:,} requests in the last {rule.window // 60} minutes."
-        mend = "Open a refusal: its page says what would have matched. Was a secret changed at the provider?"
+        text = gettext("It refused %(refused)s of %(heard)s requests in the last %(minutes)s minutes.") % {
+            "refused": f"{refused:,}",
+            "heard": f"{heard:,}",
+            "minutes": rule.window // 60,
+        }
+        mend = gettext("Open a refusal: its page says what would have matched. Was a secret changed at the provider?")
         place = Place(Page.REJECTIONS, filters={"endpoint": str(pk)})
         yield Finding(f"refusals:{pk}", sight.endpoints[pk].slug, text, mend, place, pk)

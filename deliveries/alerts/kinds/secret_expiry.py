@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.db.models import Count, Max, Q
+from django.utils.translation import gettext
 
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.look import Look
@@ -29,7 +30,10 @@ def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
         row = sight.endpoints.get(pk)
         if row is None or not receives(row):
             continue
-        verb = "expires" if expires_at > look.now else "has expired"
-        text = f"Its last secret {verb} on {expires_at:%Y-%m-%d at %H:%M} UTC; then every request is refused."
-        mend = "Make another at the provider and add it here before the old one ends, or take its end away."
+        if expires_at > look.now:
+            text = gettext("Its last secret expires on %(day)s at %(time)s UTC; then every request is refused.")
+        else:
+            text = gettext("Its last secret has expired on %(day)s at %(time)s UTC; then every request is refused.")
+        text %= {"day": f"{expires_at:%Y-%m-%d}", "time": f"{expires_at:%H:%M}"}
+        mend = gettext("Make another at the provider and add it here before the old one ends, or take its end away.")
         yield Finding(f"secret_expiry:{pk}", row.slug, text, mend, Place(Page.ENDPOINT, pk), pk)

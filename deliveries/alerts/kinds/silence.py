@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from django.utils.translation import gettext
+
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.look import Look
 from deliveries.concerns import receiving
@@ -33,6 +35,10 @@ def _below(rule: AlertRule, look: Look) -> Iterator[Finding]:
             continue  # what the hub makes itself is silent for as long as nothing makes it
         heard = sum(counts[pk][name] for name in (Measure.ACCEPTED, Measure.DUPLICATE)) if pk in counts else 0
         if heard < rule.limit:
-            text = f"{heard:,} came in the last {rule.window // 60} minutes; expected are {rule.limit:g} or more."
-            mend = "See at the provider whether the webhook is still switched on, and what its deliveries say."
+            text = gettext("%(heard)s came in the last %(minutes)s minutes; expected are %(limit)s or more.") % {
+                "heard": f"{heard:,}",
+                "minutes": rule.window // 60,
+                "limit": f"{rule.limit:g}",
+            }
+            mend = gettext("See at the provider whether the webhook is still switched on, and what its deliveries say.")
             yield Finding(f"silence:{pk}", row.slug, text, mend, Place(Page.ENDPOINT, pk), pk)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext, ngettext
+
 from deliveries.alerts.finding import Finding
 from deliveries.alerts.look import Look
 from deliveries.concerns import executing
@@ -17,8 +19,10 @@ def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
     missing = list(executing.no_worker(sight))
     taking = sum(not row.stopping for row in sight.workers_alive)
     if not missing and taking < rule.limit:
-        text = f"{taking:,} of {rule.limit:g} workers {'is' if taking == 1 else 'are'} heard of."
-        mend = "See which is missing, and why its machine or process ended."
+        text = ngettext(
+            "%(count)s of %(limit)s workers is heard of.", "%(count)s of %(limit)s workers are heard of.", taking
+        ) % {"count": f"{taking:,}", "limit": f"{rule.limit:g}"}
+        mend = gettext("See which is missing, and why its machine or process ended.")
         yield Finding("too_few_workers", "", text, mend, Place(Page.WORKERS))
     for concern in (*missing, *executing.silent_workers(sight)):
         yield Finding.of(concern, sight)

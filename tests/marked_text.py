@@ -1,0 +1,136 @@
+"""What the sources say to people: text of templates that is not marked for translation, and all that is marked."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+from django.template.base import DebugLexer, Node, Template, Token, TokenType
+from django.templatetags.i18n import BlockTranslateNode, TranslateNode
+from django.utils.translation import trim_whitespace
+
+from tests.running_hub import ROOT
+
+#: The pages of the API's reference stay English, as its texts do.
+ENGLISH = ("api/",)
+#: Attributes that are read, or read out.
+READ = ("title", "aria-label", "placeholder", "alt")
+#: What an included template is given that nobody reads.
+UNREAD = ("class", "icon", "type", "variant")
+GIVEN = re.compile(r"""\b(\w+)=(["'])(.*?)\2""")
+#: Texts that a filter of a template shows, as in ``{{ "paused"|label }}``.
+SHOWN = re.compile(r"""(?:^|\|(?:default|default_if_none|pluralize|yesno):)\s*(["'])(.*?)\1""")
+MARKED = ("gettext", "gettext_lazy", "gettext_noop", "ngettext")
+
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+def templates() -> list[Path]:
+    """Return the templates whose text is to be marked."""
+    folder = ROOT / "templates"
+    return [path for path in sorted(folder.rglob("*.html")) if not str(path.relative_to(folder)).startswith(ENGLISH)]
+
+
+def unmarked(source: str) -> list[str]:
+    """Return the texts of a template that are shown, read out or hinted at, and not marked."""
+    page = _Page()
+    for token in _outside_of_marks(DebugLexer(source).tokenize()):
+        if token.token_type == TokenType.TEXT:
+            page.feed(token.contents)
+        elif token.token_type == TokenType.VAR:
+            page.found += [text for _, text in SHOWN.findall(token.contents) if _LETTER.search(text)]
+            page.feed("0")
+        elif token.token_type == TokenType.BLOCK:
+            page.found += _given(token.contents)
+            page.feed("0" if token.contents.startswith(("translate", "url")) else "")
+    page.close()
+    return page.found
+
+
+def _given(tag: str) -> list[str]:
+    if not tag.startswith(("include", "component")):
+        return []
+    return [text for name, _, text in GIVEN.findall(tag) if name not in UNREAD and _LETTER.search(text)]
+
+
+def _outside_of_marks(tokens: list[Token]) -> Iterator[Token]:
+    closing = ""
+    for token in tokens:
+        word = token.contents.split()[0] if token.token_type == TokenType.BLOCK else ""
+        if closing:
+            closing = "" if word == closing else closing
+        elif word in {"blocktranslate", "comment"}:
+            closing = f"end{word}"
+        else:
+            yield token
+
+
+class _Page(HTMLParser):
+    """Collects what is read; code and scripts are not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._silent = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._silent += tag in {"code", "script", "style"}
+        self.found += [value for name, value in attrs if name in READ and value and _LETTER.search(value)]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent -= tag in {"code", "script", "style"}
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent and _LETTER.search(data):
+            self.found.append(data.strip())
+
+
+@cache
+def marked() -> list[tuple[str, str]]:
+    """Return what is marked in templates and Python files: each message, and its plural or ""."""
+    found = [each for path in templates() for each in _of_nodes(Template(path.read_text()))]
+    return found + [each for path in _modules() for each in _of_module(ast.parse(path.read_text()))]
+
+
+def _of_nodes(template: Template) -> Iterator[tuple[str, str]]:
+    nodes: list[Node] = template.nodelist.get_nodes_by_type(Node)
+    for node in nodes:
+        if isinstance(node, TranslateNode):
+            literal = getattr(node.filter_expression.var, "literal", None)
+            if isinstance(literal, str):
+                yield literal.replace("%", "%%"), ""
+        elif isinstance(node, BlockTranslateNode):
+            one, many = (node.render_token_list(tokens)[0] for tokens in (node.singular, node.plural or []))
+            yield (trim_whitespace(one), trim_whitespace(many)) if node.trimmed else (one, many)
+
+
+def out_of_reach() -> list[str]:
+    """Return the marked texts inside of f-strings: ``makemessages`` does not look there, and no language has them."""
+    trees = (ast.parse(path.read_text()) for path in _modules())
+    outer = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr))
+    return [one for node in outer for one, _ in _of_module(node)]
+
+
+def made_up() -> list[str]:
+    """Return the calls that look a text up which is made of pieces."""
+    trees = (ast.parse(path.read_text()) for path in _modules())
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    looked_up = (node for node in calls if isinstance(node.func, ast.Name) and node.func.id in MARKED and node.args)
+    return [ast.unparse(node) for node in looked_up if isinstance(node.args[0], (ast.JoinedStr, ast.BinOp))]
+
+
+def _modules() -> list[Path]:
+    modules = [path for folder in ("deliveries", "integrations") for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [path for path in modules if "gettext" in path.read_text()]
+
+
+def _of_module(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKED:
+            texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if texts:
+                yield texts[0], texts[1] if node.func.id == "ngettext" else ""
