@@ -53,6 +53,11 @@ KINDS: dict[str, str] = {
     EndpointState.DISABLED: "neutral",
 }
 
+#: What people read for them.
+_STATES = {
+    choice.value: choice.label for choices in (DeliveryStatus, Outcome, Verdict, ReplayState) for choice in choices
+}
+
 
 def label(text: object, kind: str = "neutral") -> SafeString:
     """Return ``text`` as a coloured label: neutral, info, success, warning or danger."""
@@ -61,7 +66,7 @@ def label(text: object, kind: str = "neutral") -> SafeString:
 
 def state(value: str, text: str | None = None) -> SafeString:
     """Return the label of a status, outcome, verdict or endpoint state, in the colour it has everywhere."""
-    return label(text or value.replace("_", " "), KINDS.get(value, "neutral"))
+    return label(text or _STATES.get(value) or value.replace("_", " "), KINDS.get(value, "neutral"))
 
 
 def moment(value: datetime | None) -> SafeString:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import template
 from django.conf import settings
+from django.contrib.humanize.templatetags.humanize import intcomma
 
 from deliveries import display, tracebacks
 
@@ -16,6 +17,7 @@ register.filter("length_of_time", display.length)
 register.filter("reason", display.reason)
 register.filter("made_how", display.made_how)
 register.filter("bytes", display.size)
+register.filter("number", intcomma)
 register.filter("code", display.code)
 register.filter("log_lines", display.log_lines)
 
