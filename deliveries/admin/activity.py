@@ -23,6 +23,8 @@ from integrations.providers import providers
 #: The windows to choose from; `_DEFAULT` where none is chosen.
 WINDOWS = {"1h": "1 hour", "24h": "24 hours", "7d": "7 days"}
 _DEFAULT = "24h"
+#: In a chart; a week has bars of three hours.
+_MOST_BARS = 61
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,16 @@ def activity(request: HttpRequest, sight: Sight) -> Activity:
     asked = request.GET.get("window", _DEFAULT)
     chosen = window(asked if asked in WINDOWS else _DEFAULT, now=sight.now)
     found = reading.summary(request.user, chosen, detail=detail(chosen))
+    slots = reading.merged(found.slots, most=_MOST_BARS)
     lines, left_out = endpoint_lines(sight, found, chosen)
     return Activity(
         chosen=chosen,
         windows=[(key, title, key == chosen.text) for key, title in WINDOWS.items()],
         cards=_cards(found, WINDOWS[chosen.text]),
-        chart=chart(found.slots),
+        chart=chart(slots),
         timings=[
-            timing_chart(gettext("Answers to providers"), found.slots, Measure.ACK, limit=strictest_deadline(sight)),
-            timing_chart(gettext("Handlers"), found.slots, Measure.HANDLER),
+            timing_chart(gettext("Answers to providers"), slots, Measure.ACK, limit=strictest_deadline(sight)),
+            timing_chart(gettext("Handlers"), slots, Measure.HANDLER),
         ],
         endpoints=lines,
         left_out=left_out,

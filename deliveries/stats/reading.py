@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,12 @@ class Figures:
 
     counts: Counter[Measure] = field(default_factory=Counter)
     timings: Timings = field(default_factory=_timings)
+
+    def add(self, other: Figures) -> None:
+        """Add what was counted in ``other``."""
+        self.counts.update(other.counts)
+        for measure, buckets in other.timings.items():
+            self.timings[measure].update(buckets)
 
     def milliseconds(self, measure: Measure, percent: float) -> float | None:
         """Return a percentile of ``measure``; None if nothing was timed."""
@@ -137,6 +144,17 @@ def _add_detail(found: Summary, spans: RollupQuerySet, sums: RollupQuerySet, det
     for pk, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
         if pk in found.endpoints:
             found.endpoints[pk].timings[Measure(name)][bucket] += count
+
+
+def merged(slots: Mapping[datetime, Figures], *, most: int) -> dict[datetime, Figures]:
+    """Return ``slots`` in at most ``most`` of equal length, by the beginning of each; the last may be shorter."""
+    length = math.ceil(len(slots) / most)
+    found: dict[datetime, Figures] = {}
+    for number, (at, figures) in enumerate(slots.items()):
+        if number % length == 0:
+            first = found[at] = Figures()
+        first.add(figures)
+    return found
 
 
 def busiest(endpoints: Mapping[UUID, EndpointFigures], most: int) -> list[UUID]:

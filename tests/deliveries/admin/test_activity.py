@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from itertools import pairwise
 from unittest import mock
 
 from django.db import connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from deliveries.admin import endpoint_lines
 from deliveries.models.rollup import Measure
@@ -58,6 +60,30 @@ class ActivityTests(TestCase):
         self.assertEqual([(piece.y, piece.height) for piece in drawn.bars[-4].pieces], [(50, 50)])
         self.assertContains(page, "<rect", count=4)
         self.assertContains(page, "As a table")
+
+    def test_draws_a_week_in_bars_of_three_hours(self) -> None:
+        now, orders = timezone.now(), make_endpoint(slug="orders")
+        for hours in range(7 * 24):
+            counting.add(Measure.ACCEPTED, orders.pk, at=now - timedelta(hours=hours))
+        counting.flush()
+
+        drawn = logged_in("viewer").get("/admin/?window=7d").context["activity"].chart
+
+        self.assertEqual(len(drawn.bars), 57)
+        self.assertEqual(sum(bar.counts[0] for bar in drawn.bars), 168)
+        self.assertEqual({second.at - first.at for first, second in pairwise(drawn.bars)}, {timedelta(hours=3)})
+
+    def test_draws_the_same_where_numbers_have_decimal_commas(self) -> None:
+        now, orders = timezone.now(), make_endpoint(slug="orders")
+        for minutes, count in ((0, 3), (20, 7)):
+            counting.add(Measure.ACCEPTED, orders.pk, at=now - timedelta(minutes=minutes), count=count)
+        counting.flush()
+
+        with translation.override("de"):
+            page = logged_in("viewer").get("/admin/?window=1h").content.decode()
+
+        self.assertEqual(len(re.findall(r"<rect [^>]*>", page)), 2)
+        self.assertEqual([tag for tag in re.findall(r"<rect [^>]*>", page) if "," in tag], [])
 
     def test_draws_answers_against_the_strictest_deadline_and_how_long_handlers_ran(self) -> None:
         now, orders = timezone.now(), make_endpoint(slug="orders", provider="github")
