@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SDKS := .venv-sdks
 CELERY := .venv-celery
+PROFILER := .venv-profiler
 
 # A production-like environment for `manage.py check`; nothing is started with these keys.
 CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/check.sqlite3 \
@@ -11,7 +12,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-rejections bench-desk lint types checks audit dockerfile screenshots format clean
+.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-receive bench-rejections bench-desk lint types checks audit dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -49,10 +50,13 @@ chaos: $(VENV)/.development  ## kill processes 200 times, check every promise (C
 	HUB_OUTAGE_SECONDS=30 $(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -q tests/journeys/test_database_away.py
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-bench: bench-rejections bench-engine  ## all measurements
+bench: bench-rejections bench-engine bench-receive  ## all measurements
 
 bench-engine: $(VENV)/.development $(CELERY)/.stamp  ## the engine against django-q2 and Celery (BENCH="--save NAME --saturation-seconds 20")
 	$(BIN)/python -m bench.engine $(BENCH)
+
+bench-receive: $(VENV)/.development $(PROFILER)/.stamp  ## how fast the hub says yes, beside what the machine can do (BENCH="--seconds 10 --grow 1000000 --profile FOLDER --save NAME")
+	PATH="$(CURDIR)/$(PROFILER)/bin:$$PATH" $(BIN)/python -m bench.receive $(BENCH)
 
 bench-desk: $(VENV)/.development  ## the admin's pages at a million events, on PostgreSQL (BENCH="--save NAME")
 	$(BIN)/python -m tests.with_postgres $(BIN)/python -m bench.desk $(BENCH)
@@ -86,7 +90,7 @@ format: $(VENV)/.development  ## put the code into its standard form
 	$(BIN)/ruff format .
 
 clean:  ## remove what can be made again; the database and the keys stay
-	rm -rf $(VENV) $(SDKS) $(CELERY) tests/sdks/js/node_modules staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SDKS) $(CELERY) $(PROFILER) tests/sdks/js/node_modules staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "hub: Python 3.11 or newer is needed, this is %d.%d; try make PYTHON=python3.12" % sys.version_info[:2])'
@@ -108,6 +112,11 @@ $(CELERY)/.stamp: bench/requirements-celery.txt | $(VENV)/bin/python
 	@command -v redis-server >/dev/null || { echo "redis-server is needed for the comparison with Celery (Debian: apt install redis-server)" >&2; exit 1; }
 	$(BIN)/python -m venv $(CELERY)
 	$(CELERY)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-celery.txt
+	@touch $@
+
+$(PROFILER)/.stamp: bench/requirements-receive.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv $(PROFILER)
+	$(PROFILER)/bin/python -m pip install --quiet --disable-pip-version-check -r bench/requirements-receive.txt
 	@touch $@
 
 .env: | $(VENV)/.runtime

@@ -41,9 +41,20 @@ def queue(route: Route, count: int) -> float:
 
 def add_waiting(route: Route, count: int) -> None:
     """Add ``count`` deliveries that wait for a retry tomorrow, as copies of one by the database itself."""
-    Route.objects.filter(pk=route.pk).update(paused=True)  # or a worker takes the first before it waits
+    tomorrow = timezone.now() + timedelta(days=1)
+    _add_copies(route, count, status="waiting", due_at=tomorrow)
+
+
+def add_done(route: Route, count: int) -> None:
+    """Add ``count`` events with deliveries that succeeded, as copies of one by the database itself."""
+    _add_copies(route, count, status="succeeded", finished_at=timezone.now())
+
+
+def _add_copies(route: Route, count: int, **changed: Any) -> None:
+    Route.objects.filter(pk=route.pk).update(paused=True)  # or a worker takes the first before it is copied
     route.refresh_from_db()
     queue(route, 1)
+    Delivery.objects.filter(route=route).update(**changed)
     delivery = Delivery.objects.filter(route=route).get()
     with transaction.atomic():
         _copy(Event, delivery.event_id, count, {"dedupe_key": "CAST(n AS text)", "event_id": "CAST(n AS text)"})
@@ -55,8 +66,6 @@ def add_waiting(route: Route, count: int) -> None:
                 f"FROM deliveries_delivery d, ({copies}) c WHERE d.id = %s",
                 [_key(route.endpoint_id), _key(delivery.event_id), _key(delivery.pk)],
             )
-        tomorrow = timezone.now() + timedelta(days=1)
-        Delivery.objects.filter(route=route).update(status="waiting", due_at=tomorrow)
     Route.objects.filter(pk=route.pk).update(paused=False)
 
 

@@ -1,0 +1,1 @@
+"""How fast the hub says yes: `make bench-receive`."""
