@@ -1,11 +1,34 @@
-"""Django's request, without its belief in what a sender says of the charset."""
+"""Django's request, without its belief in what a sender says of the charset, and the chain that it passes through."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
+from django.utils.module_loading import import_string
+
+#: What a webhook has no use for: who is logged in, what their browser keeps, and files. All else applies to it, too.
+ONLY_FOR_PEOPLE = frozenset(
+    {
+        "hub.middleware.admin_place",
+        "whitenoise.middleware.WhiteNoiseMiddleware",
+        "hub.middleware.viewer_zone",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "deliveries.signing_in.sessions.limits",
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "allauth.account.middleware.AccountMiddleware",
+        "deliveries.signing_in.second_factor.gate",
+    }
+)
 
 
 class Request(WSGIRequest):
@@ -25,6 +48,32 @@ class Request(WSGIRequest):
 
 
 class Handler(WSGIHandler):
-    """Django's WSGI application, with that request."""
+    """Django's WSGI application, with that request, and a chain of middleware for webhooks of what concerns them."""
 
     request_class = Request
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Make both chains, and choose between them by the path."""
+        super().load_middleware(is_async)
+        whole: Callable[[HttpRequest], HttpResponseBase] = self._middleware_chain
+        short = self._chain_for_webhooks()
+
+        def chosen(request: HttpRequest) -> HttpResponseBase:
+            return (short if _is_webhook(request.path_info) else whole)(request)
+
+        self._middleware_chain = chosen
+
+    def _chain_for_webhooks(self) -> Callable[[HttpRequest], HttpResponseBase]:
+        chain = convert_exception_to_response(self._get_response)
+        for name in reversed(settings.MIDDLEWARE):
+            if name in ONLY_FOR_PEOPLE:
+                continue
+            try:
+                chain = convert_exception_to_response(import_string(name)(chain))
+            except MiddlewareNotUsed:
+                continue
+        return chain
+
+
+def _is_webhook(path: str) -> bool:
+    return path == "/hooks" or path.startswith("/hooks/")

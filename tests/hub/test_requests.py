@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+from http import HTTPStatus
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import TooManyFieldsSent
+from django.test import SimpleTestCase
 
-from hub.requests import Request
+from hub.requests import ONLY_FOR_PEOPLE, Handler, Request
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -37,3 +43,47 @@ class TestAnAnnouncedCharset:
 
         with pytest.raises(TooManyFieldsSent):
             _ = made.GET
+
+
+class AWebhooksChainTests(SimpleTestCase):
+    def answer(self, path: str, **environ: Any) -> tuple[int, dict[str, str]]:
+        """Return status and headers of a PUT, which no endpoint takes, by the application that the server runs."""
+        answers: list[tuple[str, list[tuple[str, str]]]] = []
+        asked = {
+            "REQUEST_METHOD": "PUT",
+            "PATH_INFO": path,
+            "SERVER_NAME": "testserver",
+            "SERVER_PORT": "80",
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(),
+            **environ,
+        }
+        Handler()(asked, lambda status, headers: answers.append((status, headers))).close()
+        (status, headers) = answers[0]
+        return int(status.split()[0]), {name: value for name, value in headers if name != "X-Request-ID"}
+
+    def test_sends_the_headers_of_the_whole_chain(self) -> None:
+        for path in ("/hooks", "/hooks/", "/hooks/orders", "/hooks/orders/", "/hooks/a/b"):
+            with self.subTest(path=path):
+                whole = self.client.put(path)
+                headers = {name: value for name, value in whole.items() if name != "X-Request-ID"}
+
+                self.assertEqual(self.answer(path), (whole.status_code, headers))
+                self.assertEqual(whole.status_code, HTTPStatus.METHOD_NOT_ALLOWED)
+
+    def test_refuses_a_host_that_is_not_the_hubs(self) -> None:
+        with self.settings(ALLOWED_HOSTS=["hub.example.com"]):
+            self.assertEqual(self.answer("/hooks/orders", HTTP_HOST="other.example.com")[0], HTTPStatus.BAD_REQUEST)
+
+    def test_opens_no_session(self) -> None:
+        with patch.object(SessionMiddleware, "process_request", side_effect=AssertionError) as opened:
+            self.answer("/hooks/orders")
+            self.assertFalse(opened.called)
+
+            self.client.raise_request_exception = False
+            self.answer("/hooks.txt")
+            self.assertTrue(opened.called)
+
+    def test_leaves_out_only_what_there_is(self) -> None:
+        self.assertEqual(ONLY_FOR_PEOPLE - set(settings.MIDDLEWARE), frozenset())
