@@ -15,11 +15,12 @@ class DeliveriesConfig(AppConfig):
     verbose_name = "History"
 
     def ready(self) -> None:
-        """See to it that a new SQLite database is private from its first table on, and that logins are on record."""
-        from deliveries import logins  # its models are there only now
+        """Keep a new SQLite database private from its first table on, and logins on record; look after connections."""
+        from deliveries import database_health, logins  # their models are there only now
         from deliveries.signing_in import second_factor, single_sign_on
 
         pre_migrate.connect(_keep_private, sender=self)
+        database_health.watch()
         logins.watch()
         second_factor.watch()
         single_sign_on.watch()
