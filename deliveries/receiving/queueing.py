@@ -51,9 +51,7 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
     # The locks of keys before those of rows, as everywhere.
     queue = _Queue({key for key in keys if key}, using=using)
     held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values())
-    if wanted:
-        hint_on_commit(using=using)
-    return Delivery.objects.bulk_create(
+    made = [
         Delivery(
             event=item.event,
             endpoint_id=endpoint.pk,
@@ -64,7 +62,10 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
             **queue.place(key, held=item.route.pk in held),
         )
         for item, key in zip(wanted, keys, strict=True)
-    )
+    ]
+    if any(delivery.status == DeliveryStatus.PENDING for delivery in made):
+        hint_on_commit(using=using)
+    return Delivery.objects.bulk_create(made)
 
 
 def ordering_key(expression: str, payload: Any) -> str:
