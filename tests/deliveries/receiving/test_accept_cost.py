@@ -1,0 +1,107 @@
+"""What one accepted event asks of the database, counted: a statement more is a regression that no clock has to show."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import pytest
+from django.db import close_old_connections, connection, connections
+from django.http import HttpResponse
+from django.test import TransactionTestCase
+from django.test.utils import CaptureQueriesContext
+
+from deliveries import wakeup
+from deliveries.models import Delivery, Event
+from deliveries.receiving import endpoints
+from integrations.models import Endpoint
+from tests.deliveries.receiving.cases import Sender, signed_endpoint
+from tests.factories import make_route
+
+
+class Warm(Sender, TransactionTestCase):
+    """An endpoint that the process knows, for as long as the test takes."""
+
+    def setUp(self) -> None:
+        fresh = patch.object(endpoints._cache, "_fresh_seconds", 600)
+        fresh.start()
+        self.addCleanup(fresh.stop)
+
+    def warm(self, *, routes: int = 1, **values: str) -> Endpoint:
+        endpoint = signed_endpoint(**values)
+        for _ in range(routes):
+            make_route(endpoint)
+        self.send(endpoint, event_id="warm", body=b'{"warm": 1}')
+        return endpoint
+
+
+class OneAcceptedEventTests(Warm):
+    #: The look is for a body under another id, which `generic_hmac` does not sign.
+    ACCEPT = ["SELECT", "BEGIN", "INSERT", "INSERT", "COMMIT"]
+
+    def statements(self, endpoint: Endpoint, **values: str) -> list[str]:
+        """Return the verbs of all statements, those of the transaction too; without the workers' hint."""
+        with CaptureQueriesContext(connection) as captured, patch.object(wakeup._Last, "at", float("inf")):
+            self.assertEqual(self.send(endpoint, **values).status_code, 200)
+        return [query["sql"].split()[0] for query in captured]
+
+    def test_takes_one_transaction_of_two_inserts_however_many_routes_there_are(self) -> None:
+        self.assertEqual(self.statements(self.warm(), event_id="1"), self.ACCEPT)
+        self.assertEqual(self.statements(self.warm(routes=10), event_id="2"), self.ACCEPT)
+
+        self.assertEqual((Event.objects.count(), Delivery.objects.count()), (4, 22))
+
+    def test_takes_one_locked_look_more_where_deliveries_are_held(self) -> None:
+        statements = self.statements(self.warm(state="paused"), event_id="1")
+
+        self.assertEqual(statements, ["SELECT", "BEGIN", "INSERT", "SELECT", "INSERT", "COMMIT"])
+
+    def test_takes_two_short_transactions_where_it_came_before(self) -> None:
+        statements = self.statements(self.warm(), event_id="warm", body=b'{"warm": 1}')
+
+        self.assertEqual(statements, ["SELECT", "BEGIN", "INSERT", "ROLLBACK", "SELECT", "BEGIN", "UPDATE", "COMMIT"])
+
+    def test_calls_the_workers_only_to_what_is_due(self) -> None:
+        with patch("deliveries.receiving.queueing.hint_on_commit") as hint:
+            self.send(self.warm(state="paused"), event_id="1")
+            self.assertFalse(hint.called)
+
+            self.send(self.warm(), event_id="1")
+            self.assertTrue(hint.called)
+
+
+@pytest.mark.stricter_database
+class AKeptConnectionTests(Warm):
+    def setUp(self) -> None:
+        super().setUp()
+        if connection.vendor != "postgresql":
+            self.skipTest("SQLite has no connection that could be cut")
+        checks = patch.dict(connection.settings_dict, {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 600})
+        checks.start()
+        self.addCleanup(checks.stop)
+        connection.close()  # the next one is opened with these
+
+    def served(self, endpoint: Endpoint) -> HttpResponse:
+        """Return the answer to an event, begun as the server begins; Django's test client leaves its part out."""
+        close_old_connections()
+        return self.send(endpoint, event_id="1")
+
+    def test_is_not_asked_whether_it_works_while_it_is_quiet(self) -> None:
+        endpoint = self.warm()
+
+        with patch.object(type(connections["default"]), "is_usable", side_effect=AssertionError) as asked:
+            self.assertEqual(self.served(endpoint).status_code, 200)
+
+        self.assertFalse(asked.called)
+
+    def test_is_opened_anew_once_the_server_has_cut_it(self) -> None:
+        endpoint = self.warm()
+        cut = connection.connection.info.backend_pid
+        other = connections.create_connection("default")
+        try:
+            with other.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [cut])
+        finally:
+            other.close()
+
+        self.assertEqual(self.served(endpoint).status_code, 200)
+        self.assertNotEqual(connection.connection.info.backend_pid, cut)
