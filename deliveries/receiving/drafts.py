@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from deliveries.models import Event, KeptKey, Verdict
+from deliveries.models.known_bodies import came_under_another_key, came_under_key_with
 from deliveries.models.sealing import sealed_columns, storable
 from deliveries.receiving.dedupe import ID, dedupe_key, is_body_key, is_id_key, outdated
 from deliveries.receiving.endpoints import LiveEndpoint
@@ -171,10 +172,7 @@ def _may_be_replay(event: Event, endpoint: LiveEndpoint) -> bool:
     Whoever repeats a request can leave an unsigned header out, or name a media type under which no id is found.
     """
     settings = endpoint.row.settings
-    known_body = Event.objects.filter(endpoint_id=event.endpoint_id, body_sha256=event.body_sha256)
-    others = known_body.exclude(verdict=Verdict.INTERNAL)  # the hub's own never went over a wire
     if is_id_key(event.dedupe_key):
-        known = others.exclude(dedupe_key=event.dedupe_key)
-        return not endpoint.preset.signs_id(settings) and known.exists()
+        return not endpoint.preset.signs_id(settings) and came_under_another_key(event)
     has_ids = endpoint.row.dedupe == "id" and bool(settings.get("event_id") or endpoint.preset.event_id)
-    return has_ids and others.filter(dedupe_key__startswith=ID).exists()
+    return has_ids and came_under_key_with(ID, event)

@@ -210,6 +210,16 @@ class AKnownBodyUnderAnotherId(Sender, TestCase):
         flags = sorted((bytes(event.body), event.event_id, event.flags) for event in Event.objects.all())
         self.assertEqual(flags, [(b"[1]", "", ["possible_replay"]), (b"[1]", "1", []), (b"[2]", "", [])])
 
+    def test_is_not_flagged_where_the_other_is_of_another_endpoint_or_the_hubs_own(self) -> None:
+        one, two = signed_endpoint(), signed_endpoint()
+        make_event(two, body=b"[2]", verdict="internal")
+
+        self.send(one, b"[1]", event_id="1")
+        self.send(two, b"[1]", event_id="2")
+        self.send(two, b"[2]", event_id="3")
+
+        self.assertEqual(list(Event.objects.exclude(flags=[])), [])
+
     def test_is_not_flagged_where_nothing_is_proven_at_all(self) -> None:
         endpoint = make_endpoint(provider="generic_none", settings={"event_id": "header:X-Event-Id"})
 
