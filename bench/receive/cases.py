@@ -9,7 +9,7 @@ HANDLER = "bench.trivial"
 KILOBYTE = 1024
 CONNECTIONS = (1, 8, 32, 128)
 #: Few enough to be stored within a second, many enough that no two connections hold the same row for long.
-_REPEATED = 500
+_REPEATED = 200
 
 
 @dataclass(frozen=True)

@@ -106,11 +106,13 @@ class Measuring:
     def _store_all(self, requests: Path, slug: str) -> None:
         """Send each once, so that all that follows are duplicates."""
         wanted = sum(1 for _ in load.lengths(requests))
-        begun = time.monotonic()
+        seconds = 2.0
         while self._counts(slug)["events"] < wanted:
-            if time.monotonic() > begun + self._options.settle_seconds:
+            if seconds > self._options.settle_seconds:
                 raise SystemExit(f"{slug}: what is to be repeated was not stored in time")
-            load.send(self._hub.url, requests, connections=32, seconds=2, again=True)
+            # wrk begins at the file's beginning each time: a slow machine needs a longer run, not another.
+            load.send(self._hub.url, requests, connections=32, seconds=seconds, again=True)
+            seconds *= 2
 
     def _settle(self, slug: str, case: Case) -> None:
         """Wait until everything of the case is handled and recorded."""
