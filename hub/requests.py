@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
@@ -55,7 +55,7 @@ class Handler(WSGIHandler):
     def load_middleware(self, is_async: bool = False) -> None:
         """Make both chains, and choose between them by the path."""
         super().load_middleware(is_async)
-        whole: Callable[[HttpRequest], HttpResponseBase] = self._middleware_chain
+        whole: Callable[[HttpRequest], HttpResponseBase] = self._middleware_chain  # type: ignore[has-type]
         short = self._chain_for_webhooks()
 
         def chosen(request: HttpRequest) -> HttpResponseBase:
@@ -64,7 +64,7 @@ class Handler(WSGIHandler):
         self._middleware_chain = chosen
 
     def _chain_for_webhooks(self) -> Callable[[HttpRequest], HttpResponseBase]:
-        chain = convert_exception_to_response(self._get_response)
+        chain: Any = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
         for name in reversed(settings.MIDDLEWARE):
             if name in ONLY_FOR_PEOPLE:
                 continue
@@ -72,7 +72,7 @@ class Handler(WSGIHandler):
                 chain = convert_exception_to_response(import_string(name)(chain))
             except MiddlewareNotUsed:
                 continue
-        return chain
+        return cast(Callable[[HttpRequest], HttpResponseBase], chain)
 
 
 def _is_webhook(path: str) -> bool:

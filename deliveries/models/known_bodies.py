@@ -33,5 +33,5 @@ def _finds(statement: str, event: Event, key: str) -> bool:
     connection = connections[router.db_for_write(Event)]
     endpoint: Any = event._meta.get_field("endpoint").get_db_prep_value(event.endpoint_id, connection)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [endpoint, event.body_sha256, Verdict.INTERNAL.value, key])
+        cursor.execute(statement, [endpoint, bytes(event.body_sha256), Verdict.INTERNAL.value, key])
         return cursor.fetchone() is not None
