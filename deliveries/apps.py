@@ -1,9 +1,11 @@
 """The app that keeps what happened: events, deliveries, attempts."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db import connections
 from django.db.models.signals import pre_migrate
 
@@ -24,6 +26,19 @@ class DeliveriesConfig(AppConfig):
         logins.watch()
         second_factor.watch()
         single_sign_on.watch()
+        _report_errors()
+
+
+def _report_errors() -> None:
+    if settings.SENTRY_DSN:
+        from deliveries import error_reports
+        from deliveries.sentry import SentryCollector
+
+        collector = SentryCollector(
+            settings.SENTRY_DSN, release=settings.HUB_VERSION, environment=settings.SENTRY_ENVIRONMENT
+        )
+        error_reports.install(collector)
+        logging.getLogger().addHandler(collector)
 
 
 def _keep_private(using: str, **_: Any) -> None:

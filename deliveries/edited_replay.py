@@ -167,7 +167,13 @@ def edited_replay(
             return _again(Event.objects.get(pk=stored.event_id), event, payload)
         _note(event, made, by=by, via=via)
     transaction.on_commit(partial(counting.add, Measure.ACCEPTED, edit.endpoint.row.pk, at=at))
-    log.info("event.edited", endpoint=event.endpoint.slug, id=str(event.pk), made=str(made.pk), deliveries=len(wanted))
+    log.info(
+        "event.edited",
+        endpoint=event.endpoint.slug,
+        event_uuid=str(event.pk),
+        made=str(made.pk),
+        deliveries=len(wanted),
+    )
     return made
 
 

@@ -67,5 +67,5 @@ def reroute(event: Event, *, by: User, now: datetime | None = None, via: str = "
             Event.objects.filter(pk=event.pk).have_attempts_again()
             message = f"Rerouted; deliveries made: {len(made)}."
             audit.record(audit.Action.ORDERED, event, by=by, message=message, via=via)
-    log.info("event.rerouted", endpoint=event.endpoint.slug, id=str(event.pk), deliveries=len(made))
+    log.info("event.rerouted", endpoint=event.endpoint.slug, event_uuid=str(event.pk), deliveries=len(made))
     return made

@@ -103,7 +103,12 @@ def reverify(rejection: Rejection, *, by: User, now: datetime | None = None, via
         raise NotReverified(f"It still fails ({exc.reason}). {explanation(exc.reason)}".rstrip()) from exc
     accepted = _accept(rejection, endpoint, request, payload, proof=proof, by=by, now=now, via=via)
     last_use.note(proof.secret_id, at=rejection.received_at)
-    log.info("rejection.reverified", endpoint=endpoint.row.slug, id=str(rejection.pk), event_id=str(accepted.event_id))
+    log.info(
+        "rejection.reverified",
+        endpoint=endpoint.row.slug,
+        rejection=str(rejection.pk),
+        event_uuid=str(accepted.event_id),
+    )
     return accepted
 
 

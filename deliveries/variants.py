@@ -110,7 +110,7 @@ def accept(variant: EventVariant, *, by: User, via: str = "", now: datetime | No
         message = f"Accepted as an event of its own, beside the event {variant.event_id} of the same id."
         audit.record(audit.Action.MADE, event, by=by, message=message, via=via)
     transaction.on_commit(partial(counting.add, Measure.ACCEPTED, endpoint.row.pk, at=at))
-    log.info("event.body_accepted", endpoint=endpoint.row.slug, id=str(variant.event_id), made=str(event.pk))
+    log.info("event.body_accepted", endpoint=endpoint.row.slug, event_uuid=str(variant.event_id), made=str(event.pk))
     return stored
 
 

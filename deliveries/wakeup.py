@@ -37,4 +37,4 @@ def _hint(using: str) -> None:
         with connections[using].cursor() as cursor:
             cursor.execute(f"NOTIFY {CHANNEL}")
     except Error as exc:
-        logger.debug("wakeup.failed", error=type(exc).__name__)
+        logger.debug("wakeup.failed", error_type=type(exc).__name__)

@@ -309,7 +309,23 @@ SECTIONS: tuple[Section, ...] = (
         "Logs",
         (
             Described("LOG_FORMAT", "for people, or for programs"),
-            Described("LOG_LEVEL", "what is less grave is left out"),
+            Described("LOG_LEVEL", "what is less grave is left out; of libraries nothing below `INFO` is logged"),
+        ),
+    ),
+    (
+        "Traces and errors",
+        (
+            Described(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "base address of a collector of [traces](../how-to/trace.md), OTLP over HTTP; none: no traces",
+            ),
+            Described(
+                "OTEL_EXPORTER_OTLP_HEADERS",
+                "what is sent along to it, such as `authorization=Bearer%20...`",
+            ),
+            Described("OTEL_SERVICE_NAME", "what the hub is called in traces"),
+            Described("SENTRY_DSN", "where unexpected errors are [reported](../how-to/trace.md#errors)"),
+            Described("SENTRY_ENVIRONMENT", "what this hub is called there"),
         ),
     ),
 )

@@ -133,6 +133,19 @@ def env_packages(name: str) -> list[str]:
     return packages
 
 
+def env_extra(name: str, *, module: str, package: str, kind: str = "text") -> str:
+    """Return the text of ``name``, "" if it is not set; what it switches on needs ``module``, of an extra."""
+    _declare(name, kind, "")
+    text = _text(name, "")
+    try:
+        is_there = not text or find_spec(module) is not None
+    except ImportError:  # the package that it is in is not there
+        is_there = False
+    if not is_there:
+        raise ImproperlyConfigured(f"{name} needs {package}: pip install -c requirements-extras.txt {package}")
+    return text
+
+
 def env_networks(name: str, default: list[str] | None = None) -> list[IPv4Network | IPv6Network]:
     """Return comma-separated networks such as ``10.0.0.0/8``; an address alone is the network of it alone."""
     _declare(name, "networks, comma-separated", default or [])

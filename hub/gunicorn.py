@@ -14,7 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 
 from django.conf import settings
 
+from deliveries import error_reports
 from deliveries.supervision.orphans import SUPERVISOR_PID, end_forks_with_parent, end_with_parent
+from integrations import tracing
 
 bind = f"{settings.HUB_BIND}:{settings.HUB_PORT}"
 worker_class = "hub.webworker.Worker"
@@ -41,6 +43,12 @@ accesslog = None
 # Its warnings quote the request lines that it refuses, and what stands in their query strings.
 loglevel = "error"
 control_socket_disable = True
+
+
+def worker_exit(_server: Any, _worker: Any) -> None:
+    """Send what is left to tell at the end of a worker."""
+    tracing.flush()
+    error_reports.flush()
 
 
 def on_starting(_server: Any) -> None:

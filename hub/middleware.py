@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +14,7 @@ from django.http.request import split_domain_port, validate_host
 from django.utils import timezone
 
 from deliveries import audit
+from deliveries.log_context import lines_with
 from deliveries.receiving.source import client_address, is_within, through_trusted_proxy
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -43,7 +43,7 @@ def request_id(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         offered = request.headers.get("X-Request-ID", "")
         request.request_id = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex  # type: ignore[attr-defined]
-        with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]
+        with lines_with(request_id=request.request_id):  # type: ignore[attr-defined]
             response = get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response

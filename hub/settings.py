@@ -359,7 +359,18 @@ Q_CLUSTER: dict[str, Any] = {
 # -- logs -------------------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.env_choice("LOG_FORMAT", "console", ("console", "json"))
 LOG_LEVEL = env.env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-LOGGING = logging_config(LOG_FORMAT, level=LOG_LEVEL)
+LOGGING = logging_config(LOG_FORMAT, level=LOG_LEVEL, own=HUB_AUTOMATIONS)
+
+# -- traces and errors, collected elsewhere ---------------------------------------------------------------------------
+OTEL_EXPORTER_OTLP_ENDPOINT = env.env_extra(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    module="opentelemetry.exporter.otlp.proto.http",
+    package="opentelemetry-exporter-otlp-proto-http",
+)
+OTEL_EXPORTER_OTLP_HEADERS = env.env_str("OTEL_EXPORTER_OTLP_HEADERS", "")
+OTEL_SERVICE_NAME = env.env_str("OTEL_SERVICE_NAME", "automation-hub")
+SENTRY_DSN = env.env_extra("SENTRY_DSN", module="sentry_sdk", package="sentry-sdk", kind="secret")
+SENTRY_ENVIRONMENT = env.env_str("SENTRY_ENVIRONMENT", "production")
 
 # -- admin ------------------------------------------------------------------------------------------------------------
 UNFOLD: dict[str, Any] = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import structlog
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
@@ -15,7 +15,7 @@ from rest_framework.views import set_rollback
 
 from integrations.api.parsing import PayloadTooLarge
 
-logger = logging.getLogger(__name__)
+logger = structlog.get_logger(__name__)
 
 #: DRF's codes where the contract has another word.
 _CODES = {
@@ -85,7 +85,7 @@ def _as_api_exception(exc: Exception) -> exceptions.APIException:
         case SuspiciousOperation() | BadRequest() | UnreadablePostError():
             return exceptions.ParseError("The request cannot be read.", code="bad_request")
         case OperationalError() | InterfaceError():
-            logger.error("api.database_unavailable", extra={"error_type": type(exc).__name__})
+            logger.error("api.database_unavailable", error_type=type(exc).__name__)
             return Unavailable()
         case _:
             logger.error("api.failed", exc_info=exc)

@@ -51,6 +51,6 @@ class Backfiller:
             while not self._stop.is_set() and backfilling.work(holder=self._holder, stops=self._stop.is_set):
                 pass
         except Exception as exc:  # a database that is away; the lease runs out
-            logger.warning("backfill.interrupted", error=type(exc).__name__)
+            logger.warning("backfill.interrupted", error_type=type(exc).__name__)
         finally:
             connections.close_all()

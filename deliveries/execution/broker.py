@@ -105,7 +105,7 @@ class DueDeliveries(Broker):  # type: ignore[misc]
         self._failures = min(self._failures + 1, 10)
         self._look_at = time.monotonic() + seconds
         connection.close()
-        logger.warning("queue.database_unavailable", error=type(exc).__name__, again_in_seconds=seconds)
+        logger.warning("queue.database_unavailable", error_type=type(exc).__name__, again_in_seconds=seconds)
 
     def _order(self) -> list[tuple[int, str]]:
         self._idle_order_at = time.monotonic() + self._idle_seconds

@@ -40,7 +40,7 @@ def _close_together(runs: Sequence[Run], now: datetime) -> list[Run]:
         raise
     except Exception as exc:
         # One of them is not storable; alone, it shows which.
-        logger.warning("attempts.not_storable_together", attempts=len(runs), error=type(exc).__name__)
+        logger.warning("attempts.not_storable_together", attempts=len(runs), error_type=type(exc).__name__)
         return []
     for run in runs:
         _report(run, closed=run.delivery.pk in closed, now=now)
@@ -84,6 +84,6 @@ def _report(run: Run, *, closed: bool, now: datetime) -> None:
         ending = run.outcome
         outcome, spent = ending.result.outcome, ending.spent
         outcomes.ended(run.delivery, outcome, ending.status, now=now, seconds=run.seconds, spent=spent)
-        report.closed(run.delivery, run.outcome)
+        report.closed(run.delivery, run.outcome, seconds=run.seconds, ended_ns=run.ended_ns)
     elif not run.lost:
         report.lease_lost(run.delivery)

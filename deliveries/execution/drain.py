@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.utils import timezone
 
+from deliveries import error_reports
 from deliveries.execution import report
 from deliveries.execution.closer import close_finished
 from deliveries.execution.doorbell import doorbell
@@ -31,10 +32,12 @@ from deliveries.execution.routes import Routes
 from deliveries.execution.run import Run
 from deliveries.execution.stopping import StopFlag, stop_ordered
 from deliveries.execution.threads import HandlerThreads
+from deliveries.log_context import lines_with
 from deliveries.models import Delivery, DeliveryStatus, Outcome
 from deliveries.models.claiming import DueRoute, shares
 from deliveries.stats import outcomes
 from deliveries.stats.counting import counting
+from integrations import tracing
 
 logger = structlog.get_logger(__name__)
 
@@ -91,16 +94,17 @@ class Drain:
 
     def run(self) -> None:
         """Work until there is nothing left to do. Raises nothing, neither for a database that is away."""
-        try:
-            self._work()
-            self._pulse.touch(at_work=False)
-            counting.flush()
-        except Exception:
-            # Of a failed task django-q2 would keep a row of pickles; a log line is what helps.
-            logger.exception("worker.drain_failed", worker=self._pulse.worker)
-            if self._runs or self._claimed:  # handlers that nobody would watch over
-                self._leave(1)
-            time.sleep(_SWEEP_SECONDS)  # the next order comes at once
+        with lines_with(worker=self._pulse.worker):
+            try:
+                self._work()
+                self._pulse.touch(at_work=False)
+                counting.flush()
+            except Exception:
+                # Of a failed task django-q2 would keep a row of pickles; a log line is what helps.
+                logger.exception("worker.drain_failed")
+                if self._runs or self._claimed:  # handlers that nobody would watch over
+                    self._leave(1)
+                time.sleep(_SWEEP_SECONDS)  # the next order comes at once
 
     def _work(self) -> None:
         while True:
@@ -144,7 +148,7 @@ class Drain:
             self._look_at = time.monotonic() + seconds
             self._pulse.take_over_from = self._look_at + _LONGEST_REST_SECONDS + _SWEEP_SECONDS
             connection.close()
-            logger.warning("worker.database_unavailable", error=type(exc).__name__, again_in_seconds=seconds)
+            logger.warning("worker.database_unavailable", error_type=type(exc).__name__, again_in_seconds=seconds)
         else:
             self._failures = 0
 
@@ -242,9 +246,11 @@ class Drain:
         if held:
             with suppress(Error):  # then their leases run out
                 given = Delivery.objects.give_back(held, now=timezone.now())
-                logger.warning("worker.gave_back", worker=self._pulse.worker, deliveries=given)
+                logger.warning("worker.gave_back", deliveries=given)
         counting.flush()
-        logger.warning("worker.ends", worker=self._pulse.worker, handler_stuck=self._spoiled)
+        logger.warning("worker.ends", handler_stuck=self._spoiled)
+        tracing.flush()
+        error_reports.flush()
         self._end_process(status)
 
     def _collect(self) -> None:

@@ -33,7 +33,7 @@ def touch_beat_file() -> None:
         if file:
             os.utime(file)
     except OSError as exc:
-        logger.warning("worker.beat_file_unusable", error=type(exc).__name__)
+        logger.warning("worker.beat_file_unusable", error_type=type(exc).__name__)
 
 
 class Pulse:

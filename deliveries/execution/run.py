@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from deliveries.execution import endings, runner
+from deliveries.execution import endings, report, runner
 from deliveries.execution.board import Board
 from deliveries.execution.endings import Ending
 from deliveries.execution.journal import AttemptJournal
@@ -39,17 +39,20 @@ class Run:
         self._started_at = time.monotonic()
         #: How long the handler ran, once it has ended; of one that goes on, until it was given up. None: it never ran.
         self.seconds: float | None = None
+        #: When it had ended, in nanoseconds of Unix time; None as long as nobody has seen it end.
+        self.ended_ns: int | None = None
 
     def __call__(self, place: int) -> None:
         """Run the handler in the thread that calls, the worker's thread number ``place``."""
         try:
             self._board.take(place, *self.token, seconds=self.limit.seconds)
-            began = time.monotonic()
-            self._returned = runner.run(self.delivery, self._journal, self.limit)
-            self.seconds = time.monotonic() - began
+            with report.lines_of(self.delivery):
+                began = time.monotonic()
+                self._returned = runner.run(self.delivery, self._journal, self.limit)
+                self.seconds, self.ended_ns = time.monotonic() - began, time.time_ns()
         except BaseException as exc:  # without an ending the delivery would stay `running` for ever
-            logger.exception("worker.run_failed", delivery=str(self.delivery.pk))
             self._returned = endings.not_run(self.delivery, exc, now=timezone.now())
+            logger.exception("worker.run_failed", **report.fields(self.delivery))
         finally:
             self._board.leave(place)
             self._done.put(self)

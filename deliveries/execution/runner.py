@@ -12,11 +12,11 @@ from functools import lru_cache
 from types import CodeType
 from uuid import UUID
 
-import structlog
 from django.core.exceptions import ValidationError
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+from deliveries import error_reports
 from deliveries.execution import endings
 from deliveries.execution.endings import Ending
 from deliveries.execution.journal import AttemptJournal
@@ -59,10 +59,11 @@ def run(delivery: Delivery, journal: AttemptJournal, limit: TimeLimit) -> Ending
     follow_ups: FollowUps | None = None
     try:
         close_old_connections()
-        with structlog.contextvars.bound_contextvars(delivery=str(delivery.pk)), limit:
+        with limit:
             follow_ups = _call(handler, delivery, journal, limit)
     except BaseException as exc:  # SystemExit and the like, too: a handler cannot end the worker
         error = exc
+        error_reports.handler_failed(exc)
     _tidy_connections(broken=limit.interrupted)
     return _ending(handler, delivery, journal, limit, error, follow_ups=follow_ups)
 

@@ -111,7 +111,7 @@ class Watchdog:
                 lease_until=timezone.now() + timedelta(seconds=lease)
             )
         except Error as exc:
-            logger.warning("worker.not_vouched_for", pid=pid, error=type(exc).__name__)
+            logger.warning("worker.not_vouched_for", pid=pid, error_type=type(exc).__name__)
         finally:
             connections.close_all()
 
@@ -124,7 +124,7 @@ class Watchdog:
         try:
             _record(_name(pid), hung, trace)
         except Error as exc:
-            logger.warning("worker.not_recorded", pid=pid, error=type(exc).__name__)
+            logger.warning("worker.not_recorded", pid=pid, error_type=type(exc).__name__)
         finally:
             connections.close_all()
 

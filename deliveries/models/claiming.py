@@ -55,7 +55,7 @@ _DELIVERY_FIELDS = (
 _EVENT_FIELDS = (
     *("id", "endpoint_id", "provider", "verdict", "event_id", "event_type", "received_at", "content_type", "headers"),
     *("query_string", "sealed", "raw_body", "body_is_encrypted", "body_bytes", "batch_id"),
-    "body_removed_at",
+    *("body_removed_at", "request_id", "traceparent"),
 )
 _WITH_EVENT = f"LEFT JOIN deliveries_event e ON e.id = t.event_id AND e.body_bytes <= {LARGE_BYTES}"
 _OPEN_ATTEMPTS = f"""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID, uuid5
 
-from django.db import models
+from django.db import Error, models
 from django.db.models import Q
 
 from deliveries.models.event import Event
@@ -13,6 +15,14 @@ from deliveries.models.states import CLAIMABLE, FAILED, FINISHED, IN_THE_WAY, De
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.identifiers import uuid7
 from integrations.models import Endpoint, Route
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What brought an event: the request's id, and the W3C ``traceparent`` of its receipt; "" where there is none."""
+
+    request_id: str = ""
+    traceparent: str = ""
 
 
 class Delivery(models.Model):
@@ -118,6 +128,17 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} {self.id}"
+
+    @cached_property
+    def origin(self) -> Origin:
+        """What brought the event; of one that is not loaded it costs a look, and it is empty if that fails."""
+        if Delivery.event.is_cached(self):
+            return Origin(self.event.request_id, self.event.traceparent)
+        try:
+            found = Event.objects.filter(pk=self.event_id).values_list("request_id", "traceparent").first()
+        except Error:  # what is asked for logs and traces may not hold up the work
+            return Origin()
+        return Origin(*found) if found else Origin()
 
     @property
     def idempotency_key(self) -> UUID:

@@ -92,6 +92,9 @@ class Event(Keepable, SealedRequest):
     handlers lie between it and what came from outside. So is one that an operator (``requested_by``) made of another:
     with an edited payload, or of another body under its key; the flags `EDITED_PAYLOAD` and `ACCEPTED_BODY` say which.
 
+    ``traceparent`` (W3C) is that of its receipt, within the sender's trace if that named one, or of the attempt that
+    emitted it; "" where no traces are collected.
+
     It never changes, but for ``duplicates`` and ``flags``, which say what else came under the same key, for the key of
     a body whose time as a duplicate is over, which makes way, and for what is removed of it, as `Keepable` says.
     """
@@ -107,6 +110,7 @@ class Event(Keepable, SealedRequest):
     body_sha256 = models.BinaryField(max_length=32)
     received_at = models.DateTimeField()
     request_id = models.CharField(max_length=128, blank=True)
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
     source = models.CharField(max_length=45, blank=True)
     duplicates = models.PositiveIntegerField(default=0)
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events")

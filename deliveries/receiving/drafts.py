@@ -16,6 +16,7 @@ from deliveries.models.known_bodies import came_under_another_key, came_under_ke
 from deliveries.models.sealing import sealed_columns, storable
 from deliveries.receiving.dedupe import ID, dedupe_key, is_body_key, is_id_key, outdated
 from deliveries.receiving.endpoints import LiveEndpoint
+from integrations import tracing
 from integrations.contracts import InboundRequest
 from integrations.models import Endpoint
 from integrations.providers import Description
@@ -101,6 +102,7 @@ def drafted(
         body_sha256=body_hash,
         received_at=request.received_at,
         request_id=request.request_id,
+        traceparent=tracing.traceparent(),
         source=request.source,
     )
     if is_body_key(event.dedupe_key) and not window(row):

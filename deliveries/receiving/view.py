@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.negotiation import BaseContentNegotiation
@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from deliveries.log_context import bind_contextvars, lines_with
 from deliveries.models.rollup import Measure
 from deliveries.receiving import delivered_secrets, endpoints, ingest, last_use, rejections
 from deliveries.receiving.authentication import Proof, SignatureAuthentication
@@ -40,6 +41,7 @@ from deliveries.receiving.refusals import (
 from deliveries.receiving.source import Address, client_address, inbound_request
 from deliveries.receiving.throttling import EndpointRate, Rate, SourceRate
 from deliveries.stats.counting import counting
+from integrations import tracing
 from integrations.contracts import InboundRequest
 from integrations.errors import KeysUnavailable, RequestRejected, VerificationFailed
 from integrations.providers import Answer
@@ -84,6 +86,7 @@ class ReceiveView(APIView):
     #: What returns such a request without a secret that it shows, as it may be stored.
     conceal: Callable[[InboundRequest], InboundRequest] | None = None
 
+    span: tracing.Span
     endpoint: LiveEndpoint
     source: Address | None
     inbound: InboundRequest
@@ -91,6 +94,15 @@ class ReceiveView(APIView):
     handshake_answer: Answer | None = None
     #: The body once it has been read whole, None before.
     body: bytes | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer, with one trace from here on, and with what the log lines of it have in common."""
+        with lines_with(), tracing.receipt(request.headers.get("traceparent", "")) as self.span:
+            if trace_id := tracing.trace_id():
+                bind_contextvars(trace_id=trace_id)
+            response = super().dispatch(request, *args, **kwargs)
+            self.span.note(http__request__method=request.method or "", http__response__status_code=response.status_code)
+            return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check in the order that the documentation promises; DRF's own would prove first and look at the method last.
@@ -100,6 +112,8 @@ class ReceiveView(APIView):
         self.received_at = timezone.now()
         source_rate, endpoint_rate = self.get_throttles()
         self.endpoint = self.find_endpoint(request.method or "", kwargs.get("slug") or "")
+        bind_contextvars(endpoint=self.endpoint.row.slug)
+        self.span.note(hub__endpoint=self.endpoint.row.slug)
         self.source = client_address(request._request)
         self.inbound = inbound_request(request._request, received_at=self.received_at, source=self.source)
         refuse_announced(request.META, limit=self.endpoint.row.max_body_bytes)
@@ -181,13 +195,15 @@ class ReceiveView(APIView):
             if answer is not None:
                 return _as_response(answer)
         accepted = ingest.accept(endpoint, self.inbound, payload, verdict=proof.verdict)
+        bind_contextvars(event_uuid=str(accepted.event_id))
+        self.span.note(hub__event=str(accepted.event_id), hub__deliveries=accepted.deliveries)
         last_use.note(proof.secret_id, at=self.received_at)
         taken = (timezone.now() - self.received_at).total_seconds()
         counting.time(Measure.ACK, endpoint.row.pk, at=self.received_at, seconds=taken)
         log.info(
             "event.duplicate" if accepted.is_duplicate else "event.accepted",
             endpoint=endpoint.row.slug,
-            id=str(accepted.event_id),
+            event_uuid=str(accepted.event_id),
             deliveries=accepted.deliveries,
         )
         return self.as_accepted(accepted, payload)
@@ -215,6 +231,7 @@ class ReceiveView(APIView):
             exc = Unavailable(wait_seconds=_RETRY_SECONDS)
         if not isinstance(exc, RequestRejected):
             return None
+        self.span.failed(exc.reason)
         self.record(exc)
         if isinstance(exc, VerificationFailed) and self.endpoint.preset.refused is not None:
             refused = self.endpoint.preset.refused

@@ -122,5 +122,5 @@ def _store(row: Schedule, tick: datetime, *, key: str, now: datetime, missed: in
         event = make(row.endpoint, wanted, now=now)
     except NotMade as exc:
         raise NotRun(str(exc)) from exc
-    logger.info("schedule.fired", schedule=row.name, tick=tick.isoformat(), event_id=str(event.pk))
+    logger.info("schedule.fired", schedule=row.name, tick=tick.isoformat(), event_uuid=str(event.pk))
     return event

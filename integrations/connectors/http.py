@@ -17,6 +17,7 @@ import httpcore
 import httpx
 from django.conf import settings
 
+from integrations import tracing
 from integrations.connectors.deadline import Deadline
 from integrations.connectors.egress import GuardedBackend, Network, Resolve, resolve
 from integrations.errors import GiveUp, HubError
@@ -165,11 +166,13 @@ def send(client: httpx.Client, request: httpx.Request, *, kept_body_bytes: int =
     if not 0 < (request.url.port or 80) <= 65535:
         raise CallImpossible("a port is a number from 1 to 65535")  # the system would take it modulo 65536
     request.extensions = {"timeout": client.timeout.as_dict(), **request.extensions}
-    response = client.send(request, stream=True)
-    try:
-        body, is_whole = _start_of_body(response, kept_body_bytes)
-    finally:
-        response.close()
+    with tracing.call(request) as span:
+        response = client.send(request, stream=True)
+        span.note(http__response__status_code=response.status_code)
+        try:
+            body, is_whole = _start_of_body(response, kept_body_bytes)
+        finally:
+            response.close()
     return Reply(response.status_code, response.headers, body, is_whole, time.monotonic() - started)
 
 

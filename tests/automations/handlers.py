@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import os
 import threading
 import time
@@ -51,6 +52,22 @@ def fail(event: InboundEvent, context: Context) -> None:
     """Fail with the text that a test has left for the delivery."""
     context.log("about to fail")
     raise Broken(texts.get(context.delivery_id, "it does not work"))
+
+
+@handler("test.call")
+def call(event: InboundEvent, context: Context) -> None:
+    """Call the connection that the config names, and say so in the log."""
+    logging.getLogger(__name__).info("called by hand")
+    if context.http(context.config["connection"]).post("/orders", json={"a": 1}).status_code >= 300:
+        raise Broken("the answer was no")
+
+
+@handler("test.acall")
+async def acall(event: InboundEvent, context: Context) -> None:
+    """Do the same as a coroutine."""
+    await asyncio.sleep(0)
+    logging.getLogger(__name__).info("called by hand")
+    await context.ahttp(context.config["connection"]).post("/orders", json={"a": 1})
 
 
 @handler("test.raise")

@@ -81,7 +81,32 @@ class TestAJsonLine:
         for line in lines:
             assert line["event"] == "failed"
             assert line["exception"].startswith("Traceback ")
-            assert line["exception"].endswith("ValueError: broken")
+            assert line["exception"].endswith("\nValueError")
+
+    def test_has_no_text_of_an_error_that_may_quote_what_was_worked_on(self) -> None:
+        with logs("json") as stream:
+            try:
+                try:
+                    int("MARKER-1")
+                except ValueError as exc:
+                    raise LookupError("MARKER-2") from exc
+            except LookupError:
+                structlog.get_logger("hub.test").exception("failed")
+        assert "MARKER" not in last(stream)["exception"].replace('int("MARKER-1")', "").replace('("MARKER-2")', "")
+        assert "ValueError" in last(stream)["exception"]
+
+    @pytest.mark.parametrize(
+        ("error", "shown"),
+        [
+            (ModuleNotFoundError("No module named 'x'"), "ModuleNotFoundError: No module named 'x'"),
+            (FileNotFoundError(2, "No such file or directory", "/MARKER"), "FileNotFoundError: No such file"),
+        ],
+    )
+    def test_has_the_text_of_an_error_that_speaks_of_the_code(self, error: Exception, shown: str) -> None:
+        with logs("json") as stream:
+            structlog.get_logger("hub.test").error("failed", exc_info=error)
+        assert shown in last(stream)["exception"]
+        assert "MARKER" not in last(stream)["exception"]
 
     def test_is_one_line_whatever_a_field_holds(self) -> None:
         with logs("json") as stream:
@@ -112,8 +137,9 @@ class TestAConsoleLine:
             except ValueError:
                 structlog.get_logger("hub.test").exception("failed")
         assert "Traceback (most recent call last)" in stream.getvalue()
-        renderer = logging_config("console", level="INFO")["formatters"]["hub"]["processors"][-1]
-        assert renderer.exception_formatter is structlog.dev.plain_traceback
+        assert "test_logging.py" in stream.getvalue()
+        assert "stream =" not in stream.getvalue()
+        assert "ValueError: broken" not in stream.getvalue()
 
 
 class TestTheConfiguration:
@@ -122,6 +148,13 @@ class TestTheConfiguration:
             structlog.get_logger("hub.test").info("a")
             logging.getLogger("hub.test").info("a")
         assert stream.getvalue() == ""
+
+    def test_lets_no_library_log_what_it_works_on(self) -> None:
+        config = logging_config("json", level="DEBUG", own=["site_handlers"])
+        assert config["root"]["level"] == "INFO"
+        assert {name for name, of in config["loggers"].items() if of["level"] == "DEBUG"} == {
+            *("hub", "deliveries", "integrations", "site_handlers")
+        }
 
     @pytest.mark.parametrize("name", ["httpx", "httpcore"])
     def test_keeps_the_http_clients_from_logging_addresses(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.integrations.connectors.servers import Server, serving
 from tests.running_hub import ROOT, RunningHub, running_hub, wait_until
 
 pytestmark = pytest.mark.journey
@@ -27,6 +29,9 @@ from deliveries.models import Delivery, Event
 statuses = list(Delivery.objects.values_list("status", flat=True))
 print(json.dumps({"events": Event.objects.count(), "statuses": statuses}))
 """
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+#: A minute in milliseconds, so that no trace is sent but by the end of a process.
+SELDOM = "60000"
 
 
 @pytest.fixture
@@ -38,6 +43,14 @@ def hub(tmp_path: Path) -> Iterator[RunningHub]:
 def state(hub: RunningHub) -> dict[str, object]:
     found: dict[str, object] = json.loads(hub.python(DELIVERIES))
     return found
+
+
+def traces_of(collector: Server) -> dict[str, str]:
+    """Return the trace of each span by the span's name."""
+    service = importlib.import_module("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+    requests = [service.ExportTraceServiceRequest.FromString(seen.body) for seen in collector.seen]
+    scopes = [scope for request in requests for resource in request.resource_spans for scope in resource.scope_spans]
+    return {span.name: span.trace_id.hex() for scope in scopes for span in scope.spans}
 
 
 def printed_curl_line(hub: RunningHub) -> str:
@@ -94,12 +107,22 @@ class TestTheHub:
         assert re.search(r"First administrator: admin, password \S{12,} ", text)
 
     @pytest.mark.any_database
-    def test_shows_the_password_only_once_and_keeps_everything_at_the_next_start(self, hub: RunningHub) -> None:
-        hub.start("--quickstart")
-        paste(printed_curl_line(hub))
-        wait_until(lambda: state(hub)["statuses"] == ["succeeded"], what="success")
-        assert hub.stop() == 0
+    def test_keeps_everything_at_the_next_start_and_owes_no_trace_and_no_second_look_at_the_password(
+        self, hub: RunningHub
+    ) -> None:
+        with serving(Server(body=b"")) as collector:
+            traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": SELDOM}
+            hub.environment, usual = {**hub.environment, **traced}, hub.environment
+            hub.start("--quickstart")
+            paste(f"{printed_curl_line(hub)} -H 'traceparent: 00-{TRACE}-00f067aa0ba902b7-01'")
+            wait_until(lambda: state(hub)["statuses"] == ["succeeded"], what="success")
+            assert traces_of(collector) == {}
+            assert hub.stop() == 0
+
+        # Web server and workers are processes of their own, forked after all was loaded.
+        assert traces_of(collector) == {"POST /hooks": TRACE, "log": TRACE}
         hub.output.write_text("")
+        hub.environment = usual
 
         hub.start("--quickstart")
 

@@ -1,0 +1,111 @@
+"""Errors by Sentry's protocol. Imported only where they are wanted: the package is an extra.
+
+What goes out is made here, of names that are listed here: the kinds of the errors, where in the code they arose, and
+the ids that log lines have. No text of an error (it can quote a payload), no request, no local variable, no text of a
+log line.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from multiprocessing.util import Finalize
+from typing import Any, cast
+
+import sentry_sdk
+from sentry_sdk.utils import event_from_exception
+from structlog.contextvars import get_contextvars
+
+from deliveries.error_reports import FLUSH_SECONDS
+
+#: The fields of log lines that become tags.
+TAGS = (
+    *("request_id", "trace_id", "event_uuid", "delivery", "endpoint", "route", "handler", "attempt", "worker"),
+    *("error_type", "schedule", "rule", "check"),
+)
+_OF_EVENT = ("event_id", "timestamp", "platform", "level", "logger", "transaction", "release", "environment", "sdk")
+_OF_FRAME = ("filename", "abs_path", "module", "function", "lineno", "context_line", "pre_context", "post_context")
+_TAG_CHARACTERS = 200
+# That something could not be told is not told: it would go round in a circle.
+_OF_TELLING = ("sentry_sdk", "opentelemetry", "urllib3")
+
+
+def scrubbed(event: Mapping[str, Any], _hint: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return of ``event`` what may leave the hub; all else that an SDK may think of stays here."""
+    kept = {name: event[name] for name in _OF_EVENT if name in event}
+    tags = event.get("tags") or {}
+    kept["tags"] = {name: str(tags[name])[:_TAG_CHARACTERS] for name in (*TAGS, "log_event") if name in tags}
+    if "log_event" in tags:
+        kept["message"] = str(tags["log_event"])[:_TAG_CHARACTERS]
+    errors = (event.get("exception") or {}).get("values") or []
+    if errors:
+        kept["exception"] = {"values": [_error(error) for error in errors]}
+    return kept
+
+
+def _error(error: Mapping[str, Any]) -> dict[str, Any]:
+    frames = (error.get("stacktrace") or {}).get("frames") or []
+    kept: dict[str, Any] = {name: error.get(name) for name in ("type", "module")}
+    kept["stacktrace"] = {
+        "frames": [{name: frame[name] for name in (*_OF_FRAME, "in_app") if name in frame} for frame in frames]
+    }
+    return kept
+
+
+class SentryCollector(logging.Handler):
+    """Sends what log lines of the level ERROR say, and what it is given; in the background, from a bounded queue."""
+
+    def __init__(self, dsn: str, *, release: str, environment: str) -> None:
+        super().__init__(logging.ERROR)
+        sentry_sdk.init(
+            dsn=dsn,
+            release=release,
+            environment=environment,
+            server_name="",
+            default_integrations=False,
+            auto_enabling_integrations=False,
+            include_local_variables=False,
+            max_request_body_size="never",
+            max_breadcrumbs=0,
+            auto_session_tracking=False,
+            spotlight=False,
+            shutdown_timeout=FLUSH_SECONDS,
+            before_send=cast(Any, scrubbed),
+        )
+        self._finalized = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one log line: its event's name, its ids and its error."""
+        if record.name.startswith(_OF_TELLING):
+            return
+        message: Any = record.msg  # structlog's own is the dictionary of its fields
+        fields = message if isinstance(message, dict) else {}
+        # Of other people's lines the name of the logger: their text can hold anything.
+        name = str(fields.get("event") or record.name)
+        info = record.exc_info or fields.get("exc_info")
+        if info is True:
+            info = sys.exc_info()
+        error = info[1] if isinstance(info, tuple) else info if isinstance(info, BaseException) else None
+        self._send(error, {**get_contextvars(), **fields}, level=record.levelname.lower(), log_event=name)
+
+    def capture(self, error: BaseException) -> None:
+        """Send what a handler raised."""
+        self._send(error, get_contextvars(), level="error", log_event="handler.failed")
+
+    def flush(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Send what there is, for ``seconds`` at most."""
+        sentry_sdk.flush(timeout=seconds)
+
+    def _send(self, error: BaseException | None, fields: Mapping[str, Any], *, level: str, log_event: str) -> None:
+        if not self._finalized:  # in each process by itself: at the end of a fork nothing else is run
+            self._finalized = True
+            Finalize(None, self.flush, exitpriority=1)
+        event: dict[str, Any] = {}
+        if error is not None:
+            options = sentry_sdk.get_client().options
+            found, _ = event_from_exception((type(error), error, error.__traceback__), client_options=options)
+            event = dict(found)
+        tags = {name: fields[name] for name in TAGS if name in fields}
+        event |= {"level": level, "tags": {**tags, "log_event": log_event}}
+        sentry_sdk.capture_event(cast(Any, event))

@@ -1,0 +1,49 @@
+"""What is switched on by a setting and comes as an extra package."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from unittest import mock
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from hub import env
+from tests.running_hub import ROOT
+
+LOADED = """
+import django, sys
+django.setup()
+extras = {"opentelemetry.sdk", "sentry_sdk", "integrations.tracing.otlp", "deliveries.sentry"}
+print(sorted(extras & sys.modules.keys()))
+"""
+
+
+def loaded(**settings: str) -> str:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **settings}
+    command = [sys.executable, "-c", LOADED]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+class TestAnExtra:
+    def test_is_not_even_imported_as_long_as_nobody_wants_it(self) -> None:
+        assert loaded(OTEL_EXPORTER_OTLP_ENDPOINT="", SENTRY_DSN="") == "[]"
+
+    def test_is_there_once_its_setting_is(self) -> None:
+        found = loaded(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", SENTRY_DSN="http://a@127.0.0.1:9/1")
+        assert found == "['deliveries.sentry', 'integrations.tracing.otlp', 'opentelemetry.sdk', 'sentry_sdk']"
+
+    @pytest.mark.parametrize("module", ["not_installed", "not_installed.inside", "hub.not_there"])
+    def test_that_is_not_installed_is_named_in_one_line(self, module: str) -> None:
+        with (
+            mock.patch.dict(os.environ, {"SENTRY_DSN": "https://s3cret@example.com/1"}),
+            pytest.raises(ImproperlyConfigured) as caught,
+        ):
+            env.env_extra("SENTRY_DSN", module=module, package="sentry-sdk")
+        assert str(caught.value) == ("SENTRY_DSN needs sentry-sdk: pip install -c requirements-extras.txt sentry-sdk")
+
+    def test_that_is_not_installed_is_not_missed(self) -> None:
+        with mock.patch.dict(os.environ, {"SENTRY_DSN": ""}):
+            assert env.env_extra("SENTRY_DSN", module="not_installed", package="sentry-sdk") == ""
