@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from deliveries.models import Rejection
 from deliveries.reverify import stored_request
@@ -70,9 +71,9 @@ class Diagnosis:
     is_complete: bool = True
 
 
-_KEY_LOST = Finding(
-    "key_lost", "A stored value cannot be decrypted any more; was a key of HUB_ENCRYPTION_KEYS removed?"
-)
+def _key_lost() -> Finding:
+    text = _("A stored value cannot be decrypted any more; was a key of HUB_ENCRYPTION_KEYS removed?")
+    return Finding("key_lost", text)
 
 
 class _Spent(Exception):
@@ -135,13 +136,13 @@ def diagnose(
         request = stored_request(rejection)
         keys = _keys(rejection.endpoint)
     except (KeyError, ValueError):
-        return Diagnosis([*facts, Finding("settings_unusable", "The endpoint's settings cannot be used.")], [])
+        return Diagnosis([*facts, Finding("settings_unusable", _("The endpoint's settings cannot be used."))], [])
     except ImproperlyConfigured:
-        return Diagnosis([*facts, _KEY_LOST], [])
+        return Diagnosis([*facts, _key_lost()], [])
     live = [key for key in keys if key.secret.expires_at is None or key.secret.expires_at > now]
     tried = [str(key.secret) for key in live]
     if rejection.raw_body is None and scheme.covers_body:
-        text = "The body was not kept, so nothing can be tried with it."
+        text = _("The body was not kept, so nothing can be tried with it.")
         return Diagnosis([*facts, Finding("body_not_kept", text)], tried)
     if not isinstance(scheme, SignatureScheme | Token | Basic):
         return Diagnosis(facts, tried)
@@ -149,18 +150,21 @@ def diagnose(
     try:
         found = next(_matches(rejection, scheme, request, keys, live, trials, viewer=viewer), None)
     except _Spent:
-        text = "Nothing that was tried matches; there was more to try than the time allows."
+        text = _("Nothing that was tried matches; there was more to try than the time allows.")
         return Diagnosis([*facts, Finding("nothing_matches", text)], tried, trials.made, is_complete=False)
     except ImproperlyConfigured:
-        return Diagnosis([*facts, _KEY_LOST], tried, trials.made, is_complete=False)
+        return Diagnosis([*facts, _key_lost()], tried, trials.made, is_complete=False)
     return Diagnosis([*facts, found or _nothing(trials)], tried, trials.made)
 
 
 def _nothing(trials: _Trials) -> Finding:
     return Finding(
         "nothing_matches",
-        f"None of {trials.made} trials matches. Most likely another secret is set at the provider: compare both, "
-        "or make a new one there and enter it here.",
+        _(
+            "None of %(trials)s trials matches. Most likely another secret is set at the provider: compare both, "
+            "or make a new one there and enter it here."
+        )
+        % {"trials": trials.made},
     )
 
 
@@ -171,21 +175,33 @@ def _facts(rejection: Rejection) -> Iterator[Finding]:
     if late is not None:
         yield Finding(
             "timestamp_stale",
-            f"The signature is right and {late} s older than the {detail.get('tolerance_seconds')} s that are allowed. "
-            "If it is about as much for every request, the hub's clock is ahead: look at its time synchronisation. "
-            "If not, the request was held up on its way, or sent again by somebody.",
+            _(
+                "The signature is right and %(late)s s older than the %(allowed)s s that are allowed. If it is about "
+                "as much for every request, the hub's clock is ahead: look at its time synchronisation. If not, the "
+                "request was held up on its way, or sent again by somebody."
+            )
+            % {"late": late, "allowed": detail.get("tolerance_seconds")},
         )
     if early is not None:
         yield Finding(
             "timestamp_in_future",
-            f"The signature is right and {early} s further ahead than the {detail.get('tolerance_seconds')} s that are "
-            "allowed: the hub's clock is behind, or the provider's ahead.",
+            _(
+                "The signature is right and %(early)s s further ahead than the %(allowed)s s that are allowed: the "
+                "hub's clock is behind, or the provider's ahead."
+            )
+            % {"early": early, "allowed": detail.get("tolerance_seconds")},
         )
     missing = detail.get("header") or detail.get("place")
     if missing and rejection.reason.endswith("_missing"):
-        yield Finding("header_missing", f"The request has no {missing}, where this endpoint's proof stands.")
+        text = _("The request has no %(missing)s, where this endpoint's proof stands.")
+        yield Finding("header_missing", text % {"missing": missing})
     if detail.get("expected"):
-        yield Finding("expected_form", f"{missing or 'It'} was expected in the form {detail['expected']}.")
+        text = (
+            _("%(missing)s was expected in the form %(form)s.")
+            if missing
+            else _("It was expected in the form %(form)s.")
+        )
+        yield Finding("expected_form", text % {"missing": missing, "form": detail["expected"]})
 
 
 def _keys(endpoint: Endpoint) -> list[_Key]:
@@ -214,19 +230,21 @@ def _matches(
         if not trials.fits(scheme, request, [key.value]):
             continue
         if key in live:
-            yield Finding("matches_now", f"It matches the secret {key.name} as it is now: reverify it.")
+            text = _("It matches the secret %(secret)s as it is now: reverify it.")
+            yield Finding("matches_now", text % {"secret": key.name})
         else:
             yield Finding(
                 "expired_secret",
-                f"It matches the secret {key.name}, which ended at {key.secret.expires_at:%Y-%m-%d %H:%M} UTC: "
-                "the provider still uses it.",
+                _("It matches the secret %(secret)s, which ended at %(ended)s UTC: the provider still uses it.")
+                % {"secret": key.name, "ended": f"{key.secret.expires_at:%Y-%m-%d %H:%M}"},
             )
     for variation in variations(scheme, request, forwarded=_forwarded(request)):
         for key in live:
             value = variation.change_key(key.value)
             is_same = value == key.value and (variation.scheme, variation.request) == (scheme, request)
             if value and not is_same and trials.fits(variation.scheme, variation.request, [value]):
-                yield Finding(variation.code, f"It would match the secret {key.name} if {variation.text}")
+                text = _("It would match the secret %(secret)s if %(variation)s")
+                yield Finding(variation.code, text % {"secret": key.name, "variation": variation.text})
     yield from _elsewhere(rejection, scheme, request, trials, viewer=viewer)
 
 
@@ -246,12 +264,15 @@ def _elsewhere(
         values = _values(other)
         if not values:
             continue
-        name = f"the endpoint “{other.slug}”" if viewer.has_perm("integrations.view_endpoint") else "another endpoint"
+        may_see = viewer.has_perm("integrations.view_endpoint")
+        name = _("the endpoint “%(slug)s”") % {"slug": other.slug} if may_see else _("another endpoint")
         if trials.fits(scheme, request, values):
-            yield Finding("other_endpoint_secret", f"It matches a secret of {name}: the two may have been swapped.")
+            text = _("It matches a secret of %(endpoint)s: the two may have been swapped.")
+            yield Finding("other_endpoint_secret", text % {"endpoint": name})
         theirs = _local_scheme(other)
         if theirs is not None and theirs != scheme and trials.fits(theirs, request, values):
-            yield Finding("other_endpoint", f"It would pass at {name}: the provider sends to the wrong URL.")
+            text = _("It would pass at %(endpoint)s: the provider sends to the wrong URL.")
+            yield Finding("other_endpoint", text % {"endpoint": name})
 
 
 def _values(endpoint: Endpoint) -> list[str]:

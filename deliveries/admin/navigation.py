@@ -67,7 +67,7 @@ _GROUPS: list[tuple[str | Promise, list[tuple[str | Promise, str, str, str]]]] =
             (gettext_lazy("Roles"), "group", "auth_group_changelist", "auth.view_group"),
             (gettext_lazy("Audit log"), "fact_check", "deliveries_auditentry_changelist", "deliveries.view_auditentry"),
             (gettext_lazy("Erasures"), "ink_eraser", "deliveries_erasure_changelist", "deliveries.view_erasure"),
-            ("API tokens", "key", "knox_authtoken_changelist", ""),
+            (gettext_lazy("API tokens"), "key", "knox_authtoken_changelist", ""),
         ],
     ),
 ]

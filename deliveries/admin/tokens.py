@@ -90,7 +90,7 @@ class TokenAdmin(HubAdmin):
             form = NewTokenForm()
         context = {
             **self.admin_site.each_context(request),
-            "title": "API tokens",
+            "title": gettext("API tokens"),
             "form": form,
             "made": made,
             "now": timezone.now(),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_lazy, gettext_noop, ngettext_lazy
 
 _HOUR = 3600
 _QUARTER = 900
@@ -36,12 +37,26 @@ class Spec:
     def in_words(self, limit: float) -> str:
         """Return a threshold as people say it: "1 delivery", "50 % of the attempts"."""
         if not limit and self.nought:
-            return self.nought
-        unit = self.unit
-        if limit == 1 and " " not in unit:
-            unit = f"{unit[:-3]}y" if unit.endswith("ies") else unit.removesuffix("s")
-        return f"{limit:g} {unit}"
+            return gettext(self.nought)
+        return AMOUNTS[self.unit] % {"count": 1 if limit == 1 else 2, "limit": f"{limit:,.10g}"}
 
+
+#: What a threshold of each unit is called.
+AMOUNTS: Mapping[str, Any] = {
+    "workers": ngettext_lazy("%(limit)s worker", "%(limit)s workers", "count"),
+    "seconds": ngettext_lazy("%(limit)s second", "%(limit)s seconds", "count"),
+    "deliveries": ngettext_lazy("%(limit)s delivery", "%(limit)s deliveries", "count"),
+    "requests": ngettext_lazy("%(limit)s request", "%(limit)s requests", "count"),
+    "calls": ngettext_lazy("%(limit)s call", "%(limit)s calls", "count"),
+    "keys": ngettext_lazy("%(limit)s key", "%(limit)s keys", "count"),
+    "bodies": ngettext_lazy("%(limit)s body", "%(limit)s bodies", "count"),
+    "days": ngettext_lazy("%(limit)s day", "%(limit)s days", "count"),
+    "% of the capacity": gettext_lazy("%(limit)s %% of the capacity"),
+    "% of the attempts": gettext_lazy("%(limit)s %% of the attempts"),
+    "% of the requests": gettext_lazy("%(limit)s %% of the requests"),
+    "% of the provider's deadline": gettext_lazy("%(limit)s %% of the provider's deadline"),
+    "% free": gettext_lazy("%(limit)s %% free"),
+}
 
 _OF_ENDPOINTS = ("endpoint",)
 

@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from deliveries.alerts.channels import ENDPOINT, hub_alerts
 from deliveries.models import Alert, AlertClock, AlertRule, AlertState, Event
@@ -51,9 +52,13 @@ class Message:
     def subject(self) -> str:
         """The message in a line."""
         rows = [*self.fired, *self.reminders, *self.recovered]
-        more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
-        word = "Alert" if self.fired else "Still" if self.reminders else "Over"
-        return f"[hub] {word}: {rows[0]}{more}".replace("\n", " ")[:200]
+        text = (
+            _("Alert: %(alert)s") if self.fired else _("Still: %(alert)s") if self.reminders else _("Over: %(alert)s")
+        )
+        first, more = text % {"alert": rows[0]}, len(rows) - 1
+        if more:
+            first = _("%(first)s and %(more)s more") % {"first": first, "more": f"{more:,}"}
+        return f"[hub] {first}".replace("\n", " ")[:200]
 
     def payload(self) -> dict[str, Any]:
         """Return the event's payload: the lists for programs, ``subject`` and ``text`` for people."""
@@ -63,9 +68,9 @@ class Message:
         return {"subject": self.subject, "text": self._text(), "counts": counts, **lists, "hub": settings.HUB_BASE_URL}
 
     def _text(self) -> str:
-        titles = (("Fired", self.fired), ("Still firing", self.reminders), ("Over", self.recovered))
+        titles = ((_("Fired"), self.fired), (_("Still firing"), self.reminders), (_("Over"), self.recovered))
         blocks = [f"{title} ({len(rows):,}):\n\n" + _listed(rows) for title, rows in titles if rows]
-        return "\n\n".join([*blocks, f"All alerts: {_list_url()}"])
+        return "\n\n".join([*blocks, _all_alerts()])
 
 
 def tell(*, now: datetime) -> Event | None:
@@ -93,8 +98,9 @@ def test(rule: AlertRule, *, now: datetime) -> Event:
     if endpoint is None or not endpoint.routes.enabled().exists():
         raise NotMade(f"No channel is set: make a route of the endpoint {ENDPOINT}.")
     alert = Alert(rule=rule, rule_name=rule.name, kind=rule.kind, about="test", since=now, state=AlertState.FIRING)
-    alert.text = "This is a test: nothing is wrong. What this rule tells comes in the same way."
-    payload = {**Message(fired=[alert]).payload(), "subject": f"[hub] Test: {rule.name}"[:200], "test": True}
+    alert.text = _("This is a test: nothing is wrong. What this rule tells comes in the same way.")
+    subject = _("Test: %(rule)s") % {"rule": rule.name}
+    payload = {**Message(fired=[alert]).payload(), "subject": f"[hub] {subject}"[:200], "test": True}
     with transaction.atomic():
         return make(endpoint, _own_event("alerts.test", payload), now=now)
 
@@ -163,14 +169,15 @@ def _send(endpoint: Endpoint, message: Message, *, now: datetime) -> Event | Non
 
 
 def _held_back(sent: int) -> dict[str, Any]:
-    text = f"{sent:,} messages went out within an hour. More alerts are held back, and come together later.\n\n"
-    text += f"All alerts: {_list_url()}"
-    return {"subject": "[hub] More alerts are held back", "text": text, "hub": settings.HUB_BASE_URL}
+    text = _("%(sent)s messages went out within an hour. More alerts are held back, and come together later.")
+    text = text % {"sent": f"{sent:,}"} + f"\n\n{_all_alerts()}"
+    subject = _("More alerts are held back")
+    return {"subject": f"[hub] {subject}", "text": text, "hub": settings.HUB_BASE_URL}
 
 
-def _list_url() -> str:
+def _all_alerts() -> str:
     url: str = settings.HUB_BASE_URL + reverse("admin:deliveries_alert_changelist")
-    return url
+    return _("All alerts: %(url)s") % {"url": url}
 
 
 def _own_event(event_type: str, payload: dict[str, Any]) -> OwnEvent:
@@ -181,14 +188,17 @@ def _own_event(event_type: str, payload: dict[str, Any]) -> OwnEvent:
 def _listed(rows: Sequence[Alert]) -> str:
     texts = [_in_words(row) for row in rows[:MOST_NAMED]]
     if len(rows) > MOST_NAMED:
-        texts.append(f"… and {len(rows) - MOST_NAMED:,} more.")
+        texts.append(_("… and %(more)s more.") % {"more": f"{len(rows) - MOST_NAMED:,}"})
     return "\n\n".join(texts)
 
 
 def _in_words(row: Alert) -> str:
     shown = as_json(row)
-    span = f"since {row.since:%Y-%m-%d %H:%M} UTC"
+    since = f"{row.since:%Y-%m-%d %H:%M}"
     if row.resolved_at:
-        return f"{row}\n{span}, over at {row.resolved_at:%H:%M} UTC\n{shown['url']}"
-    lines = [str(row), row.text, row.next_step, span, f"{shown['url']}", f"What to do: {shown['runbook']}"]
+        span = _("since %(since)s UTC, over at %(over)s UTC") % {"since": since, "over": f"{row.resolved_at:%H:%M}"}
+        return f"{row}\n{span}\n{shown['url']}"
+    span = _("since %(since)s UTC") % {"since": since}
+    what_to_do = _("What to do: %(runbook)s") % {"runbook": shown["runbook"]}
+    lines = [str(row), row.text, row.next_step, span, str(shown["url"]), what_to_do]
     return "\n".join(line for line in lines if line)

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.alerts.quiet import is_quiet, spans
 from deliveries.alerts.specs import LONGEST_WINDOW_SECONDS, SPECS, Spec, kind_choices
@@ -165,13 +165,14 @@ def _problems(rule: AlertRule, spec: Spec) -> dict[str, str]:
     found = {}
     for name, given in (("endpoint", rule.endpoint_id), ("route", rule.route_id)):
         if given and name not in spec.scopes:
-            found[name] = f"This kind is not looked for by {name}."
+            found[name] = gettext("This kind is not looked for by %(name)s.") % {"name": name}
     if rule.threshold is not None and not spec.least <= rule.threshold <= spec.most:
-        found["threshold"] = f"From {spec.least:g} to {spec.most:g} {spec.unit}."
+        text = gettext("From %(least)s to %(most)s.")
+        found["threshold"] = text % {"least": f"{spec.least:,.10g}", "most": spec.in_words(spec.most)}
     if rule.capacity is not None and rule.kind != "queue_depth":
-        found["capacity"] = "Only a full queue has a capacity."
+        found["capacity"] = gettext("Only a full queue has a capacity.")
     if rule.window_seconds is not None and spec.window_seconds is None:
-        found["window_seconds"] = "This kind looks at what is now."
+        found["window_seconds"] = gettext("This kind looks at what is now.")
     return found
 
 

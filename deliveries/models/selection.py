@@ -10,6 +10,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext, ngettext
 
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.models import Endpoint, Route, groups_of
@@ -83,7 +84,7 @@ def described(selection: Mapping[str, Any], *, viewer: Person | None = None) -> 
 
     What ``viewer`` may not see is not named; None may see all.
     """
-    return ", ".join(_words(name, value, viewer) for name, value in selection.items()) or "all deliveries"
+    return ", ".join(_words(name, value, viewer) for name, value in selection.items()) or gettext("all deliveries")
 
 
 def _words(name: str, value: Any, viewer: Person | None) -> str:
@@ -92,21 +93,23 @@ def _words(name: str, value: Any, viewer: Person | None) -> str:
         endpoints, routes = endpoints.visible_to(viewer), routes.visible_to(viewer)
     match name:
         case "deliveries":
-            return f"{len(value):,} named deliver{'y' if len(value) == 1 else 'ies'}"
+            text = ngettext("%(count)s named delivery", "%(count)s named deliveries", len(value))
+            return text % {"count": f"{len(value):,}"}
         case "endpoint_ids":  # SIGHT
-            return f"{len(value):,} endpoint{'' if len(value) == 1 else 's'} in sight"
+            text = ngettext("%(count)s endpoint in sight", "%(count)s endpoints in sight", len(value))
+            return text % {"count": f"{len(value):,}"}
         case "status":
-            return f"status {' or '.join(value)}"
+            return gettext("status %(status)s") % {"status": ", ".join(value)}
         case "event_type_prefix":
-            return f"event type {value}*"
+            return gettext("event type %(type)s") % {"type": f"{value}*"}
         case "fingerprint":
-            return f"the same error ({value})"
+            return gettext("the same error (%(fingerprint)s)") % {"fingerprint": value}
         case "endpoint_id":
             slug = endpoints.filter(pk=value).values_list("slug", flat=True).first()
-            return f"endpoint {slug or value}"
+            return gettext("endpoint %(endpoint)s") % {"endpoint": slug or value}
         case "route":
             names = routes.filter(pk=value).values_list("endpoint__slug", "name").first()
-            return f"route {' → '.join(names) if names else value}"
+            return gettext("route %(route)s") % {"route": " → ".join(names) if names else value}
         case _:
             return f"{name.replace('_', ' ')} {value}"
 
