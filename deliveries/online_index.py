@@ -1,4 +1,4 @@
-"""An index that is built while the table is in use, for migrations: on PostgreSQL concurrently, on SQLite as any other."""
+"""An index built while the table is in use, for migrations: concurrently on PostgreSQL, on SQLite as any other."""
 
 from __future__ import annotations
 

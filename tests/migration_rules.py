@@ -120,7 +120,7 @@ def _of_altered(old: Any, new: Any, *, is_large: bool) -> Iterator[str]:
     if old.db_default is not NOT_PROVIDED and new.db_default is NOT_PROVIDED and not new.null:
         yield "the release before may count on the db_default"
     if _shape(old) != _shape(new) or _is_shorter(old, new):
-        yield "the column's type changes: all rows are written anew under a lock, and the release before reads the old one"
+        yield "the type changes: all rows are written anew under a lock, and the release before reads the old one"
     if not _has_own_index(old):
         yield from _of_own_index(new, is_large=is_large)
     elif new.unique and not old.unique:

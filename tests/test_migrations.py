@@ -69,7 +69,9 @@ class TestTheRules:
             migrations.AlterField("event", "event_id", models.CharField(max_length=1)),
             migrations.AlterField("event", "event_id", models.IntegerField()),
             migrations.AddIndex("event", models.Index("event_id", name="made")),
-            migrations.AddConstraint("event", models.CheckConstraint(condition=models.Q(id__isnull=False), name="made")),
+            migrations.AddConstraint(
+                "event", models.CheckConstraint(condition=models.Q(id__isnull=False), name="made")
+            ),
             AddIndexOnline("event", models.Index("event_id", name="made")),
             migrations.SeparateDatabaseAndState([migrations.RemoveField("event", "source")]),
         ],
