@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from deliveries.doctor import backups, endpoints, machine, setup, storage, work
+from deliveries.doctor import backups, endpoints, machine, setup, storage, surroundings, work
 from deliveries.doctor.symptoms import Check, Result, Symptom, problem
 
 __all__ = ["CHECKS", "Check", "Result", "Symptom", "examine"]
@@ -19,9 +19,12 @@ logger = structlog.get_logger(__name__)
 CHECKS: tuple[Check, ...] = (
     Check("settings", setup.settings_are_safe),
     Check("addresses", setup.addresses_agree),
+    Check("proxies", surroundings.proxies_are_trusted),
+    Check("time zones", surroundings.time_zones_are_there),
     Check("files", machine.files_are_private),
     Check("disk", machine.disk_has_room),
     Check("static files", machine.static_files_are_there),
+    Check("file system", surroundings.database_is_local),
     Check("database", storage.database_is_safe, is_needed=True),
     Check("migrations", storage.migrations_are_applied, is_needed=True),
     Check("growth", storage.disk_lasts),

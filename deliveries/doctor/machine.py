@@ -22,7 +22,7 @@ _A_STATIC_FILE = "deliveries/admin.css"
 
 def files_are_private(_now: datetime) -> Finding:
     """Look at the permissions of what holds keys and data."""
-    paths = [(Path(settings.BASE_DIR) / ".env", "600"), *((path, "600") for path in _database_files())]
+    paths = [(Path(settings.BASE_DIR) / ".env", "600"), *((path, "600") for path in database_files())]
     if settings.HUB_SECRETS_DIR:
         paths.append((Path(settings.HUB_SECRETS_DIR), "700"))
         if not Path(settings.HUB_SECRETS_DIR).is_dir():
@@ -34,7 +34,7 @@ def files_are_private(_now: datetime) -> Finding:
 def disk_has_room(_now: datetime) -> Finding:
     """Look at the free room where the hub writes."""
     symptoms, facts = [], []
-    folders = {Path(settings.HUB_DATA_DIR), *(path.parent for path in _database_files()[:1])}
+    folders = {Path(settings.HUB_DATA_DIR), *(path.parent for path in database_files()[:1])}
     for folder in sorted(map(_existing, folders)):
         usage = shutil.disk_usage(folder)
         facts.append(f"{usage.free / 1024**3:.1f} GiB free at {folder}")
@@ -60,7 +60,8 @@ def static_files_are_there(_now: datetime) -> Finding:
     return "", ()
 
 
-def _database_files() -> list[Path]:
+def database_files() -> list[Path]:
+    """Return the files of an SQLite database, the main one first; none on PostgreSQL."""
     database = settings.DATABASES["default"]
     if not database["ENGINE"].endswith("sqlite3"):
         return []

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -56,6 +57,7 @@ class DoctorTests(TestCase):
             "HUB_DATA_DIR": self.folder / "var",
             "HUB_WORKER_THREADS": 16,
             "HUB_BASE_URL": "https://testserver",
+            "HUB_TRUSTED_PROXIES": [ip_network("127.0.0.0/8")],
             "SECURE_HSTS_SECONDS": 3600,
             "SESSION_COOKIE_SECURE": True,
             "CSRF_COOKIE_SECURE": True,
