@@ -38,7 +38,7 @@ class Spec:
         """Return a threshold as people say it: "1 delivery", "50 % of the attempts"."""
         if not limit and self.nought:
             return gettext(self.nought)
-        return AMOUNTS[self.unit] % {"count": 1 if limit == 1 else 2, "limit": f"{limit:,.10g}"}
+        return str(AMOUNTS[self.unit] % {"count": 1 if limit == 1 else 2, "limit": f"{limit:,.10g}"})
 
 
 #: What a threshold of each unit is called.
