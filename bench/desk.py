@@ -113,6 +113,8 @@ def pages() -> dict[str, str]:
         "event by a value in its payload": f"{events}?value=customer.id+%3D+{customer}",
         "event by a value that there is not": f"{events}?value=customer.id+%3D+nothing",
         "an event": f"{events}{event.pk}/change/",
+        "two events side by side": f"{events}{event.pk}/difference/?with=evt_7",
+        "live tail": "/admin/tail/",
         "deliveries": deliveries,
         "dead letters": f"{deliveries}?status=dead",
         "dead letters of a route": f"{deliveries}?status=dead&route={route.pk}",
@@ -128,6 +130,15 @@ def pages() -> dict[str, str]:
         "failures of a week": f"{deliveries}failures/?when=week",
         "order to replay all dead letters": f"{deliveries}replay/?status=dead",
         "order to replay all that there is": f"{deliveries}replay/",
+        "replays": "/admin/deliveries/replay/",
+        "rejections": "/admin/deliveries/rejection/",
+        "alerts": "/admin/deliveries/alert/",
+        "audit log": "/admin/deliveries/auditentry/",
+        "endpoints": "/admin/integrations/endpoint/",
+        "an endpoint": f"/admin/integrations/endpoint/{endpoint.pk}/change/",
+        "routes": "/admin/integrations/route/",
+        "a route": f"/admin/integrations/route/{route.pk}/change/",
+        "dry run of a route": f"/admin/integrations/route/{route.pk}/dry-run/?last=10",
     }
 
 
