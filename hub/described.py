@@ -227,6 +227,10 @@ SECTIONS: tuple[Section, ...] = (
                 "are archived. `manage.py restore_archive` brings them back",
             ),
             Described(
+                "HUB_OBJECTS_DIR",
+                "folder below which connections of kind `folder` write, wherever they lead; empty: they write nothing",
+            ),
+            Described(
                 "HUB_DATABASE_DISK_BYTES",
                 "bytes that the disk of the database has, for the forecast of when it is full; 0: SQLite's own disk is "
                 "looked at, of PostgreSQL's it is not known",

@@ -19,6 +19,7 @@ from integrations.errors import ConnectionMissing
 if TYPE_CHECKING:
     from integrations.calling.opening import AsyncHttpClient
     from integrations.connectors.client import HttpClient
+    from integrations.connectors.system import System
     from integrations.flows.record import FlowRecord
 
 T = TypeVar("T")
@@ -123,6 +124,9 @@ class Connections(Protocol):
     def async_client(self, name: str, context: Context) -> AsyncHttpClient:
         """Return the same for coroutines."""
 
+    def system(self, name: str, context: Context) -> System:
+        """Return a connection of another kind than HTTP; raises `ConnectionMissing`."""
+
 
 class NoConnections:
     """The `Connections` of a context that was made without any."""
@@ -132,6 +136,10 @@ class NoConnections:
         raise ConnectionMissing(f"There is no connection {name!r}.")
 
     def async_client(self, name: str, context: Context) -> AsyncHttpClient:
+        """Raise `ConnectionMissing`."""
+        raise ConnectionMissing(f"There is no connection {name!r}.")
+
+    def system(self, name: str, context: Context) -> System:
         """Raise `ConnectionMissing`."""
         raise ConnectionMissing(f"There is no connection {name!r}.")
 
@@ -170,6 +178,13 @@ class Context:
     def ahttp(self, connection: str) -> AsyncHttpClient:
         """Return the same client with methods to be awaited, for an ``async def`` handler."""
         return self.connections.async_client(connection, self)
+
+    def system(self, connection: str) -> System:
+        """Return a connection of another kind than HTTP, such as ``redis``, for the connectors that speak with it.
+
+        Raises `ConnectionMissing`.
+        """
+        return self.connections.system(connection, self)
 
     def log(self, message: str, **fields: Any) -> None:
         """Keep ``message`` and plain values on the attempt, where the operator reads them."""

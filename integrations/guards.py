@@ -24,6 +24,7 @@ _END_FIRST = "End the live secrets first: they belong to the present provider."
 _ENTER_AGAIN = "Enter the credentials again: they belong to the present address and proof."
 _NO_EGRESS = "You are restricted to groups, and a private network is shared with others: ask who is not."
 _NO_PROXY = "You are restricted to groups, and a proxy sees what is sent through it: ask who is not."
+_NO_FOLDER = "You are restricted to groups, and a folder of this machine is shared with others: ask who is not."
 _NO_REFERENCES = "You are restricted to groups, and a reference could lead to another group's secret: enter the secret."
 _NO_NEW_REFERENCE = (
     "You are restricted to groups, and a reference could lead to another group's secret: ask who is not."
@@ -94,6 +95,8 @@ def guard_connection(user: Person, before: Connection, after: Connection) -> Non
         raise ValidationError({"egress": _NO_EGRESS})
     if after.proxy and after.proxy != before.proxy:
         raise ValidationError({"proxy": _NO_PROXY})
+    if after.kind == "folder" and (after.kind, after.base_url) != (before.kind, before.base_url):
+        raise ValidationError({"kind": _NO_FOLDER})
     stored = before.credentials
     for name, value in after.credentials.items() if isinstance(after.credentials, Mapping) else ():
         if value != stored.get(name):

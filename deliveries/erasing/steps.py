@@ -26,7 +26,7 @@ from deliveries.models.erasure import UNDER_WAY, ErasurePhase
 from deliveries.models.keeping import EVERYTHING, Part
 from deliveries.models.states import FINISHED
 from deliveries.retention.stripping import BYTES_AT_ONCE, NO_BODY, NO_HEADERS, strip
-from integrations.models import Endpoint
+from integrations.models import BatchedItem, Endpoint
 
 log = structlog.get_logger(__name__)
 
@@ -134,6 +134,7 @@ def _erase_events(row: Erasure, found: Collection[UUID], *, now: datetime) -> li
     events = list(free.exclude(pk__in=running).defer("raw_body", "headers", "sealed").order_by("pk"))
     ids = [event.pk for event in events]
     strip(ids, EVERYTHING, keeping=Part(0), now=now, erased=True)
+    BatchedItem.objects.retract([str(pk) for pk in ids])
     Batch.objects.filter(events__in=ids).update(**NO_BODY, **NO_HEADERS)
     sought = Sought(row.sought)
     for event in events:

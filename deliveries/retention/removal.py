@@ -18,7 +18,7 @@ from deliveries.retention import archive
 from deliveries.retention.ages import Ages
 from deliveries.retention.standing import Standing, standings
 from deliveries.retention.stripping import AT_ONCE, Looked, Mark
-from integrations.models import Endpoint
+from integrations.models import BatchedItem, Endpoint
 
 EVENTS, DELIVERIES = "events", "deliveries"
 #: Receiving has to know of the kept keys before the first event goes: what it knows of an endpoint is a second old at
@@ -64,6 +64,7 @@ def _remove(events: Collection[UUID], endpoint: Endpoint, *, now: datetime) -> C
     for of_deliveries in (ReplayItem, StepResult, FlowStep, Attempt):
         _raw_delete(of_deliveries.objects.filter(delivery__in=deliveries))
     _raw_delete(Delivery.objects.filter(pk__in=deliveries))
+    BatchedItem.objects.forget([str(pk) for pk in events])
     _raw_delete(EventVariant.objects.filter(event__in=events))
     Event.objects.filter(derived_from__in=events).update(derived_from=None)
     _raw_delete(rows)

@@ -14,14 +14,17 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.models import Q
 
+from integrations.calling.batching import StoredBatches
 from integrations.calling.gate import SharedGate
 from integrations.calling.tokens import SharedTokens
 from integrations.connectors.answers import Answer
 from integrations.connectors.client import ANSWER_BYTES, Frame, Gate, HttpClient
 from integrations.connectors.exchange import Exchange
+from integrations.connectors.kinds import is_http
 from integrations.connectors.proving import needs_token
 from integrations.connectors.reach import networks_of
 from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.system import System
 from integrations.connectors.tries import Tries
 from integrations.contracts import Context
 from integrations.errors import ConnectionMissing, ReferenceMissing
@@ -70,12 +73,23 @@ def client_for(
 
     ``gate`` and ``tries`` take the place of the connection's own. Raises `ConnectionMissing`.
     """
+    if not is_http(connection.kind):
+        raise ConnectionMissing(f"The connection {connection.name!r} is of kind {connection.kind!r}, and not HTTP.")
     spec = spec_of(connection)
     if tries is not None:
         spec = replace(spec, tries=tries)
     exchange = make_exchange(spec, ANSWER_BYTES)
     tokens: Any = SharedTokens(connection, spec, exchange) if needs_token(spec) else None
     return HttpClient(spec, gate=gate or SharedGate(connection), tokens=tokens, frame=frame, exchange=exchange)
+
+
+def system_for(connection: Connection, frame: Frame, *, gate: Gate | None = None) -> System:
+    """Return ``connection``, of another kind than HTTP, behind the gate of all workers; raises `ConnectionMissing`."""
+    if is_http(connection.kind):
+        raise ConnectionMissing(f"The connection {connection.name!r} is of kind {connection.kind!r}.")
+    spec = spec_of(connection)
+    gate = gate or SharedGate(connection)
+    return System(spec, identity=str(connection.pk), gate=gate, frame=frame, batches=StoredBatches())
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,11 @@ class StoredConnections:
         connection = self._row(name)
         frame = frame_of(context, made=self.made, numbers=self.numbers)
         return client_for(connection, frame, make_exchange=self.make_exchange)
+
+    def system(self, name: str, context: Context) -> System:
+        """Return a connection of another kind than HTTP, for one attempt; raises `ConnectionMissing`."""
+        connection = self._row(name)
+        return system_for(connection, frame_of(context, made=self.made, numbers=self.numbers))
 
     def async_client(self, name: str, context: Context) -> AsyncHttpClient:
         """Return the same for ``async def`` handlers; whether there is such a connection shows at the first call."""

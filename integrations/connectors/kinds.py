@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,6 +27,11 @@ _HTTP_PROOFS = (
     "oauth2_refresh_token",
     "address",
 )
+
+
+_END = r"(?![\s\S])"
+_FOLDER = re.compile(rf"folder:(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]{{0,99}}){{1,10}}{_END}")
+_FORMS = (_FOLDER,)
 
 
 class Described(Protocol):
@@ -67,10 +73,55 @@ class ConnectionKind:
             _check_address(connection.base_url, connection.credentials["url"])
 
 
+def _of_form(pattern: re.Pattern[str], text: str) -> Callable[[str], None]:
+    def check(value: str) -> None:
+        if not pattern.match(value):
+            raise ValidationError(f"This has to be {text}.")
+
+    return check
+
+
+def _with_bucket(value: str) -> None:
+    validate_base_url(value)
+    if not httpx.URL(value).path.strip("/"):
+        raise ValidationError("This has to name the bucket or container, such as https://host/bucket/folder.")
+
+
 kinds: Registry[ConnectionKind] = Registry("connection kind", load_handlers)
 kinds.register("http")(ConnectionKind("HTTP API"))
 kinds.register("slack_webhook")(
     ConnectionKind("Slack incoming webhook", "https://hooks.slack.com", "address", proofs=("address",))
+)
+
+
+kinds.register("s3")(
+    ConnectionKind(
+        "S3 bucket",
+        "https://s3.eu-central-1.amazonaws.com/BUCKET",
+        "aws",
+        proofs=("aws",),
+        form=_with_bucket,
+        is_http=False,
+    )
+)
+kinds.register("gcs")(
+    ConnectionKind(
+        "Google Cloud Storage bucket",
+        "https://storage.googleapis.com/BUCKET",
+        "google_service_account",
+        proofs=("google_service_account", "none"),
+        form=_with_bucket,
+        is_http=False,
+    )
+)
+kinds.register("folder")(
+    ConnectionKind(
+        "Folder below HUB_OBJECTS_DIR",
+        "folder:/events",
+        proofs=("none",),
+        form=_of_form(_FOLDER, "folder:/NAME/NAME: letters, digits, - _ = and dots that do not come first"),
+        is_http=False,
+    )
 )
 
 
@@ -79,10 +130,22 @@ def kind_choices() -> list[tuple[str, str]]:
     return [(key, kinds[key].name) for key in kinds]
 
 
+def is_http(kind: str) -> bool:
+    """Return whether connections of ``kind`` are called over HTTP; one that is gone is taken for such."""
+    found = kinds.get(kind)
+    return found is None or found.is_http
+
+
 def validate_kind(value: str) -> None:
     """Refuse a kind that no installed app registers."""
     if value not in kinds:
         raise ValidationError(f"There is no connection kind {value!r}.")
+
+
+def validate_address(value: str) -> None:
+    """Refuse what is no base URL of any kind; `ConnectionKind.check` looks at the connection's own."""
+    if not any(pattern.match(value) for pattern in _FORMS):
+        validate_base_url(value)
 
 
 def _check_address(base_url: str, value: str) -> None:

@@ -93,6 +93,12 @@ PROOFS: Mapping[str, ProofKind] = {
         _object(_OAUTH2, "token_url", "client_id"),
     ),
     "address": ProofKind("A secret address (incoming webhook)", ("url",)),
+    "aws": ProofKind(
+        "AWS access key",
+        ("access_key_id", "secret_access_key"),
+        _object({"region": {**_TEXT, "minLength": 1, "maxLength": 50}}, "region"),
+    ),
+    "google_service_account": ProofKind("Google service account", ("service_account",)),
 }
 
 

@@ -71,7 +71,7 @@ class Handler:
 
 
 def _load() -> None:
-    for name in ("log", "http", "http_request", "emit", "mail", "slack", "crm", "airbyte", "table", "flow"):
+    for name in ("log", "http", "http_request", "emit", "mail", "slack", "crm", "airbyte", "table", "objects", "flow"):
         import_module(f"{__name__}.{name}")
     load_handlers()
 

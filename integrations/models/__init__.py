@@ -1,6 +1,7 @@
 """What an operator configures: endpoints, their groups and secrets, routes to handlers, and connections."""
 
 from integrations.models.awaited_secret import AwaitedSecret
+from integrations.models.batched_item import BatchedItem, ItemBatch
 from integrations.models.connection import Connection, ConnectionState
 from integrations.models.connection_health import Circuit, ConnectionHealth
 from integrations.models.connection_token import ConnectionToken
@@ -12,6 +13,7 @@ from integrations.models.stored_answer import StoredAnswer
 
 __all__ = [
     "AwaitedSecret",
+    "BatchedItem",
     "Batching",
     "Circuit",
     "Connection",
@@ -21,6 +23,7 @@ __all__ = [
     "Endpoint",
     "EndpointGroup",
     "EndpointState",
+    "ItemBatch",
     "OfEndpointsQuerySet",
     "OrderingFailure",
     "Restriction",

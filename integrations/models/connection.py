@@ -11,9 +11,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy
 
-from integrations.connectors.addresses import join, validate_base_url, validate_proxy
+from integrations.connectors.addresses import join, validate_proxy
 from integrations.connectors.headers import validate_header_name, validate_headers
-from integrations.connectors.kinds import kind_choices, kinds, validate_kind
+from integrations.connectors.kinds import kind_choices, kinds, validate_address, validate_kind
 from integrations.connectors.proofs import check_proof, proof_choices
 from integrations.connectors.reach import validate_egress
 from integrations.connectors.tries import default_tries, validate_tries
@@ -68,9 +68,10 @@ class Connection(models.Model):
     base_url = models.CharField(
         "base URL",
         max_length=500,
-        validators=[validate_base_url],
+        validators=[validate_address],
         help_text=gettext_lazy(
-            "Such as https://api.example.com/v1; calls name paths below it and can go nowhere else."
+            "Such as https://api.example.com/v1; calls name paths below it and can go nowhere else. What other kinds "
+            "than HTTP take is in the reference of connections."
         ),
     )
     auth = models.CharField("proof", max_length=30, default="none", choices=proof_choices)

@@ -16,6 +16,7 @@ from deliveries.erasing import steps
 from deliveries.models import Attempt, AuditEntry, Batch, Delivery, Erasure, Event, EventVariant, KeptKey, Rejection
 from deliveries.models.erasure import hmac_of
 from deliveries.models.sealing import body_columns
+from integrations.models import BatchedItem
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.retention.aging import MARKER, RetentionTestCase, ago
 from tests.factories import make_delivery
@@ -47,6 +48,15 @@ class ErasureTests(ErasingTestCase):
         self.assertEqual((Attempt.objects.get().traceback, Delivery.objects.get().last_error), ("", ""))
         self.assertIsNotNone(Event.objects.get(pk=other.pk).raw_body)
         self.assertEqual((done.state, done.found), ("finished", {"events": [str(row.event_id)]}))
+
+    def test_takes_back_what_waits_for_its_object(self) -> None:
+        row, other = self.delivered(1), self.plain()
+        for event in (row.event_id, other.pk):
+            BatchedItem.objects.add(place="p", key=str(event), folder="f", form="jsonl", line=MARKER, now=ago(1))
+
+        self.erase()
+
+        self.assertEqual(BatchedItem.objects.get().key, str(other.pk))
 
     def test_finds_it_wherever_it_is(self) -> None:
         in_header = self.plain(headers={"X-Mail": MARKER})

@@ -24,7 +24,7 @@ from deliveries.models import (
 from deliveries.models.rollup import Grain
 from deliveries.receiving import endpoints
 from deliveries.retention.sweep import prune_events
-from integrations.models import Endpoint
+from integrations.models import BatchedItem, Endpoint, ItemBatch
 from tests.deliveries.receiving.batching import WithBatches, items, splitting
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 from tests.deliveries.retention.aging import NOW, RetentionTestCase, ago
@@ -51,12 +51,16 @@ class VeryOldEventTests(RetentionTestCase):
             budget_before=0,
         )
         made = self.event(10, derived_from=row.event)
+        item = BatchedItem.objects.add(
+            place="p", key=str(row.event_id), folder="f", form="jsonl", line="{}", now=ago(101)
+        )
+        BatchedItem.objects.take(item, now=NOW, until=NOW, wait=timedelta(0), most=(1, 100))
 
         counts = self.prune()
 
         self.assertEqual(counts["events"], 1)
         self.assertEqual(counts["deliveries"], 1)
-        for model in (Delivery, Attempt, StepResult, ReplayItem, EventVariant, Batch):
+        for model in (Delivery, Attempt, StepResult, ReplayItem, EventVariant, Batch, BatchedItem, ItemBatch):
             self.assertFalse(model.objects.exists(), model)
         self.assertEqual(Event.objects.get(), made)
         self.assertIsNone(Event.objects.get().derived_from)

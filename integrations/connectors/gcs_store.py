@@ -1,0 +1,91 @@
+"""Objects in a bucket of Google Cloud Storage, through gcsfs.
+
+https://gcsfs.readthedocs.io/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from integrations.connectors.egress import EgressRefused
+from integrations.connectors.extras import extra
+from integrations.connectors.guarded_sockets import guard
+from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.system import SystemFailed, SystemRefused
+
+#: A key says where it is exchanged for a token. Nothing but Google's own address is asked: it is not guarded.
+_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+_REFUSALS = (FileNotFoundError, PermissionError)
+
+
+def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None:
+    """Write ``content`` as ``name`` below the base URL's path, within ``seconds``.
+
+    Raises `SystemFailed`, `SystemRefused`, `EgressRefused`, and `ClientMissing` without gcsfs.
+    """
+    extra("gcsfs.core", package="gcsfs")
+    token = _token(spec, seconds=seconds)
+    refused: list[EgressRefused] = []
+    try:
+        asyncio.run(asyncio.wait_for(_put(spec, name, content, token=token, refused=refused), seconds))
+    except Exception as exc:
+        kind, is_final = type(exc).__name__, isinstance(exc, _REFUSALS)
+    else:
+        return
+    if refused:
+        raise refused[0]
+    if is_final:
+        raise SystemRefused(f"Google Cloud Storage refuses it ({kind}): no such bucket, or the key may not write to it")
+    raise SystemFailed(f"Google Cloud Storage cannot be reached, or does not take it ({kind})")
+
+
+def _token(spec: ConnectionSpec, *, seconds: float) -> Any:
+    """Return credentials with a token; "anon" where the connection has no proof, as for an emulator."""
+    if spec.auth == "none":
+        return "anon"
+    try:
+        key = json.loads(spec.credentials["service_account"])
+        # Keys of other types name commands to run and addresses to ask.
+        is_plain = key["type"] == "service_account" and key["token_uri"] == _TOKEN_URI
+    except (ValueError, KeyError, TypeError):
+        is_plain = False
+    if not is_plain:
+        raise SystemRefused(f"service_account: it has to be a service account's key as JSON, with {_TOKEN_URI}")
+    account = extra("google.oauth2.service_account", package="gcsfs")
+    asked = extra("google.auth.transport.requests", package="gcsfs").Request()
+    try:
+        found = account.Credentials.from_service_account_info(key, scopes=[_SCOPE])
+    except ValueError:
+        raise SystemRefused("service_account: the key is none") from None
+    try:
+        found.refresh(partial(asked, timeout=seconds))
+    except Exception as exc:
+        kind = type(exc).__name__
+    else:
+        return found
+    raise SystemFailed(f"Google gives no token ({kind})")
+
+
+async def _put(spec: ConnectionSpec, name: str, content: bytes, *, token: Any, refused: list[EgressRefused]) -> None:
+    connector = extra("aiohttp", package="gcsfs").TCPConnector(socket_factory=guard(spec, refused))
+    address = urlsplit(spec.base_url)
+    # Not the class that gcsfs itself exports: that one also asks over gRPC, past the guard, what kind of bucket it is.
+    system = extra("gcsfs.core", package="gcsfs").GCSFileSystem(
+        project="none",  # only for lists and new buckets; else it is looked for in the environment
+        token=token,
+        endpoint_url=f"{address.scheme}://{address.netloc}",
+        session_kwargs={"connector": connector},
+        asynchronous=True,
+        skip_instance_cache=True,
+        use_listings_cache=False,
+    )
+    session = await system._set_session()
+    try:
+        await system._pipe_file(f"{address.path.strip('/')}/{name}", content)
+    finally:
+        await session.close()

@@ -1,0 +1,145 @@
+"""`object.append` to buckets: of an S3 (moto's server) and of a Google Cloud Storage (an emulator) on loopback."""
+
+from __future__ import annotations
+
+import json
+import socket
+from importlib import import_module
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from integrations.connectors.egress import EgressRefused
+from integrations.connectors.system import SystemRefused
+from integrations.errors import StillRunning
+from integrations.models import Connection
+from tests.integrations.calling.objects import ObjectsTestCase, append, numbered, numbers_of
+
+# A batch is the same on each database (test_object_append.py), and what is sent of it.
+pytestmark = pytest.mark.any_database
+
+LOOPBACK = [ip_network("127.0.0.0/8")]
+SECRET = "s3cret-Of-The-Bucket"
+NAME = r"^raw/endpoint=[^/]+/date=[0-9-]{10}/[0-9a-f-]{36}\.jsonl\.gz$"
+
+
+class ABucketOfS3(ObjectsTestCase):
+    address: str
+    s3: Any
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        running = import_module("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        running.start()
+        cls.addClassCleanup(running.stop)
+        host, port = running.get_host_and_port()
+        cls.address = f"http://{host}:{port}"
+        keys = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": SECRET, "region_name": "eu-central-1"}
+        cls.s3 = import_module("boto3").client("s3", endpoint_url=cls.address, **keys)
+        cls.addClassCleanup(cls.s3.close)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        self.addCleanup(self.emptied)  # moto keeps its buckets for as long as the process lives
+        self.leads_to("lake/raw")
+
+    def emptied(self) -> None:
+        for found in self.s3.list_objects_v2(Bucket="lake").get("Contents", ()):
+            self.s3.delete_object(Bucket="lake", Key=found["Key"])
+        self.s3.delete_bucket(Bucket="lake")
+
+    def leads_to(self, path: str) -> None:
+        Connection.objects.all().delete()
+        Connection.objects.create(
+            name="lake",
+            kind="s3",
+            base_url=f"{self.address}/{path}",
+            auth="aws",
+            auth_settings={"region": "eu-central-1"},
+            credentials={"access_key_id": "AKIAEXAMPLE", "secret_access_key": SECRET},
+        )
+
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_gets_an_object_for_a_batch(self) -> None:
+        with pytest.raises(StillRunning):
+            append(numbered(1), batch_events=2)
+        append(numbered(2), batch_events=2)
+
+        (found,) = self.s3.list_objects_v2(Bucket="lake")["Contents"]
+
+        self.assertRegex(found["Key"], NAME)
+        content = self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read()
+        self.assertEqual(numbers_of(content), [1, 2])
+
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_that_there_is_not_is_a_dead_letter_that_names_no_key(self) -> None:
+        self.leads_to("nowhere")
+        with pytest.raises(SystemRefused, match="no such bucket") as refused:
+            append(numbered(1), batch_seconds=0)
+        self.assertNotIn(SECRET, str(refused.value))
+
+    @override_settings(HUB_EGRESS_ALLOW=[])
+    def test_is_not_reached_at_an_address_that_is_not_allowed(self) -> None:
+        with pytest.raises(EgressRefused, match=r"127\.0\.0\.1 is not a public address"):
+            append(numbered(1), batch_seconds=0)
+        self.assertNotIn("Contents", self.s3.list_objects_v2(Bucket="lake"))
+
+
+class ABucketOfGoogleCloudStorage(ObjectsTestCase):
+    port: int
+    storage: Any
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            cls.port = free.getsockname()[1]
+        emulator = import_module("gcp_storage_emulator.server")
+        running = emulator.create_server("127.0.0.1", cls.port, in_memory=True, default_bucket="lake")
+        running.start()
+        cls.addClassCleanup(running.stop)
+        cls.storage = running._storage
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.leads_to(f"http://127.0.0.1:{self.port}/lake/raw")
+
+    def leads_to(self, base_url: str, **values: Any) -> None:
+        Connection.objects.all().delete()
+        Connection.objects.create(name="lake", kind="gcs", base_url=base_url, **values)
+
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_gets_an_object_for_a_batch(self) -> None:
+        with pytest.raises(StillRunning):
+            append(numbered(1), batch_events=2)
+        append(numbered(2), batch_events=2)
+
+        ((name, _),) = self.storage.objects["lake"].items()
+        content = self.storage.get_file("lake", name)
+        self.storage.delete_file("lake", name)
+
+        self.assertRegex(name, NAME)
+        self.assertEqual(numbers_of(content), [1, 2])
+
+    @override_settings(HUB_EGRESS_ALLOW=[])
+    def test_is_not_reached_at_an_address_that_is_not_allowed(self) -> None:
+        with pytest.raises(EgressRefused, match=r"127\.0\.0\.1 is not a public address"):
+            append(numbered(1), batch_seconds=0)
+        self.assertFalse(self.storage.objects.get("lake"))
+
+    def test_takes_no_key_that_is_exchanged_elsewhere(self) -> None:
+        for key in (
+            {"type": "service_account", "token_uri": "http://169.254.169.254/token"},
+            {"type": "external_account", "token_uri": "https://oauth2.googleapis.com/token"},
+        ):
+            with self.subTest(key=key):
+                credentials = {"service_account": json.dumps(key)}
+                self.leads_to(
+                    "https://storage.googleapis.com/lake", auth="google_service_account", credentials=credentials
+                )
+                with pytest.raises(SystemRefused, match="service_account"):
+                    append(numbered(1), batch_seconds=0)
