@@ -12,13 +12,15 @@ from django.http import HttpRequest
 
 from deliveries import audit
 from deliveries.audit import Action
+from deliveries.receiving.buckets import TokenBuckets
 from deliveries.receiving.source import client_address
-from deliveries.receiving.throttling import TokenBuckets, neighbourhood
+from deliveries.receiving.throttling import neighbourhood
 from deliveries.signing_in import sessions
 
 logger = structlog.get_logger(__name__)
 
-#: Failures that are written down, in one process: so many at once, then so many a second. The rest is logged only.
+#: Failures that are written down, over all processes of a server: so many at once, then so many a second. The rest is
+#: logged only.
 _BURST, _PER_SECOND = 60, 1.0
 #: Refused tokens of one address: one a minute. A program that goes on with an old token does so for days.
 _TOKENS_PER_SECOND = 1 / 60

@@ -9,6 +9,9 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 - Django has to be set up first
 
+# Their counts are in memory that the server's processes share: it has to be there before they are forked.
+import deliveries.api.throttling  # noqa: E402
+import deliveries.receiving.throttling  # noqa: E402, F401
 from hub import unsafe  # noqa: E402
 from hub.requests import Handler  # noqa: E402
 

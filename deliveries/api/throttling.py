@@ -9,8 +9,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.throttling import BaseThrottle
 
+from deliveries.receiving.buckets import TokenBuckets
 from deliveries.receiving.source import client_address
-from deliveries.receiving.throttling import TokenBuckets, neighbourhood
+from deliveries.receiving.throttling import neighbourhood
 
 if TYPE_CHECKING:  # the views ask for the settings, and these for this module
     from rest_framework.request import Request

@@ -1,16 +1,15 @@
-"""How often a source, and an endpoint as a whole, may send."""
+"""How often a source, and an endpoint as a whole, may send: over all web processes of a machine together."""
 
 from __future__ import annotations
 
-import threading
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from ipaddress import IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, cast
 
-from cachetools import LRUCache
 from rest_framework.throttling import BaseThrottle
+
+from deliveries.receiving.buckets import TokenBuckets
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -18,40 +17,6 @@ if TYPE_CHECKING:
 
     from deliveries.receiving.source import Address
     from deliveries.receiving.view import ReceiveView
-
-
-class TokenBuckets:
-    """A rate for each key, in this process: one second's worth, at least one, or ``burst``, may come at once.
-
-    Bounded in number; a key that has been pushed out starts with a full bucket.
-    """
-
-    def __init__(self, *, most: int = 20_000, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._levels: LRUCache[Hashable, tuple[float, float]] = LRUCache(most)
-
-    def take(self, key: Hashable, rate: float, *, burst: float | None = None) -> float:
-        """Take one of ``rate`` a second; return 0, or the seconds until there is one (and nothing is taken)."""
-        full = max(1.0, rate) if burst is None else burst
-        with self._lock:
-            now = self._clock()
-            level, at = self._levels.get(key, (full, now))
-            level = min(full, level + (now - at) * rate)
-            self._levels[key] = (level - 1 if level >= 1 else level, now)
-        return 0.0 if level >= 1 else (1 - level) / rate
-
-    def give_back(self, key: Hashable) -> None:
-        """Undo one `take`."""
-        with self._lock:
-            if key in self._levels:
-                level, at = self._levels[key]
-                self._levels[key] = (level + 1, at)
-
-    def clear(self) -> None:
-        """Fill every bucket."""
-        with self._lock:
-            self._levels.clear()
 
 
 class Rate(BaseThrottle, ABC):

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
+import signal
+import warnings
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from django.test import SimpleTestCase
 
-from deliveries.receiving.throttling import TokenBuckets, neighbourhood
+from deliveries.receiving.buckets import TokenBuckets
+from deliveries.receiving.throttling import neighbourhood
 
 
 class Clock:
@@ -53,6 +58,68 @@ class ATokenBucket(SimpleTestCase):
         self.clock.now = 1
 
         self.assertEqual(self.taken("a", 10, 50), 10)
+
+    def test_can_be_given_back_and_filled(self) -> None:
+        self.taken("a", 1, 1)
+        self.buckets.give_back("a")
+        self.buckets.give_back("never asked for")
+        self.assertEqual(self.taken("a", 1, 5), 1)
+        self.buckets.clear()
+        self.assertEqual(self.taken("a", 1, 5), 1)
+
+    def test_gives_nothing_for_a_clock_that_another_process_read_earlier(self) -> None:
+        self.clock.now = 10
+        self.taken("a", 1, 1)
+        self.clock.now = 9.5
+        self.assertEqual(self.taken("a", 1, 1), 0)
+        self.clock.now = 10.5
+
+        self.assertEqual(self.taken("a", 1, 1), 0)
+
+
+class TokenBucketsOfSeveralProcesses(SimpleTestCase):
+    """Real processes, forked after the buckets were made, as the web server does."""
+
+    def setUp(self) -> None:
+        self.buckets = TokenBuckets(clock=lambda: 0.0)
+
+    def forked(self, take: Callable[[], int]) -> int:
+        """Run ``take`` in a process of its own; return the process id. It exits with what ``take`` returns."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads of other tests: the fork uses none of them
+            pid = os.fork()
+        if not pid:
+            status = 255
+            try:
+                status = take()
+            finally:
+                os._exit(status)
+        return pid
+
+    def ended(self, pid: int) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def taken(self, key: str, rate: float, times: int) -> int:
+        return sum(not self.buckets.take(key, rate) for _ in range(times))
+
+    def test_give_no_more_together_than_one_alone(self) -> None:
+        pids = [self.forked(lambda: self.taken("a", 100, 300)) for _ in range(3)]
+
+        self.assertEqual(sum(self.ended(pid) for pid in pids) + self.taken("a", 100, 300), 100)
+
+    def test_give_each_key_its_own(self) -> None:
+        pids = [self.forked(lambda key=key: self.taken(key, 100, 300)) for key in "abc"]
+
+        self.assertEqual([self.ended(pid) for pid in pids], [100, 100, 100])
+
+    def test_go_on_when_one_is_killed_at_any_moment(self) -> None:
+        pids = [self.forked(lambda: self.taken("a", 1, 10_000_000)) for _ in range(2)]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            self.ended(pid)
+
+        self.assertLessEqual(self.taken("a", 5, 20), 5)
+        self.assertEqual(self.taken("b", 5, 20), 5)
 
 
 class OneSource(SimpleTestCase):
