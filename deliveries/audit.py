@@ -41,7 +41,12 @@ __all__ = [
 ]
 
 #: Where a noun of the hub is not the model's name.
-_KINDS = {"auth.group": "role", "integrations.endpointgroup": "endpoint_group", "knox.authtoken": "token"}
+_KINDS = {
+    "auth.group": "role",
+    "deliveries.acceptonly": "accept_only",
+    "integrations.endpointgroup": "endpoint_group",
+    "knox.authtoken": "token",
+}
 #: Columns whose change says nothing.
 _LEFT_OUT = frozenset({"created_at", "updated_at", "last_login", "last_used_at", "date_joined"})
 #: What is kept of a text, and of a value in JSON.

@@ -1,4 +1,4 @@
-"""How much of the disk is left that an SQLite database fills. A PostgreSQL server's disk is not seen from here."""
+"""How much is left of the disk that the database fills; of a PostgreSQL server's only where it is known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 
 
@@ -23,12 +24,19 @@ class Disk:
 
 
 def disk() -> Disk | None:
-    """Return the state of the disk; None where there is no file, or it cannot be looked at."""
-    if connection.vendor != "sqlite":
-        return None
+    """Return the state of the disk: of ``HUB_DATABASE_DIR``, else of SQLite's file.
+
+    None where neither is there, or it cannot be looked at.
+    """
     name = str(connection.settings_dict["NAME"])
+    if settings.HUB_DATABASE_DIR:
+        folder = Path(settings.HUB_DATABASE_DIR)
+    elif connection.vendor == "sqlite":
+        folder = Path(name).parent if name and "memory" not in name else Path()
+    else:
+        return None
     try:
-        usage = shutil.disk_usage(Path(name).parent if name and "memory" not in name else "")
+        usage = shutil.disk_usage(folder)
     except (OSError, ValueError):
         return None
     return Disk(usage.total, usage.free)

@@ -17,11 +17,9 @@ from deliveries import self_check
 from deliveries.disk import disk
 from deliveries.models import Delivery, Worker
 from deliveries.models.worker import SILENT_AFTER
+from deliveries.overload.standing import overload
 
 logger = structlog.get_logger(__name__)
-
-#: With less a write can stop in its middle.
-LEAST_FREE_BYTES = 200 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -91,14 +89,21 @@ def queue(now: datetime) -> Finding:
 
 
 def room(now: datetime) -> Finding:  # noqa: ARG001 - as all checks
-    """Look how much of the disk is left that an SQLite database fills; a server's disk is not seen from here."""
+    """Look how much is left of the database's disk, where it is seen from here; with too little nothing is stored."""
     found = disk()
     if found is None:
         return Finding()
     facts = {"free_bytes": found.free_bytes, "free_percent": round(found.free_percent, 1)}
-    if found.free_bytes >= LEAST_FREE_BYTES:
+    if found.free_bytes >= settings.HUB_DISK_FREE_MB * 1024**2:
         return Finding(facts=facts)
-    return Finding(f"Less than {LEAST_FREE_BYTES // 1024**2} MiB of the database's disk are free.", facts)
+    return Finding(f"Less than {settings.HUB_DISK_FREE_MB} MiB of the database's disk are free.", facts)
+
+
+def load(now: datetime) -> Finding:  # noqa: ARG001 - as all checks
+    """Say what is refused for now; no reason for 503, as without this process even less would be taken in."""
+    standing = overload.now
+    facts = {"refused_below_priority": round(standing.bar, 1), "accept_only": standing.pauses_workers}
+    return Finding(facts=facts)
 
 
 def end_to_end(now: datetime) -> Finding:
@@ -118,6 +123,7 @@ CHECKS: Mapping[str, Callable[[datetime], Finding]] = {
     "workers": workers,
     "queue": queue,
     "disk": room,
+    "load": load,
     "self_check": end_to_end,
 }
 

@@ -15,10 +15,11 @@ from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.blocked_keys import heads
-from deliveries.models import AuditEntry, Delivery, DeliveryStatus, ParkedKey, Worker
+from deliveries.models import AcceptOnly, AuditEntry, Delivery, DeliveryStatus, ParkedKey, Worker
 from deliveries.models.ordering import Key
 from deliveries.models.states import CLAIMABLE
 from deliveries.models.worker import SILENT_AFTER
+from deliveries.overload.standing import overload
 from integrations.models import Endpoint, EndpointState, Route
 
 #: How the entry of a pause in the audit log begins, see `deliveries.hold`.
@@ -76,6 +77,11 @@ class _Circumstances:
     def alive(self) -> list[Worker]:
         """Those that are heard of."""
         return [worker for worker in self.workers.values() if worker.beat_at > self.now - SILENT_AFTER]
+
+    @cached_property
+    def accept_only(self) -> AcceptOnly | None:
+        """The switch of accept-only mode; None while it is off."""
+        return AcceptOnly.objects.first()
 
     @cached_property
     def busy(self) -> tuple[int, int]:
@@ -204,6 +210,12 @@ def _why_no_worker(row: Delivery, around: _Circumstances) -> list[Part]:
         return _said(text, age=_ago(around.now - heard))
     if all(worker.stopping for worker in around.alive):
         return [Part(gettext("Due, but every worker that is alive is stopping."))]
+    if around.accept_only is not None:
+        text = gettext("Due, but the hub only accepts events: accept-only mode was switched on by %(who)s at %(at)s.")
+        return _said(text, who=around.accept_only.who, at=_at(around.accept_only.since))
+    if overload.now.pauses_workers:
+        text = gettext("Due, but workers pause: so little is left of the database's disk that it is kept for events.")
+        return [Part(text)]
     limit = row.route.concurrency
     if limit is not None and around.running_of.get(row.route_id, 0) >= limit:
         running = around.running_of[row.route_id]

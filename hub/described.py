@@ -153,7 +153,7 @@ SECTIONS: tuple[Section, ...] = (
         (
             Described(
                 "HUB_WEB_WORKERS",
-                "web processes; `rate_per_second` limits count per process",
+                "web processes",
                 default="1 on SQLite, 2 on PostgreSQL",
             ),
             Described("HUB_WEB_THREADS", "threads of a web process"),
@@ -263,12 +263,38 @@ SECTIONS: tuple[Section, ...] = (
         ),
     ),
     (
+        "Overload",
+        (
+            Described(
+                "HUB_SHED_QUEUE_SECONDS",
+                "once deliveries wait for so long, endpoints of low priority answer 503, the lowest first, the highest "
+                "at twice as long ([overload](../how-to/survive-overload.md)); 0: a queue may grow as old as it likes",
+            ),
+            Described(
+                "HUB_SHED_WAIT_MILLISECONDS",
+                "once every request waits so long for a thread of the web server, endpoints of low priority answer "
+                "503, the lowest first, those of priority 9 never; 0: all wait alike",
+            ),
+            Described(
+                "HUB_DISK_FREE_MB",
+                "with less free on the database's disk new events get 503 before the database fails; with less than "
+                "twice as much workers pause and rejections are only counted; 0: no guard",
+            ),
+            Described(
+                "HUB_DATABASE_DIR",
+                "folder on this machine whose disk the database fills: the data directory of a PostgreSQL that runs "
+                "here",
+                default="the folder of the SQLite file; not known for PostgreSQL",
+            ),
+        ),
+    ),
+    (
         "Protection",
         (
             Described(
                 "HUB_API_REQUESTS_PER_MINUTE",
-                "API requests of one token; a minute's worth may come at once. Counted, as the next two, in each web "
-                "process",
+                "API requests of one token; a minute's worth may come at once. Counted, as the next two, over all "
+                "web processes of a machine",
             ),
             Described(
                 "HUB_REFUSED_TOKENS_PER_MINUTE",

@@ -119,6 +119,12 @@ HUB_REJECTIONS_PER_ENDPOINT = env.env_int("HUB_REJECTIONS_PER_ENDPOINT", 1000, m
 HUB_REJECTION_BODY_BYTES = env.env_int("HUB_REJECTION_BODY_BYTES", 64 * 1024)
 HUB_REJECTION_BYTES_PER_ENDPOINT = env.env_int("HUB_REJECTION_BYTES_PER_ENDPOINT", 16 * 1024 * 1024)
 
+# -- overload ---------------------------------------------------------------------------------------------------------
+HUB_SHED_QUEUE_SECONDS = env.env_int("HUB_SHED_QUEUE_SECONDS", 0)
+HUB_SHED_WAIT_MILLISECONDS = env.env_int("HUB_SHED_WAIT_MILLISECONDS", 250)
+HUB_DISK_FREE_MB = env.env_int("HUB_DISK_FREE_MB", 200)
+HUB_DATABASE_DIR = env.env_str("HUB_DATABASE_DIR", "")
+
 # -- protection -------------------------------------------------------------------------------------------------------
 HUB_API_REQUESTS_PER_MINUTE = env.env_int("HUB_API_REQUESTS_PER_MINUTE", 1200, minimum=1)
 HUB_FAILED_LOGINS_PER_MINUTE = env.env_int("HUB_FAILED_LOGINS_PER_MINUTE", 10, minimum=1)
@@ -163,6 +169,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "hub.middleware.request_id",
+    "deliveries.overload.gate.gate",
     "hub.middleware.origin",
     "hub.middleware.forwarded_scheme",
     "hub.middleware.admin_place",

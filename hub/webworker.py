@@ -1,12 +1,14 @@
-"""gunicorn's threaded worker, with an end to how long a sender may take over a request."""
+"""gunicorn's threaded worker, with an end to how long a sender may take, and an eye on how long requests wait."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.conf import settings
 from gunicorn.workers.gthread import ThreadWorker
 
+from deliveries.overload.waits import waits
 from deliveries.receiving.deadlines import reading_deadlines
 
 _LONGEST_HEAD_SECONDS = 10
@@ -27,8 +29,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         writing.start()
         super().init_process()
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Let the connection wait for a thread."""
+        conn.waits_since = time.monotonic()
+        super().enqueue_req(conn)
+
     def handle(self, conn: Any) -> Any:
         """Read and answer one request; the head has to come first, and soon."""
+        waits.note(time.monotonic() - conn.waits_since)
         with reading_deadlines.over(conn.sock, min(_LONGEST_HEAD_SECONDS, settings.HUB_BODY_SECONDS)) as conn.reading:
             return super().handle(conn)
 

@@ -63,6 +63,7 @@ _GROUPS: list[tuple[str | Promise, list[tuple[str | Promise, str, str, str]]]] =
         gettext_lazy("Hub"),
         [
             (gettext_lazy("Workers"), "memory", "deliveries_worker_changelist", "deliveries.view_worker"),
+            (gettext_lazy("Load"), "speed", "deliveries_acceptonly_changelist", "deliveries.view_worker"),
             (gettext_lazy("Users"), "person", "auth_user_changelist", "auth.view_user"),
             (gettext_lazy("Roles"), "group", "auth_group_changelist", "auth.view_group"),
             (gettext_lazy("Audit log"), "fact_check", "deliveries_auditentry_changelist", "deliveries.view_auditentry"),

@@ -29,6 +29,7 @@ _PAGES: dict[Page, tuple[str, str, str | Promise]] = {
     Page.BLOCKED_KEYS: ("deliveries_parkedkey_changelist", "deliveries.view_parkedkey", gettext_lazy("Show the keys")),
     Page.WORKERS: ("deliveries_worker_changelist", "deliveries.view_worker", gettext_lazy("Show the workers")),
     Page.WORKER: ("deliveries_worker_change", "deliveries.view_worker", gettext_lazy("Show the worker")),
+    Page.OVERLOAD: ("deliveries_acceptonly_changelist", "deliveries.view_worker", gettext_lazy("Show the load")),
     Page.ENDPOINT: ("integrations_endpoint_change", "integrations.view_endpoint", gettext_lazy("Open the endpoint")),
     Page.ENDPOINTS: (
         "integrations_endpoint_changelist",

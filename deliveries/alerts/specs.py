@@ -204,7 +204,8 @@ SPECS: Mapping[str, Spec] = {
     "disk_space": Spec(
         gettext_noop("Little disk space"),
         gettext_noop(
-            "Less of the disk that holds the SQLite database is free. A PostgreSQL server's disk is not seen from here."
+            "Less of the disk that holds the SQLite database is free. "
+            "A PostgreSQL server's is seen with HUB_DATABASE_DIR."
         ),
         "% free",
         10,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from deliveries.concerns import calling, executing, receiving, storing
+from deliveries.concerns import calling, executing, overload, receiving, storing
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import Sight
 
@@ -15,6 +15,9 @@ __all__ = ["LOOKS", "Concern", "Kind", "Level", "Page", "Place", "Sight", "conce
 LOOKS: tuple[tuple[str, Callable[[Sight], Iterable[Concern]]], ...] = (
     ("deliveries.view_worker", executing.no_worker),
     ("deliveries.view_worker", executing.silent_workers),
+    ("deliveries.view_worker", overload.no_room),
+    ("deliveries.view_worker", overload.shedding),
+    ("deliveries.view_worker", overload.accept_only),
     ("deliveries.view_worker", storing.disk),
     ("deliveries.view_event", executing.self_check),
     ("deliveries.view_delivery", executing.queue_age),

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """What it is about; of one level, those further up come first."""
 
     NO_WORKER = "no_worker"
+    NO_ROOM = "no_room"
+    SHEDDING = "shedding"
     DISK = "disk"
     SELF_CHECK = "self_check"
     QUEUE_AGE = "queue_age"
@@ -30,6 +32,7 @@ class Kind(StrEnum):
     SILENT_WORKER = "silent_worker"
     BACKLOG = "backlog"
     SILENCE = "silence"
+    ACCEPT_ONLY = "accept_only"
 
 
 class Page(StrEnum):
@@ -45,6 +48,7 @@ class Page(StrEnum):
     ROUTE = "route"
     CONNECTION = "connection"
     EVENT = "event"
+    OVERLOAD = "overload"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from deliveries.execution.doorbell import doorbell
 from deliveries.execution.hints import hints, wait
 from deliveries.execution.stopping import stop_ordered
 from deliveries.models import Delivery
+from deliveries.overload.standing import overload
 
 logger = structlog.get_logger(__name__)
 
@@ -92,8 +93,10 @@ class DueDeliveries(Broker):  # type: ignore[misc]
     def _there_is_work(self) -> bool:
         if time.monotonic() < self._look_at:
             return False
+        now = timezone.now()
         try:
-            found = Delivery.objects.any_due(timezone.now())
+            # In accept-only mode nothing is begun; the idle orders go on, and with them what tidies up.
+            found = not overload.refresh_if_due(now, with_queue=False).pauses_workers and Delivery.objects.any_due(now)
         except Error as exc:
             self._rest(exc)
             return False

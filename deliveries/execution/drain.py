@@ -35,6 +35,7 @@ from deliveries.execution.threads import HandlerThreads
 from deliveries.log_context import lines_with
 from deliveries.models import Delivery, DeliveryStatus, Outcome
 from deliveries.models.claiming import DueRoute, shares
+from deliveries.overload.standing import overload
 from deliveries.stats import outcomes
 from deliveries.stats.counting import counting
 from integrations import tracing
@@ -134,6 +135,7 @@ class Drain:
         now = timezone.now()
         try:
             bound_waits()
+            overload.refresh_if_due(now, with_queue=False)
             self._pulse.beat(now, threads=self._threads.limit, running=len(self._runs), stopping=self._stop.is_set())
             self._renew(now)
             self._close_finished(now)
@@ -227,7 +229,7 @@ class Drain:
         return doorbell.rung_at != self._rung_at or time.monotonic() >= self._look_again_at
 
     def _may_claim(self) -> bool:
-        if self._stop.is_set() or self._spoiled:
+        if self._stop.is_set() or self._spoiled or overload.now.pauses_workers:
             return False
         return time.monotonic() < self._claim_until or any(run.age > LONG_SECONDS for run in self._runs.values())
 

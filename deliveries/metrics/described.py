@@ -111,6 +111,25 @@ METRICS: tuple[Described, ...] = (
     Described(
         "hub_statistics_lag_seconds", "gauge", "How much too long counts of the asked process wait to be written."
     ),
+    Described(
+        "hub_refused_below_priority",
+        "gauge",
+        "Endpoints of a lower priority are refused as there is more than the hub can take; of the asked process.",
+        more="0 is none; with a fraction, a part of one priority.",
+    ),
+    Described("hub_accept_only", "gauge", "Whether events are stored and no handler is begun; of the asked process."),
+    Described(
+        "hub_request_wait_seconds",
+        "gauge",
+        "The shortest wait for a thread of the asked process in the last second.",
+        more="Without requests there is none.",
+    ),
+    Described(
+        "hub_disk_free_bytes",
+        "gauge",
+        "What is free on the database's disk.",
+        more="Where it is seen: SQLite, or with HUB_DATABASE_DIR.",
+    ),
     Described("hub_build", "info", "The hub's version.", ("version",)),
 )
 _BY_NAME: Mapping[str, Described] = {metric.name: metric for metric in METRICS}

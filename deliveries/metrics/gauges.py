@@ -17,6 +17,7 @@ from deliveries import self_check
 from deliveries.metrics.counters import Labels
 from deliveries.metrics.described import MOST, family, info
 from deliveries.models import Delivery, Worker
+from deliveries.overload.standing import overload
 from deliveries.stats import queue, standing
 from deliveries.stats.counting import counting
 from integrations.models import Connection, ConnectionHealth, Route
@@ -37,7 +38,18 @@ def families(user: Person | None, *, now: datetime) -> Iterator[Metric]:
     if (seen := self_check.look(now)) is not None:
         yield _single("hub_self_check_age_seconds", seen.age_seconds)
     yield _single("hub_statistics_lag_seconds", counting.lag())
+    yield from _load()
     yield info("hub_build", {"version": settings.HUB_VERSION})
+
+
+def _load() -> Iterator[Metric]:
+    found = overload.now
+    yield _single("hub_refused_below_priority", found.bar)
+    yield _single("hub_accept_only", float(found.pauses_workers))
+    if found.wait_seconds is not None:
+        yield _single("hub_request_wait_seconds", found.wait_seconds)
+    if found.facts.free_bytes is not None:
+        yield _single("hub_disk_free_bytes", found.facts.free_bytes)
 
 
 def _single(name: str, value: float) -> Metric:

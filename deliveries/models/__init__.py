@@ -1,5 +1,6 @@
 """What happened: events, rejections, deliveries and their attempts, and who did what. Facts and atomic transitions."""
 
+from deliveries.models.accept_only import AcceptOnly
 from deliveries.models.alert import Alert, AlertClock, AlertRule, AlertState
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.audit import Action, AuditEntry
@@ -22,6 +23,7 @@ from deliveries.models.turn import Turn
 from deliveries.models.worker import Worker
 
 __all__ = [
+    "AcceptOnly",
     "Action",
     "Alert",
     "AlertClock",

@@ -215,7 +215,7 @@ def _within_limits(wanted: Sequence[Share], *, using: str) -> list[Share]:
                 if not cursor.fetchone()[0]:
                     continue  # another worker is about to fill it
             route = Route._meta.pk.get_db_prep_value(share.route_id, connection)
-            cursor.execute(_running(connection.vendor, "%s"), [route])
+            cursor.execute(count_running(connection.vendor, "%s"), [route])
             left = min(share.limit, share.concurrency - cursor.fetchone()[0] - taken[share.route_id])
             if left > 0:
                 taken[share.route_id] += left
@@ -337,7 +337,7 @@ def _take_statement() -> str:
     """
 
 
-def _running(vendor: str, route: str) -> str:
+def count_running(vendor: str, route: str) -> str:
     """Return the statement that counts what runs of ``route``, on all workers."""
     # By itself SQLite would look through all that the route ever had: it prefers an index with an equals sign.
     index = "INDEXED BY delivery_leased" if vendor == "sqlite" else ""
@@ -354,7 +354,7 @@ def _due_routes(vendor: str) -> str:
             WHERE d.bulk = l.bulk AND d.route_id = r.id AND {_IN_QUEUE} AND d.due_at <= %(now)s
             ORDER BY d.due_at LIMIT %(most)s) found),
         r.concurrency,
-        CASE WHEN r.concurrency IS NULL THEN 0 ELSE ({_running(vendor, "r.id")}) END
+        CASE WHEN r.concurrency IS NULL THEN 0 ELSE ({count_running(vendor, "r.id")}) END
     FROM integrations_route r
     JOIN integrations_endpoint p ON p.id = r.endpoint_id
     CROSS JOIN (SELECT FALSE AS bulk UNION ALL SELECT TRUE) l

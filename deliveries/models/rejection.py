@@ -21,6 +21,9 @@ _EXPLANATIONS = {
     "body_too_slow": "The body did not arrive within the time that the hub waits for one.",
     "content_encoding": "The body is compressed; the hub takes it only as it is (identity).",
     "content_type": "The body's media type is none of those that the endpoint takes.",
+    "shed": "There was more than the hub can take, and other endpoints have a higher priority; the sender was told to "
+    "come again.",
+    "disk_full": "The database's disk is all but full; the sender was told to come again.",
     "settings_unusable": "The provider's preset cannot work with the endpoint's settings, or is no longer installed.",
 }
 

@@ -86,3 +86,7 @@ class Unavailable(_TryLater):
 
     status_code = 503
     error = "unavailable"
+
+
+class Shed(Unavailable):
+    """503: nothing was stored, for the sake of what is more urgent, or of what is stored already. Counted, not kept."""

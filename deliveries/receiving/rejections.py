@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,8 @@ from django.db.models.expressions import Combinable
 from deliveries.models import Rejection
 from deliveries.models.rollup import Measure
 from deliveries.models.sealing import sealed_columns, storable, storable_json
+from deliveries.overload.judging import Room
+from deliveries.overload.standing import overload
 from deliveries.receiving.endpoints import LiveEndpoint
 from deliveries.receiving.sampling import Sampler
 from deliveries.receiving.tally import lock_endpoints, tally, write
@@ -45,9 +48,9 @@ def record(
 
     ``body`` None means that it was not read; ``body_bytes`` is how large it was, as far as that is known.
     """
-    reason = storable(refusal.reason, 60)
-    tally.add(endpoint.row.pk, reason, request.received_at)
-    counting.add(Measure.REFUSED, endpoint.row.pk, at=request.received_at)
+    reason = count(endpoint, refusal, at=request.received_at)
+    if overload.now.room > Room.ENOUGH:  # what is left of the disk is for events
+        return
     group = (endpoint.row.pk, neighbourhood(request.source), reason)
     if not (_of_group.admits(group) and _of_endpoint.admits(endpoint.row.pk)):
         return
@@ -63,6 +66,14 @@ def record(
     except Exception as exc:
         tally.give_back(counted)
         log.exception("rejection.not_stored", endpoint=endpoint.row.slug, error_type=type(exc).__name__)
+
+
+def count(endpoint: LiveEndpoint, refusal: RequestRejected, *, at: datetime) -> str:
+    """Count the refusal in memory; return its reason as it can be stored."""
+    reason = storable(refusal.reason, 60)
+    tally.add(endpoint.row.pk, reason, at)
+    counting.add(Measure.REFUSED, endpoint.row.pk, at=at)
+    return reason
 
 
 def neighbourhood(source: str) -> str:

@@ -40,6 +40,7 @@ class SharedReceiveView(ReceiveView):
         self.source = client_address(request._request)
         self.inbound = inbound_request(request._request, received_at=self.received_at, source=self.source)
         left = self.recognising()
+        left = self.passing(left, lambda: self.check_load(request))
         left = self.passing(left, lambda: refuse_announced(request.META, limit=self.endpoint.row.max_body_bytes))
         left = self.passing(left, lambda: self.check_permissions(request))
         left = self.passing(left, lambda: self.check_rate(request, source_rate))

@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 
 from deliveries.log_context import bind_contextvars, lines_with
 from deliveries.models.rollup import Measure
+from deliveries.overload.shedding import refuse_overload
 from deliveries.receiving import delivered_secrets, endpoints, ingest, last_use, rejections
 from deliveries.receiving.authentication import Proof, SignatureAuthentication
 from deliveries.receiving.drafts import Acceptance
@@ -32,6 +33,7 @@ from deliveries.receiving.refusals import (
     MethodNotAllowed,
     PayloadTooLarge,
     RateLimited,
+    Shed,
     SourceNotAllowed,
     Unavailable,
     UnknownEndpoint,
@@ -116,6 +118,7 @@ class ReceiveView(APIView):
         self.span.note(hub__endpoint=self.endpoint.row.slug)
         self.source = client_address(request._request)
         self.inbound = inbound_request(request._request, received_at=self.received_at, source=self.source)
+        self.check_load(request)
         refuse_announced(request.META, limit=self.endpoint.row.max_body_bytes)
         self.check_permissions(request)
         self.check_rate(request, source_rate)
@@ -137,6 +140,11 @@ class ReceiveView(APIView):
         if endpoint is None:
             raise UnknownEndpoint if slug else UnknownProvider
         return endpoint
+
+    def check_load(self, request: Request) -> None:
+        """Refuse what there is no room for, unless that was looked at already. Only a POST can be an event."""
+        if request.method == "POST" and not getattr(request._request, "let_in_by_gate", False):
+            refuse_overload(self.endpoint.row.priority, is_test=self.from_the_hub_itself)
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
         """Refuse the source; DRF would make a 401 of it, as nobody has proven anything yet."""
@@ -236,10 +244,15 @@ class ReceiveView(APIView):
         if isinstance(exc, VerificationFailed) and self.endpoint.preset.refused is not None:
             refused = self.endpoint.preset.refused
             return _as_response(replace(refused, headers={**self.headers_of(exc), **refused.headers}))
-        return Response({"error": exc.error}, status=exc.status_code, headers=self.headers_of(exc))
+        answer = Response({"error": exc.error}, status=exc.status_code, headers=self.headers_of(exc))
+        # Django would log each as an error. Of shedding there is a line when it begins, and one when it ends.
+        answer._has_been_logged = isinstance(exc, Shed)  # type: ignore[attr-defined]
+        return answer
 
     def record(self, refusal: RequestRejected) -> None:
         """Count and keep what an existing endpoint refused."""
+        if isinstance(refusal, Shed):
+            rejections.count(self.endpoint, refusal, at=self.received_at)
         if isinstance(refusal, _NOT_RECORDED):
             return
         size = refusal.body_bytes if isinstance(refusal, PayloadTooLarge) else len(self.body or b"")

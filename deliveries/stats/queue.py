@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connections, router
 
 from deliveries.models import Delivery
+from deliveries.models.claiming import count_running
 from deliveries.models.states import CLAIMABLE
 from integrations.models import EndpointState, Route
 
@@ -59,6 +60,25 @@ def by_route(routes: Collection[UUID], *, now: datetime, most: int) -> dict[UUID
     }
 
 
+def ages_by_priority(now: datetime) -> dict[int, float]:
+    """Return, by the priority of endpoints, for how many seconds the oldest delivery has been due.
+
+    Bulk replays may wait, and routes that run as many as they may wait for themselves: neither says that there are too
+    few workers.
+    """
+    connection = connections[router.db_for_read(Delivery)]
+    stored = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(_oldest(connection.vendor), {"now": stored})
+        rows = cursor.fetchall()
+    ages: dict[int, float] = {}
+    for priority, oldest in rows:
+        moment = _moment(oldest, connection)
+        if moment is not None:
+            ages[priority] = max(ages.get(priority, 0.0), (now - moment).total_seconds())
+    return ages
+
+
 def together(queues: Iterable[Queue]) -> Queue:
     """Return ``queues`` as one."""
     rows = list(queues)
@@ -101,4 +121,15 @@ def _statement() -> str:
     return f"""
     SELECT r.id, (SELECT COUNT(*) FROM ({due} LIMIT %(most)s) found), ({due} LIMIT 1)
     FROM integrations_route r CROSS JOIN (SELECT FALSE AS bulk UNION ALL SELECT TRUE) l
+    """  # noqa: S608 - our own words
+
+
+@cache
+def _oldest(vendor: str) -> str:
+    running = count_running(vendor, "r.id")
+    return f"""
+    SELECT p.priority, (SELECT d.due_at FROM deliveries_delivery d
+        WHERE d.bulk = FALSE AND d.route_id = r.id AND {_IN_QUEUE} ORDER BY d.due_at LIMIT 1)
+    FROM integrations_route r JOIN integrations_endpoint p ON p.id = r.endpoint_id
+    WHERE NOT r.paused AND p.state <> 'paused' AND (r.concurrency IS NULL OR r.concurrency > ({running}))
     """  # noqa: S608 - our own words

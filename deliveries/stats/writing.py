@@ -1,15 +1,23 @@
-"""Writing down what a web process has counted, each second, by a thread of its own: no answer waits for it."""
+"""What a web process does each second, by a thread of its own, so that no answer waits for it.
+
+It writes down what was counted, and looks whether there is more than the hub can take.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 
 from django.db import close_old_connections
+from django.utils import timezone
 
+from deliveries.overload.standing import overload
 from deliveries.receiving.tally import tally
 from deliveries.stats.counting import counting
 
 _EVERY_SECONDS = 1.0
+#: How long requests wait is looked at more often: at ten times too many it is a matter of tenths of a second.
+_FEEL_SECONDS = 0.25
 
 
 def start() -> threading.Thread:
@@ -21,7 +29,14 @@ def start() -> threading.Thread:
 
 def _go_on(stop: threading.Event | None = None) -> None:
     stop = stop or threading.Event()
-    while not stop.wait(_EVERY_SECONDS):
+    overload.refresh_if_due(timezone.now())
+    write_at = time.monotonic() + _EVERY_SECONDS
+    while not stop.wait(_FEEL_SECONDS):
+        overload.feel()
+        if time.monotonic() < write_at:
+            continue
+        write_at = time.monotonic() + _EVERY_SECONDS
         close_old_connections()
+        overload.refresh_if_due(timezone.now())
         counting.flush_if_due()
         tally.flush_if_due()

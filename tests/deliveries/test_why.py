@@ -249,7 +249,7 @@ class ListTests(TestCase):
         for _ in range(4):
             self.fill()
 
-        self.assertEqual((self.asked(), few), (few, 7))
+        self.assertEqual((self.asked(), few), (few, 8))
 
     def test_asks_nothing_for_what_is_finished(self) -> None:
         make_delivery(make_route(make_endpoint()), status="succeeded", finished_at=timezone.now())

@@ -13,12 +13,14 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from deliveries.models import DeliveryStatus, Outcome, Worker
+from deliveries.overload.judging import Facts
 from deliveries.receiving.tally import tally
 from deliveries.stats import outcomes
 from deliveries.stats.counting import counting
 from integrations.api.scopes import Scope
 from integrations.models import Connection, ConnectionHealth, EndpointGroup, Restriction
 from tests.deliveries.api.cases import client_of, make_user
+from tests.deliveries.overload.loads import standing
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -153,6 +155,15 @@ class MetricsTests(Sender, MetricsTestCase):
         self.assertEqual([found[name,] for name in ("hub_workers", "hub_worker_threads")], [1, 8])
         self.assertEqual(found["hub_worker_threads_busy",], 3)
         self.assertLess(found["hub_worker_silence_seconds",], 60)
+
+    def test_tell_of_the_load(self) -> None:
+        with standing(pressure=5.25, accept_only_by="ada", wait_seconds=0.5, facts=Facts(free_bytes=1024)):
+            found = self.read()
+
+        names = ("refused_below_priority", "accept_only", "request_wait_seconds", "disk_free_bytes")
+        self.assertEqual([found[f"hub_{name}",] for name in names], [5.25, 1, 0.5, 1024])
+        found = self.read()
+        self.assertEqual([found.get((f"hub_{name}",)) for name in names], [0, 0, None, None])
 
     def test_tell_of_the_databases_connections_where_there_are_some(self) -> None:
         found = {key[0] for key in self.read()}

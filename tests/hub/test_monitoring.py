@@ -34,6 +34,8 @@ class TheNamesTests(TestCase):
             "hub_database_connections",  # of PostgreSQL
             "hub_database_connections_limit",
             "hub_self_check_age_seconds",  # where HUB_SELF_CHECK_SECONDS is set
+            "hub_request_wait_seconds",  # once a web server has looked
+            "hub_disk_free_bytes",
         }
 
     def test_in_rules_dashboard_and_reference_are_those_of_metrics(self) -> None:

@@ -22,6 +22,7 @@ from deliveries.disk import Disk
 from deliveries.models import Worker
 from integrations.models import Endpoint
 from tests.deliveries.api.cases import make_user
+from tests.deliveries.overload.loads import standing
 from tests.factories import make_delivery, make_endpoint, make_route
 
 READY = "/health/ready"
@@ -60,10 +61,16 @@ class ReadyTests(TestCase):
                 answer = response.json()
                 self.assertEqual((answer["status"], answer["reason"]), ("ready", None))
                 self.assertEqual(
-                    list(answer["checks"]), ["database", "migrations", "workers", "queue", "disk", "self_check"]
+                    list(answer["checks"]), ["database", "migrations", "workers", "queue", "disk", "load", "self_check"]
                 )
                 self.assertTrue(all(check["ok"] for check in answer["checks"].values()))
                 self.assertEqual(answer["checks"]["workers"]["alive"], 1)
+
+    def test_says_what_is_refused_and_stays_ready(self) -> None:
+        with standing(pressure=5.25, accept_only_by="ada"):
+            answer = self.ready(200)
+
+        self.assertEqual(answer["checks"]["load"], {"ok": True, "refused_below_priority": 5.2, "accept_only": True})
 
     def test_answers_503_when_no_worker_is_heard_of(self) -> None:
         Worker.objects.update(beat_at=self.now - timedelta(minutes=5))

@@ -15,6 +15,7 @@ from knox.models import AuthToken
 
 from deliveries import bulk_replay
 from deliveries.models import (
+    AcceptOnly,
     Alert,
     AlertRule,
     AuditEntry,
@@ -43,6 +44,7 @@ OF_ENDPOINTS = {
 }
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {
+    AcceptOnly: "the switch of all workers: who is restricted sees it, and may not switch",
     Erasure: "shut to who is restricted: events of all endpoints are named",
     ParkedKey: "shut to who is restricted: all routes' keys are on one page",
     Worker: "a host and a process number",
