@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Timer
 
 import httpcore
 
@@ -37,12 +41,12 @@ class DeadlineStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of ``buffer``; asks for the time left before each part that the other side takes."""
-        socket = self._stream.get_extra_info("socket")
+        sock = self._stream.get_extra_info("socket")
         rest = memoryview(buffer)
         while rest:
             try:
-                socket.settimeout(self._deadline.within(timeout, httpcore.WriteTimeout))
-                rest = rest[socket.send(rest) :]
+                sock.settimeout(self._deadline.within(timeout, httpcore.WriteTimeout))
+                rest = rest[sock.send(rest) :]
             except TimeoutError as exc:
                 raise httpcore.WriteTimeout("the other side takes nothing") from exc
             except OSError as exc:
@@ -62,3 +66,21 @@ class DeadlineStream(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> object:
         """Return what httpcore asks of its own streams (``ssl_object``, ``is_readable``, ...)."""
         return self._stream.get_extra_info(info)
+
+
+@contextmanager
+def cut_off(fileno: int, seconds: float) -> Iterator[None]:
+    """Break the connection ``fileno`` off after ``seconds``, whoever waits for it and however slowly it drips."""
+    with socket.socket(fileno=os.dup(fileno)) as own:
+
+        def shut() -> None:
+            with suppress(OSError):
+                own.shutdown(socket.SHUT_RDWR)
+
+        timer = Timer(max(0.0, seconds), shut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()

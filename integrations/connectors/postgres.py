@@ -7,11 +7,9 @@ would take from the environment or from files (``PGPASSWORD``, ``~/.pgpass``) is
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from threading import Timer
 from typing import Any
 
 import httpcore
@@ -20,6 +18,7 @@ from django.conf import settings
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from integrations.connectors.deadline import cut_off
 from integrations.connectors.egress import Address, EgressRefused, Network, Resolve, is_allowed, refusal, resolve
 from integrations.errors import GiveUp, HubError
 
@@ -89,7 +88,8 @@ def database(
     _refuse_the_hubs_own(parts, addresses, resolve)
     with _own_errors():
         connection = psycopg.connect(**_arguments(parts, addresses, ends_at - time.monotonic()), prepare_threshold=None)
-    with _cut_off(connection, ends_at - time.monotonic()):
+    # A server that says nothing would hold the worker for ever.
+    with cut_off(connection.fileno(), ends_at - time.monotonic()):
         try:
             yield Database(connection, ends_at)
             with _own_errors():
@@ -146,24 +146,6 @@ def _apart(host: str, addresses: Sequence[Address], resolve: Resolve) -> bool:
         return not _LOOPBACK.intersection(map(str, addresses))
     with _own_errors():
         return not set(resolve(host, 5432, _CONNECT_SECONDS)).intersection(addresses)
-
-
-@contextmanager
-def _cut_off(connection: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
-    """Break the connection off after ``seconds``: a server that says nothing would hold the worker for ever."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as own:
-
-        def shut() -> None:
-            with suppress(OSError):
-                own.shutdown(socket.SHUT_RDWR)
-
-        timer = Timer(max(0.0, seconds), shut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
 
 @contextmanager
