@@ -127,6 +127,9 @@ class Connections(Protocol):
     def system(self, name: str, context: Context) -> System:
         """Return a connection of another kind than HTTP; raises `ConnectionMissing`."""
 
+    def outside(self, name: str, context: Context) -> HttpClient | System:
+        """Return a connection of any kind; raises `ConnectionMissing`."""
+
 
 class NoConnections:
     """The `Connections` of a context that was made without any."""
@@ -140,6 +143,10 @@ class NoConnections:
         raise ConnectionMissing(f"There is no connection {name!r}.")
 
     def system(self, name: str, context: Context) -> System:
+        """Raise `ConnectionMissing`."""
+        raise ConnectionMissing(f"There is no connection {name!r}.")
+
+    def outside(self, name: str, context: Context) -> HttpClient | System:
         """Raise `ConnectionMissing`."""
         raise ConnectionMissing(f"There is no connection {name!r}.")
 
@@ -185,6 +192,13 @@ class Context:
         Raises `ConnectionMissing`.
         """
         return self.connections.system(connection, self)
+
+    def outside(self, connection: str) -> HttpClient | System:
+        """Return a connection by its name, whatever its kind: what `http` or `system` returns.
+
+        Raises `ConnectionMissing`.
+        """
+        return self.connections.outside(connection, self)
 
     def log(self, message: str, **fields: Any) -> None:
         """Keep ``message`` and plain values on the attempt, where the operator reads them."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json as json_library
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from integrations.connectors.client import HttpClient
 from integrations.connectors.exchange import Exchange
 from integrations.connectors.http import CallFailed, Reply
 from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.system import System, SystemFailed
 from integrations.contracts import Context
 from integrations.errors import ConnectionMissing, GiveUp
 from integrations.models import Connection
@@ -83,7 +84,10 @@ class FakeConnections:
         self._planned: list[_Planned] = []
 
     def connection(self, name: str, **values: Any) -> Connection:
-        """Return the connection of that name, made if need be: ``values`` are its fields, such as ``auth``."""
+        """Return the connection of that name, made if need be: ``values`` are its fields, such as ``auth``.
+
+        One of another kind than HTTP needs its ``kind`` and ``base_url``.
+        """
         row = Connection.objects.live().filter(name=name).first()
         if row is None:
             usual = {"base_url": f"https://{name}.example.com", "idempotency_header": "Idempotency-Key"}
@@ -107,6 +111,8 @@ class FakeConnections:
     ) -> None:
         """Answer calls of ``path``, in which ``*`` stands for anything.
 
+        Of another kind than HTTP, ``method`` and ``path`` are what attempts name, such as ``XADD`` and ``orders``, and
+        ``json`` is what came of it.
         Several answers to the same are given one after the other, and the last again and again.
         """
         self.connection(connection)
@@ -161,6 +167,36 @@ class _Watched(StoredConnections):
         except ConnectionMissing:
             self.fake.unexpected.append(name)
             raise
+
+    def system(self, name: str, context: Context) -> System:
+        try:
+            found = super().system(name, context)
+        except ConnectionMissing:
+            self.fake.unexpected.append(name)
+            raise
+        return _FakeSystem(found, self.fake)
+
+
+class _FakeSystem(System):
+    """Sends nothing: what it would send is kept, and the answer is the test's."""
+
+    def __init__(self, real: System, fake: FakeConnections) -> None:
+        vars(self).update(vars(real))
+        self._fake = fake
+
+    def call(self, what: str) -> NoReturn:
+        self._fake.unexpected.append(f"{self.spec.name}: {what}")
+        raise UnexpectedCall(f"{self.spec.name}: {what} is a call that no test can answer")
+
+    def tried(self, what: str, run: Callable[[float], Any], *, is_safe: bool, content: bytes = b"") -> Any:
+        del run, is_safe
+        method, _, path = what.partition(" ")
+        with super().call(what):
+            try:
+                reply = self._fake.reply(Sent(self.spec.name, method, _below(path), {}, httpx.Headers(), content))
+            except CallFailed as exc:
+                raise SystemFailed(str(exc)) from None
+        return json_library.loads(reply.body)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField
-from integrations.connectors.kinds import kind_choices
+from integrations.connectors.kinds import ConnectionKind, kind_choices, kinds
 from integrations.connectors.proofs import PROOFS, PROXY_CREDENTIALS, proof_choices
 from integrations.connectors.tries import default_tries
 from integrations.guards import guard_connection, guard_credentials
@@ -43,7 +43,10 @@ class SecretInput(UnfoldAdminTextInputWidget):  # type: ignore[misc]
 
 
 class ConnectionForm(_Form):
-    """Which credentials belong to which proof is in ``data-proofs``; the browser shows those alone."""
+    """Which credentials belong to which proof is in ``data-proofs``; the browser shows those alone.
+
+    So it is with the proofs of a kind, in ``data-kinds``, which also says what its address looks like.
+    """
 
     #: Who fills it in; the page sets it.
     user: User
@@ -75,6 +78,11 @@ class ConnectionForm(_Form):
     class Meta:
         model = Connection
         exclude = ("credentials", "retired_at")
+        help_texts = {
+            "test_path": gettext_lazy(
+                "What “Test this connection” GETs, below the base URL; a topic of Kafka, a queue of SQS."
+            )
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -82,10 +90,16 @@ class ConnectionForm(_Form):
         self._before = Connection.objects.get(pk=self.instance.pk) if stored else self.instance
         if "kind" in self.fields:
             self.fields["kind"].choices = kind_choices()  # type: ignore[attr-defined]
+            self.fields["kind"].widget.attrs["data-kinds"] = json.dumps(
+                {key: {"address": kind.base_url, "proofs": kind.proofs, "proof": kind.auth} for key, kind in _kinds()}
+            )
         if "auth" in self.fields:
             self.fields["auth"].choices = proof_choices()  # type: ignore[attr-defined]
             self.fields["auth"].widget.attrs["data-proofs"] = json.dumps(
                 {key: kind.credentials for key, kind in PROOFS.items()}
+            )
+            self.fields["auth"].widget.attrs["data-settings"] = json.dumps(
+                {key: kind.example for key, kind in PROOFS.items()}
             )
         if "egress_is_named" in self.fields:
             self.fields["egress_is_named"].initial = self.instance.egress is not None
@@ -139,6 +153,10 @@ class ConnectionForm(_Form):
     def groups_for(user: User) -> Any:
         """Return the groups that ``user`` may choose from."""
         return EndpointGroup.objects.visible_to(user).order_by("name")
+
+
+def _kinds() -> list[tuple[str, ConnectionKind]]:
+    return [(key, kinds[key]) for key in kinds]
 
 
 def _help(stored: str) -> str:

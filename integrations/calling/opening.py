@@ -83,11 +83,16 @@ def client_for(
     return HttpClient(spec, gate=gate or SharedGate(connection), tokens=tokens, frame=frame, exchange=exchange)
 
 
-def system_for(connection: Connection, frame: Frame, *, gate: Gate | None = None) -> System:
-    """Return ``connection``, of another kind than HTTP, behind the gate of all workers; raises `ConnectionMissing`."""
+def system_for(connection: Connection, frame: Frame, *, gate: Gate | None = None, tries: Tries | None = None) -> System:
+    """Return ``connection``, of another kind than HTTP, behind the gate of all workers; raises `ConnectionMissing`.
+
+    ``gate`` and ``tries`` take the place of the connection's own.
+    """
     if is_http(connection.kind):
         raise ConnectionMissing(f"The connection {connection.name!r} is of kind {connection.kind!r}.")
     spec = spec_of(connection)
+    if tries is not None:
+        spec = replace(spec, tries=tries)
     gate = gate or SharedGate(connection)
     return System(spec, identity=str(connection.pk), gate=gate, frame=frame, batches=StoredBatches())
 
@@ -115,6 +120,10 @@ class StoredConnections:
         """Return a connection of another kind than HTTP, for one attempt; raises `ConnectionMissing`."""
         connection = self._row(name)
         return system_for(connection, frame_of(context, made=self.made, numbers=self.numbers))
+
+    def outside(self, name: str, context: Context) -> HttpClient | System:
+        """Return a connection of any kind, for one attempt; raises `ConnectionMissing`."""
+        return self.client(name, context) if is_http(self._row(name).kind) else self.system(name, context)
 
     def async_client(self, name: str, context: Context) -> AsyncHttpClient:
         """Return the same for ``async def`` handlers; whether there is such a connection shows at the first call."""

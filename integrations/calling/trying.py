@@ -11,12 +11,13 @@ from uuid import uuid4
 from django.utils import timezone
 
 from integrations.calling import gate
-from integrations.calling.opening import MakeExchange, client_for
+from integrations.calling.opening import MakeExchange, client_for, system_for
 from integrations.connectors.client import Frame
 from integrations.connectors.exchange import Exchange
+from integrations.connectors.kinds import ConnectionKind, kinds
 from integrations.connectors.tries import Tries
 from integrations.connectors.waits import Budget
-from integrations.errors import HubError
+from integrations.errors import GiveUp, HubError
 from integrations.models import Connection, ConnectionHealth
 
 _LONGEST_SECONDS = 15.0
@@ -54,7 +55,7 @@ class _OpenGate:
 
 
 def try_connection(connection: Connection, *, make_exchange: MakeExchange = Exchange) -> Trial:
-    """GET the connection's ``test_path``, once; return what came of it."""
+    """GET the connection's ``test_path``, or what its kind asks instead, once; return what came of it."""
     ConnectionHealth.objects.get_or_create(connection=connection)
     kept: dict[str, Any] = {}
 
@@ -62,12 +63,22 @@ def try_connection(connection: Connection, *, make_exchange: MakeExchange = Exch
         kept.update(summary)
 
     frame = Frame(left=lambda: _LONGEST_SECONDS, key=lambda _name: str(uuid4()), record=record)
+    kind = kinds.get(connection.kind) or ConnectionKind(connection.kind)
     try:
+        if not kind.is_http:
+            return Trial(True, _probed(connection, kind, frame), None, kept.get("duration_ms"))
         client = client_for(connection, frame, make_exchange=make_exchange, gate=_OpenGate(connection), tries=Tries(1))
-        answer = client.get(connection.test_path)
+        answer = kind.ask(client, connection.test_path) if kind.ask else client.get(connection.test_path)
     except HubError as exc:
         return Trial(False, str(exc))
     text = f"{answer.call} answered {answer.status_code}"
     if answer.status_code in {401, 403}:
         text += ": the credentials are not taken, or do not suffice"
     return Trial(answer.status_code < 400, text, answer.status_code, kept.get("duration_ms"))
+
+
+def _probed(connection: Connection, kind: ConnectionKind, frame: Frame) -> str:
+    if kind.probe is None:
+        raise GiveUp(f"There is no test for connections of kind {connection.kind}.")
+    system = system_for(connection, frame, gate=_OpenGate(connection), tries=Tries(1))
+    return f"{connection.name} {kind.probe(system, connection.test_path)}"

@@ -140,6 +140,11 @@ class HttpClient:
         """The connection's kind, such as ``http``."""
         return self._spec.kind
 
+    @property
+    def base_url(self) -> str:
+        """Where the connection leads to."""
+        return self._spec.base_url
+
     def get(self, path: str = "", **options: Any) -> Answer:
         """Make a GET; ``options`` are those of `request`."""
         return self.request("GET", path, **options)

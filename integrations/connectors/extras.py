@@ -5,7 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from integrations.connectors.system import ClientMissing
+from integrations.errors import GiveUp
+
+
+class ClientMissing(GiveUp):
+    """The package that speaks with this kind of system is not installed; the message names it."""
 
 
 def extra(module: str, *, package: str) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 from django.core.exceptions import ValidationError
@@ -14,6 +16,11 @@ from integrations.connectors.addresses import origin, validate_base_url
 from integrations.errors import ReferenceMissing
 from integrations.references import resolve
 from integrations.registry import Registry, load_handlers
+
+if TYPE_CHECKING:
+    from integrations.connectors.answers import Answer
+    from integrations.connectors.client import HttpClient
+    from integrations.connectors.system import System
 
 _HTTP_PROOFS = (
     "none",
@@ -26,12 +33,12 @@ _HTTP_PROOFS = (
     "oauth2_client_credentials",
     "oauth2_refresh_token",
     "address",
+    "aws",
 )
 
 
 _END = r"(?![\s\S])"
 _FOLDER = re.compile(rf"folder:(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]{{0,99}}){{1,10}}{_END}")
-_FORMS = (_FOLDER,)
 
 
 class Described(Protocol):
@@ -39,6 +46,7 @@ class Described(Protocol):
 
     base_url: str
     auth: str
+    auth_settings: Any
     proxy: str
     credentials: Mapping[str, Any]
 
@@ -48,7 +56,9 @@ class ConnectionKind:
     """One kind of outside system: its ``name`` for people, and what a new connection of it starts from.
 
     ``proofs`` are those that it takes, ``form`` raises `ValidationError` for a base URL of another form. Without
-    ``is_http`` it is not `Context.http` that calls it, and nothing goes through a proxy.
+    ``is_http`` it is not `Context.http` that calls it, and nothing goes through a proxy. "Test this connection" calls
+    ``ask`` with the client of an HTTP kind and its test path, ``probe`` with another kind's `System`. ``aws_service``
+    is what signatures of AWS are made for, "" where the connection has to say it.
     """
 
     name: str
@@ -58,6 +68,9 @@ class ConnectionKind:
     proofs: tuple[str, ...] = _HTTP_PROOFS
     form: Callable[[str], None] = validate_base_url
     is_http: bool = True
+    ask: Callable[[HttpClient, str], Answer] | None = None
+    probe: Callable[[System, str], str] | None = None
+    aws_service: str = ""
 
     def check(self, connection: Described) -> None:
         """Raise `ValidationError`, by field, for what this kind does not take; no text quotes a credential."""
@@ -69,6 +82,12 @@ class ConnectionKind:
             raise ValidationError({"auth": f"{self.name} takes {', '.join(self.proofs)}."})
         if connection.proxy and not self.is_http:
             raise ValidationError({"proxy": f"{self.name} is not reached through a proxy."})
+        if (
+            connection.auth == "aws"
+            and self.is_http
+            and not (self.aws_service or connection.auth_settings.get("service"))
+        ):
+            raise ValidationError({"auth_settings": "service is missing, such as execute-api: a signature names it."})
         if connection.auth == "address":
             _check_address(connection.base_url, connection.credentials["url"])
 
@@ -87,7 +106,13 @@ def _with_bucket(value: str) -> None:
         raise ValidationError("This has to name the bucket or container, such as https://host/bucket/folder.")
 
 
-kinds: Registry[ConnectionKind] = Registry("connection kind", load_handlers)
+def _load() -> None:
+    for name in ("redis_stream", "kafka", "sqs"):
+        import_module(f"integrations.connectors.{name}")
+    load_handlers()
+
+
+kinds: Registry[ConnectionKind] = Registry("connection kind", _load)
 kinds.register("http")(ConnectionKind("HTTP API"))
 kinds.register("slack_webhook")(
     ConnectionKind("Slack incoming webhook", "https://hooks.slack.com", "address", proofs=("address",))
@@ -144,8 +169,11 @@ def validate_kind(value: str) -> None:
 
 def validate_address(value: str) -> None:
     """Refuse what is no base URL of any kind; `ConnectionKind.check` looks at the connection's own."""
-    if not any(pattern.match(value) for pattern in _FORMS):
-        validate_base_url(value)
+    for key in kinds:
+        with suppress(ValidationError):
+            kinds[key].form(value)
+            return
+    validate_base_url(value)
 
 
 def _check_address(base_url: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,13 @@ class ProofKind:
     credentials: tuple[str, ...] = ()
     settings_schema: Mapping[str, Any] = field(default_factory=lambda: _object({}))
     in_header: bool = False
+
+    @property
+    def example(self) -> str:
+        """What the settings look like that have to be there, as JSON; "" where there are none."""
+        properties = self.settings_schema["properties"]
+        wanted = {name: properties[name].get("enum", [""])[0] for name in self.settings_schema["required"]}
+        return json.dumps(wanted) if wanted else ""
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
@@ -93,10 +101,21 @@ PROOFS: Mapping[str, ProofKind] = {
         _object(_OAUTH2, "token_url", "client_id"),
     ),
     "address": ProofKind("A secret address (incoming webhook)", ("url",)),
+    "sasl": ProofKind(
+        "SASL (user and password)",
+        ("username", "password"),
+        _object({"mechanism": {"enum": ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]}}, "mechanism"),
+    ),
     "aws": ProofKind(
         "AWS access key",
         ("access_key_id", "secret_access_key"),
-        _object({"region": {**_TEXT, "minLength": 1, "maxLength": 50}}, "region"),
+        _object(
+            {
+                "region": {**_TEXT, "minLength": 1, "maxLength": 50},
+                "service": {**_TEXT, "minLength": 1, "maxLength": 50},
+            },
+            "region",
+        ),
     ),
     "google_service_account": ProofKind("Google service account", ("service_account",)),
 }

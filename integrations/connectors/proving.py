@@ -9,6 +9,8 @@ from uuid import uuid4
 import httpx
 
 from integrations.connectors.addresses import join
+from integrations.connectors.extras import extra
+from integrations.connectors.kinds import kinds
 from integrations.connectors.spec import ConnectionSpec
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.errors import ConnectionMissing
@@ -43,6 +45,8 @@ def prove(request: httpx.Request, spec: ConnectionSpec, *, now: datetime, token:
             request.url = request.url.copy_set_param(spec.auth_settings["name"], secrets["value"])
         case "address":
             request.url = _secret_address(request.url, spec)
+        case "aws":
+            _sign_for_aws(request, spec)
         case name if name in _OAUTH2:
             request.headers["Authorization"] = f"Bearer {token}"
         case name if name in _SIGNED_LIKE:
@@ -56,6 +60,21 @@ def _secret_address(asked: httpx.URL, spec: ConnectionSpec) -> httpx.URL:
     if asked != join(spec.base_url, ""):
         raise ConnectionMissing(f"The connection {spec.name!r} has one address, and no paths below it.")
     return httpx.URL(spec.credentials["url"])
+
+
+def _sign_for_aws(request: httpx.Request, spec: ConnectionSpec) -> None:
+    """Sign as https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html says, by AWS' own library."""
+    auth, awsrequest, credentials = (
+        extra(f"botocore.{name}", package="botocore") for name in ("auth", "awsrequest", "credentials")
+    )
+    kind = kinds.get(spec.kind)
+    service = (kind.aws_service if kind else "") or spec.auth_settings.get("service", "")
+    signed = {name: request.headers[name] for name in ("Content-Type", "X-Amz-Target") if name in request.headers}
+    unsigned = awsrequest.AWSRequest(request.method, str(request.url), data=request.content, headers=signed)
+    pair = credentials.Credentials(spec.credentials["access_key_id"], spec.credentials["secret_access_key"])
+    auth.SigV4Auth(pair, service, spec.auth_settings["region"]).add_auth(unsigned)
+    for name in ("X-Amz-Date", "Authorization"):
+        request.headers[name] = unsigned.headers[name]
 
 
 def basic(username: str, password: str) -> str:

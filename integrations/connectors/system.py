@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from integrations.connectors.batches import Batches
 from integrations.connectors.client import Frame, Gate, entered
 from integrations.connectors.spec import ConnectionSpec
 from integrations.errors import GiveUp, HubError
 
+T = TypeVar("T")
+
 
 class SystemFailed(HubError):
-    """The system cannot be reached, broke off, or cannot do it now; the message holds no credential and no value."""
+    """The system cannot be reached, broke off, or cannot do it now; the message holds no credential and no value.
+
+    ``was_not_done`` is whether it is certain that nothing was done.
+    """
+
+    def __init__(self, text: str, *, was_not_done: bool = False) -> None:
+        super().__init__(text)
+        self.was_not_done = was_not_done
 
 
 class SystemRefused(GiveUp):
     """The system will not do it, however often it is asked; the message holds no credential and no value."""
-
-
-class ClientMissing(GiveUp):
-    """The package that speaks with this kind of system is not installed; the message names it."""
 
 
 class System:
@@ -35,6 +43,11 @@ class System:
         self.batches = batches
         self._gate = gate
         self._frame = frame
+
+    @property
+    def kind(self) -> str:
+        """The connection's kind, such as ``redis``."""
+        return self.spec.kind
 
     @contextmanager
     def call(self, what: str) -> Iterator[float]:
@@ -58,3 +71,26 @@ class System:
             raise
         self._gate.answered(200, told=None, wait=None)
         self._frame.record({"call": call, "duration_ms": round((time.monotonic() - began_at) * 1000)})
+
+    def tried(self, what: str, run: Callable[[float], T], *, is_safe: bool, content: bytes = b"") -> T:
+        """Return what ``run`` returns, which is given the seconds that it may take; raises what `call` does.
+
+        After `SystemFailed` it is tried again as the connection says, while the attempt has time, where nothing was
+        done or it ``is_safe`` to do it twice. ``content`` is what is sent, for a test's own outside system.
+        """
+        del content
+        tries = self.spec.tries
+        most = stop_after_attempt(tries.max_attempts)
+        retrying = Retrying(
+            stop=lambda state: most(state) or state.upcoming_sleep >= self._frame.left(),
+            wait=wait_random_exponential(multiplier=tries.initial_seconds, max=tries.max_seconds),
+            retry=retry_if_exception(lambda exc: isinstance(exc, SystemFailed) and (is_safe or exc.was_not_done)),
+            sleep=self._frame.sleep,
+            reraise=True,
+        )
+        result: T = retrying(self._once, what, run)
+        return result
+
+    def _once(self, what: str, run: Callable[[float], T]) -> T:
+        with self.call(what) as seconds:
+            return run(seconds)

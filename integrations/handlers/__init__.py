@@ -71,7 +71,20 @@ class Handler:
 
 
 def _load() -> None:
-    for name in ("log", "http", "http_request", "emit", "mail", "slack", "crm", "airbyte", "table", "objects", "flow"):
+    for name in (
+        "log",
+        "http",
+        "http_request",
+        "emit",
+        "mail",
+        "slack",
+        "crm",
+        "airbyte",
+        "table",
+        "objects",
+        "queue",
+        "flow",
+    ):
         import_module(f"{__name__}.{name}")
     load_handlers()
 

@@ -189,6 +189,30 @@ class TestTheConnections:
 
         assert hub.due_in(self.deliver(hub).delivery) == pytest.approx(600, abs=5)
 
+    def test_stand_for_a_broker(self, hub: HubUnderTest, connections: FakeConnections) -> None:
+        connections.connection("events", kind="redis", base_url="redis://redis.example.com", auth="none")
+        connections.answer("events", "XADD", "orders", json={"id": "1-0"})
+        hub.endpoint("till", provider="github")
+        hub.route("till", handler="queue.publish", config={"connection": "events", "queue": "orders"})
+
+        received = hub.deliver("till", {"id": 7}, event_type="push")
+
+        assert received.delivery.status == "succeeded"
+        assert (str(connections.sent[0]), connections.sent[0].json) == ("events: XADD /orders", {"id": 7})
+
+    def test_reach_no_outside_system_that_a_test_cannot_stand_for(
+        self, hub: HubUnderTest, connections: FakeConnections
+    ) -> None:
+        connections.connection("lake", kind="folder", base_url="folder:/events", auth="none")
+        hub.endpoint("till", provider="github")
+        hub.route("till", handler="object.append", config={"connection": "lake", "batch_seconds": 0})
+
+        received = hub.deliver("till", {"id": 7}, event_type="push")
+
+        assert received.delivery.status == "dead"
+        assert "no test can answer" in received.attempt.error_message
+        connections.unexpected.clear()
+
     def test_carry_the_proof(self, hub: HubUnderTest, connections: FakeConnections) -> None:
         settings = {"token_url": "https://login.example.com/token", "client_id": "hub"}
         connections.connection(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.journeys.browser import barriers, console, open_browser, set_theme
@@ -122,6 +123,22 @@ def rotate_the_secret(visit: Visit) -> None:
     wait_until(lambda: send(visit.hub, OLD).status_code == 401, what="the end of the old secret")
 
 
+def choose_a_broker(visit: Visit) -> None:
+    """Begin a connection to a broker: the form asks for what its kind takes, and for nothing else."""
+    visit.open("/admin/integrations/connection/add/")
+    visit.find("//select[@name='kind']/option[@value='kafka']").click()
+    assert visit.find("//input[@name='base_url']").get_attribute("placeholder") == "kafka+tls://broker.example.com:9093"
+    proofs = visit.find("//select[@name='auth']")
+    assert proofs.get_attribute("value") == "none"
+    shown = proofs.find_elements(By.XPATH, "option[not(@hidden)]")
+    assert [option.get_attribute("value") for option in shown] == ["none", "sasl"]
+    visit.find("//select[@name='auth']/option[@value='sasl']").click()
+    assert visit.find("//textarea[@name='auth_settings']").get_attribute("placeholder") == '{"mechanism": "PLAIN"}'
+    assert visit.shows("//input[@name='credential_password']")
+    visit.find("//select[@name='kind']/option[@value='sqs']").click()
+    assert proofs.get_attribute("value") == "aws"
+
+
 def pause_and_resume(visit: Visit, taken: list[bytes]) -> None:
     """Hold what comes, then let it go."""
     endpoint = visit.browser.current_url
@@ -165,6 +182,7 @@ class TestSettingUp:
             pause_and_resume(visit, taken)
             watch_the_tail(visit)
             assert OLD not in browser.page_source
+            choose_a_broker(visit)
             assert console(browser) == [], "no error of a script, nothing refused by the page policy"
 
             if hub.environment["DATABASE_URL"].startswith("sqlite"):  # the pages are the same on any database

@@ -74,6 +74,18 @@ class ConnectionPageTests(TestCase):
         entry = AuditEntry.objects.get(object_id=str(connection.pk))
         self.assertNotIn("swordfish", str(entry.after))
 
+    def test_makes_one_to_a_broker_whose_password_is_seen_no_more(self) -> None:
+        broker = {"kind": "kafka", "auth": "sasl", "credential_username": "hub", "credential_password": "lovelace-1815"}
+        self.refused(ADD, "kafka://HOST:PORT", **broker, auth_settings='{"mechanism": "PLAIN"}')
+        self.refused(ADD, "mechanism is missing", **broker, base_url="kafka+tls://broker.example.com:9093")
+
+        connection = self.made(
+            **broker, base_url="kafka+tls://broker.example.com:9093", auth_settings='{"mechanism": "SCRAM-SHA-512"}'
+        )
+
+        self.assertEqual(connection.credentials, {"username": "hub", "password": "lovelace-1815"})
+        self.assertNotContains(self.client.get(page_of(connection)), "lovelace-1815")
+
     def test_keeps_a_credential_that_is_left_empty(self) -> None:
         connection = self.made()
 

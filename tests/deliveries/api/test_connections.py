@@ -41,6 +41,27 @@ class ConnectionApiTests(ApiTestCase):
         for response in (self.client.get(URL), self.client.get(f"{URL}crm/")):
             self.assertNotIn(b"swordfish", response.content)
 
+    def test_leads_to_brokers_too(self) -> None:
+        proof = {"auth": "basic", "credentials": {"username": "hub", "password": "swordfish-password"}}
+        aws = {"auth": "aws", "credentials": {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "swordfish"}}
+        region = {"auth_settings": {"region": "eu-central-1"}}
+        address = "https://sqs.eu-central-1.amazonaws.com"
+        self.made(name="stream", kind="redis", base_url="rediss://redis.example.com:6379/1", **proof)
+        answer = self.made(name="queue", kind="sqs", base_url=address, **aws, **region)
+        self.assertEqual(answer["credentials"], {"access_key_id": MASK, "secret_access_key": MASK})
+
+        for name, changes in (
+            ("base_url", {"kind": "redis", "base_url": "rediss://ada:swordfish@redis.example.com", **proof}),
+            ("base_url", {"kind": "kafka", "base_url": "https://crm.example.com", "auth": "none", "credentials": {}}),
+            ("auth", {"kind": "redis", "base_url": "redis://redis.example.com"}),
+            ("proxy", {"kind": "redis", "base_url": "redis://h", "proxy": "http://proxy.example.com:3128", **proof}),
+            ("auth_settings", {"base_url": address, **aws, **region}),  # of another kind than SQS it names the service
+        ):
+            with self.subTest(name=name, changes=changes):
+                response = self.client.post(URL, {**NEW, **changes})
+                self.assert_error(response, 400, "validation_error", name)
+                self.assertNotIn(b"swordfish", response.content)
+
     def test_shows_references_to_credentials(self) -> None:
         with patch.dict("os.environ", HUB_SECRET_CRM="swordfish"):
             self.assertEqual(self.made(credentials={"token": "env:HUB_SECRET_CRM"})["credentials"]["token"][:4], "env:")

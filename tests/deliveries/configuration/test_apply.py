@@ -10,7 +10,7 @@ from django.utils import timezone
 from deliveries.configuration import applying
 from deliveries.configuration.routes import Routes
 from deliveries.models import DeliveryStatus
-from integrations.models import Endpoint, EndpointGroup, Route
+from integrations.models import Connection, Endpoint, EndpointGroup, Route
 from tests.deliveries.configuration.cases import ConfigurationTestCase
 from tests.factories import make_delivery, make_endpoint, make_route
 
@@ -55,6 +55,30 @@ applied: 2 created, 0 changed, 0 retired
         self.assertEqual((route.endpoint.slug, route.endpoint.priority, route.events), ("orders", 7, ["order.*"]))
         self.assertEqual(route.retry["max_attempts"], 2)
         self.assertEqual(route.endpoint.secrets.get().resolved(), "orders-secret-0123456789")
+
+    def test_sets_up_a_broker_and_a_route_to_it(self) -> None:
+        text = """\
+version: 1
+endpoints:
+  - {slug: orders, provider: generic_hmac}
+connections:
+  - name: events
+    kind: kafka
+    base_url: kafka+tls://a.example.com:9093,b.example.com:9093
+    auth: sasl
+    auth_settings: {mechanism: SCRAM-SHA-512}
+    credentials: {username: env:HUB_SECRET_NEXT, password: env:HUB_SECRET_VERIFY}
+routes:
+  - endpoint: orders
+    name: publish it
+    handler: queue.publish
+    config: {connection: events, queue: orders, key: customer.id}
+"""
+        self.apply(text)
+
+        self.assertEqual(self.apply(text), "nothing to change\n")
+        self.assertIn("mechanism: SCRAM-SHA-512", self.export())
+        self.assertEqual(Connection.objects.get().resolved()["password"], "verify-token-0123456789")
 
     def test_notes_everything_in_the_log(self) -> None:
         self.apply(ORDERS)

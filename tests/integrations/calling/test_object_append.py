@@ -23,7 +23,8 @@ from django.utils import timezone
 from integrations.calling.batching import StoredBatches
 from integrations.calling.opening import StoredConnections
 from integrations.connectors import extras
-from integrations.connectors.system import ClientMissing, SystemFailed, SystemRefused
+from integrations.connectors.extras import ClientMissing
+from integrations.connectors.system import SystemFailed, SystemRefused
 from integrations.errors import StillRunning
 from integrations.models import BatchedItem, Connection, ItemBatch
 from tests.integrations.calling.objects import ObjectsTestCase, append, numbered

@@ -1,0 +1,135 @@
+"""A Kafka topic, against the mock cluster that librdkafka brings: real sockets on loopback, brokers in memory."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import replace
+from ipaddress import ip_address
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from confluent_kafka import KafkaError
+from django.core.exceptions import ValidationError
+from django.test import SimpleTestCase
+
+from integrations.connectors import extras
+from integrations.connectors.egress import EgressRefused
+from integrations.connectors.extras import ClientMissing
+from integrations.connectors.kafka import _check_topic, _options, produce
+from integrations.connectors.kinds import kinds
+from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.system import SystemFailed, SystemRefused
+from tests.integrations.connectors.brokers import LOOPBACK, Kafka, free_port
+
+PASSWORD = "s3cret-Of-The-Topic"
+
+
+class AKafkaTopic(SimpleTestCase):
+    cluster: Kafka
+    spec: ConnectionSpec
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.cluster = Kafka()
+        cls.spec = ConnectionSpec("events", cls.cluster.url, kind="kafka", allow=LOOPBACK)
+
+    def send(self, body: bytes = b"{}", *, spec: ConnectionSpec | None = None, **options: Any) -> tuple[int, int]:
+        wanted: dict[str, Any] = {"key": "7", "headers": {"hub-event-id": "evt_1"}, "seconds": 8.0}
+        return produce(spec or self.spec, "orders", body, **{**wanted, **options})
+
+    def test_takes_a_message_with_its_key_and_headers(self) -> None:
+        found = self.cluster.message("orders", *self.send(b"as it came"))
+
+        self.assertEqual((found.key(), found.value()), (b"7", b"as it came"))
+        self.assertEqual(found.headers(), [("hub-event-id", b"evt_1")])
+
+    def test_keeps_messages_of_one_key_in_one_partition_in_order(self) -> None:
+        (first, offset), (second, later) = self.send(), self.send()
+
+        self.assertEqual(first, second)
+        self.assertGreater(later, offset)
+
+    def test_is_not_reached_where_the_address_is_private(self) -> None:
+        with self.assertRaises(EgressRefused):
+            self.send(spec=replace(self.spec, allow=()))
+
+    def test_is_not_written_to_where_the_cluster_advertises_a_private_address(self) -> None:
+        answers = iter([[ip_address("127.0.0.1")], [ip_address("169.254.169.254")]])
+        with self.assertRaises(EgressRefused):
+            self.send(resolve=lambda *_: next(answers))
+
+    def test_refuses_for_good_what_is_too_large(self) -> None:
+        with self.assertRaisesMessage(SystemRefused, "MSG_SIZE_TOO_LARGE"):
+            self.send(b"x" * 2_000_000)
+
+    def test_that_is_away_is_tried_again_as_nothing_was_written(self) -> None:
+        away = replace(self.spec, base_url=f"kafka://127.0.0.1:{free_port()}")
+        with self.assertRaises(SystemFailed) as failed:
+            self.send(spec=away, seconds=0.5)
+        self.assertTrue(failed.exception.was_not_done)
+
+    def test_leads_nowhere_without_the_client(self) -> None:
+        missing = mock.patch.object(extras, "import_module", side_effect=ModuleNotFoundError(name="confluent_kafka"))
+        with missing, self.assertRaisesMessage(ClientMissing, "requirements-extras.txt confluent-kafka"):
+            self.send()
+
+
+class ATopicThatIsNotTaken(SimpleTestCase):
+    """The mock cluster makes every topic, so that these are the errors of the client without a cluster."""
+
+    def found(self, error: int) -> Any:
+        return SimpleNamespace(topics={"orders": SimpleNamespace(error=KafkaError(error))})
+
+    def test_is_refused_for_good_where_the_user_may_not(self) -> None:
+        with self.assertRaises(SystemRefused):
+            _check_topic(self.found(KafkaError.TOPIC_AUTHORIZATION_FAILED), "orders", has_to_be_there=False)
+
+    def test_may_be_made_by_the_cluster_but_is_named_by_a_test(self) -> None:
+        found = self.found(KafkaError.UNKNOWN_TOPIC_OR_PART)
+        _check_topic(found, "orders", has_to_be_there=False)
+
+        with self.assertRaisesMessage(SystemFailed, "UNKNOWN_TOPIC_OR_PART"):
+            _check_topic(found, "orders", has_to_be_there=True)
+
+
+class TheAddressOfAKafkaCluster(SimpleTestCase):
+    def test_is_a_list_of_brokers_and_says_whether_it_is_encrypted(self) -> None:
+        for url in (
+            "kafka://h",
+            "kafka://h:1,",
+            "kafka://u:secret@h:1",
+            "http://h:1",
+            "kafka://h:99999",
+            "kafka://h:1/x",
+        ):
+            with self.subTest(url), self.assertRaises(ValidationError) as refused:
+                kinds["kafka"].form(url)
+            self.assertNotIn("secret", str(refused.exception))
+        for url in ("kafka://h:9092", "kafka+tls://a.example:9093,[::1]:9093"):
+            kinds["kafka"].form(url)
+
+    def test_decides_with_the_proof_what_is_spoken(self) -> None:
+        sasl = {"auth": "sasl", "auth_settings": {"mechanism": "SCRAM-SHA-512"}}
+        credentials = {"username": "hub", "password": PASSWORD}
+        spec = ConnectionSpec("events", "kafka+tls://h:1", credentials=credentials, **sasl)  # type: ignore[arg-type]
+
+        options = _options(spec)
+
+        self.assertEqual((options["security.protocol"], options["sasl.mechanism"]), ("SASL_SSL", "SCRAM-SHA-512"))
+        self.assertEqual(_options(ConnectionSpec("e", "kafka://h:1"))["security.protocol"], "PLAINTEXT")
+
+    def test_is_not_found_with_a_password_in_an_error(self) -> None:
+        credentials = {"username": "hub", "password": PASSWORD}
+        spec = ConnectionSpec(
+            "events",
+            f"kafka://127.0.0.1:{free_port()}",
+            auth="sasl",
+            auth_settings={"mechanism": "SCRAM-SHA-256"},
+            credentials=credentials,
+            allow=LOOPBACK,
+        )
+        with self.assertRaises(SystemFailed) as failed:
+            produce(spec, "orders", b"", key="k", headers={}, seconds=0.5)
+        self.assertNotIn(PASSWORD, "".join(traceback.format_exception(failed.exception)))
