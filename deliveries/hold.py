@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import router, transaction
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.models import Delivery, Release
+from deliveries.models import Delivery, Release, pause_lock
 from integrations.models import Endpoint, EndpointState, Route
 
 if TYPE_CHECKING:
@@ -96,11 +96,13 @@ def _stop_releases(**of: Any) -> None:
 
 
 def _set_state(endpoint: Endpoint, state: EndpointState) -> None:
+    pause_lock.take(endpoint.pk, using=router.db_for_write(Delivery))
     endpoint.state = state
     endpoint.save(update_fields=["state", "updated_at"])
 
 
 def _set_paused(route: Route, paused: bool) -> None:
+    pause_lock.take(route.endpoint_id, using=router.db_for_write(Delivery))
     route.paused = paused
     route.save(update_fields=["paused", "updated_at"])
 

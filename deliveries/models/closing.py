@@ -44,6 +44,10 @@ class FollowUps(Protocol):
     """Events that an attempt leaves behind when it succeeds, ready to be stored (`deliveries.receiving.emitting`)."""
 
     @property
+    def endpoints(self) -> Collection[UUID]:
+        """The endpoints at which they are stored, of which nobody may be resuming one: to be locked first of all."""
+
+    @property
     def keys(self) -> Collection[Key]:
         """The ordering keys of their deliveries, to be locked before."""
 

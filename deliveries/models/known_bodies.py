@@ -1,37 +1,41 @@
-"""Whether a body came before, asked for every event whose id is not signed.
-
-In SQL: to build this statement anew from a queryset took a fifth of the processor time of an accepted event.
-"""
+"""Whether a body came before, asked for every event whose id is not signed, in the statement that stores it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
-
-from django.db import connections, router
 
 from deliveries.models.event import Event, Verdict
 
 _KNOWN = "SELECT 1 FROM deliveries_event WHERE endpoint_id = %s AND body_sha256 = %s AND verdict <> %s"
-_BUT_KEY = f"{_KNOWN} AND dedupe_key <> %s LIMIT 1"
-_WITH_KEYS = f"{_KNOWN} AND dedupe_key LIKE %s LIMIT 1"
 
 
-def came_under_another_key(event: Event) -> bool:
-    """Return whether an event of the endpoint has the body of ``event`` and another key.
+@dataclass(frozen=True)
+class Look:
+    """A look for an event of the same endpoint with the same body, and with ``key`` as ``comparison`` says.
 
     The hub's own do not count: they never went over a wire.
     """
-    return _finds(_BUT_KEY, event, event.dedupe_key)
+
+    comparison: str
+    key: str
+
+    @property
+    def statement(self) -> str:
+        """SQL that finds a row if there is one; its parameters are `values`."""
+        return f"{_KNOWN} AND dedupe_key {self.comparison} %s"
+
+    def values(self, event: Event, connection: Any) -> list[Any]:
+        """Return the parameters for ``event``."""
+        endpoint: Any = event._meta.get_field("endpoint").get_db_prep_value(event.endpoint_id, connection)
+        return [endpoint, bytes(event.body_sha256), Verdict.INTERNAL.value, self.key]
 
 
-def came_under_key_with(prefix: str, event: Event) -> bool:
-    """Return whether one has its body and a key that begins with ``prefix``, which holds no wildcard; as above."""
-    return _finds(_WITH_KEYS, event, f"{prefix}%")
+def under_another_key(event: Event) -> Look:
+    """Return the look for the body of ``event`` under another key than its own."""
+    return Look("<>", event.dedupe_key)
 
 
-def _finds(statement: str, event: Event, key: str) -> bool:
-    connection = connections[router.db_for_write(Event)]
-    endpoint: Any = event._meta.get_field("endpoint").get_db_prep_value(event.endpoint_id, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [endpoint, bytes(event.body_sha256), Verdict.INTERNAL.value, key])
-        return cursor.fetchone() is not None
+def under_key_with(prefix: str) -> Look:
+    """Return the look for one whose key begins with ``prefix``, which holds no wildcard."""
+    return Look("LIKE", f"{prefix}%")

@@ -21,7 +21,7 @@ from django.db import connections, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Value, When
 from django.db.models.functions import Greatest
 
-from deliveries.models import claiming, ordering
+from deliveries.models import claiming, ordering, pause_lock
 from deliveries.models.attempt import Attempt, StepResult
 from deliveries.models.claiming import DueRoute, Share
 from deliveries.models.closing import AttemptResult, Closing, FollowUps, close_all
@@ -118,6 +118,8 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
         only if the attempt is closed. An attempt that is not ``spent`` does not count.
         """
         with transaction.atomic(using=self.db):
+            if follow_ups:
+                pause_lock.share(follow_ups.endpoints, using=self.db)
             keys = self._lock_keys_of([pk], also=follow_ups.keys if follow_ups else ())
             closing = Closing(pk, number, result, status, due_at, spent)
             closed = bool(close_all([closing], now=now, using=self.db))

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from deliveries.models import Event, KeptKey, Verdict
-from deliveries.models.known_bodies import came_under_another_key, came_under_key_with
+from deliveries.models.known_bodies import Look, under_another_key, under_key_with
 from deliveries.models.sealing import sealed_columns, storable
 from deliveries.receiving.dedupe import ID, dedupe_key, is_body_key, is_id_key, outdated
 from deliveries.receiving.endpoints import LiveEndpoint
@@ -22,7 +22,6 @@ from integrations.models import Endpoint
 from integrations.providers import Description
 
 CONFLICTING_BODY = "conflicting_body"
-POSSIBLE_REPLAY = "possible_replay"
 
 #: So many other bodies under one key are kept.
 MOST_VARIANTS = 5
@@ -74,8 +73,6 @@ def draft(endpoint: LiveEndpoint, request: InboundRequest, payload: Any, *, verd
     )
     if preset.same_change is not None and verdict != Verdict.BACKFILLED:
         event.dedupe_key = _key_of_backfill(event, preset.same_change(event.event_type, payload)) or event.dedupe_key
-    if verdict in {Verdict.VERIFIED, Verdict.REVERIFIED} and _may_be_replay(event, endpoint):
-        event.flags = [POSSIBLE_REPLAY]
     return event
 
 
@@ -168,13 +165,16 @@ def _key_of_backfill(event: Event, name: str) -> str:
     return key if stored.exists() else ""
 
 
-def _may_be_replay(event: Event, endpoint: LiveEndpoint) -> bool:
-    """Return whether the same body is known under another id, which no proof covers; or under any, where this has none.
+def look_for_replay(event: Event, endpoint: LiveEndpoint) -> Look | None:
+    """Return the look for the same body under another id, which no proof covers, or under any, where this has none.
 
-    Whoever repeats a request can leave an unsigned header out, or name a media type under which no id is found.
+    None where there is nothing to look for. Whoever repeats a request can leave an unsigned header out, or name a media
+    type under which no id is found.
     """
+    if event.verdict not in {Verdict.VERIFIED, Verdict.REVERIFIED}:
+        return None
     settings = endpoint.row.settings
     if is_id_key(event.dedupe_key):
-        return not endpoint.preset.signs_id(settings) and came_under_another_key(event)
+        return None if endpoint.preset.signs_id(settings) else under_another_key(event)
     has_ids = endpoint.row.dedupe == "id" and bool(settings.get("event_id") or endpoint.preset.event_id)
-    return has_ids and came_under_key_with(ID, event)
+    return under_key_with(ID) if has_ids else None

@@ -75,6 +75,11 @@ class FollowUps:
     items: Sequence[FollowUp]
 
     @property
+    def endpoints(self) -> set[UUID]:
+        """Their endpoints."""
+        return {item.endpoint.row.pk for item in self.items}
+
+    @property
     def keys(self) -> list[Key]:
         """The ordering keys of their deliveries."""
         return [wanted.key for item in self.items for wanted in item.wanted if wanted.key]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, router, transaction
 from django.db.models import F
 
 from deliveries.models import Event, EventVariant, Verdict
+from deliveries.models.inserting import insert_event
+from deliveries.models.known_bodies import Look
 from deliveries.models.rollup import Measure
 from deliveries.receiving import batches, endpoints
 from deliveries.receiving.drafts import (
@@ -22,11 +25,12 @@ from deliveries.receiving.drafts import (
     draft,
     has_expired,
     kept_firsts,
+    look_for_replay,
     make_way,
     sealed,
 )
 from deliveries.receiving.endpoints import LiveEndpoint
-from deliveries.receiving.queueing import Wanted, make_deliveries
+from deliveries.receiving.queueing import Wanted, are_stored_at_once, make_deliveries, store_at_once
 from deliveries.receiving.refusals import Unavailable
 from deliveries.stats.counting import counting
 from integrations.contracts import InboundRequest
@@ -66,7 +70,8 @@ def _accept_whole(
 ) -> Acceptance | None:
     """Return what became of the request; None if it could be neither stored nor counted."""
     event = draft(endpoint, request, payload, verdict=verdict)
-    return store(event, wanted_of(event, endpoint, payload), endpoint, request, now=now)
+    look = look_for_replay(event, endpoint)
+    return store(event, wanted_of(event, endpoint, payload), endpoint, request, look=look, now=now)
 
 
 def wanted_of(event: Event, endpoint: LiveEndpoint, payload: Any) -> list[Wanted]:
@@ -75,24 +80,28 @@ def wanted_of(event: Event, endpoint: LiveEndpoint, payload: Any) -> list[Wanted
 
 
 def store(
-    event: Event, wanted: Sequence[Wanted], endpoint: LiveEndpoint, request: InboundRequest, *, now: datetime
+    event: Event,
+    wanted: Sequence[Wanted],
+    endpoint: LiveEndpoint,
+    request: InboundRequest,
+    *,
+    now: datetime,
+    look: Look | None = None,
 ) -> Acceptance | None:
     """Store ``event`` with the deliveries that are ``wanted`` of it, or count it on the first of its key.
 
-    Returns None if neither could be done. In a transaction of the caller's it is part of that.
+    If ``look`` finds its body, it is flagged as a possible replay. Returns None if neither could be done. In a
+    transaction of the caller's it is part of that.
     """
     for _ in range(MOST_ROUNDS):
         try:
-            with transaction.atomic():
-                event.save(force_insert=True)
-                known = kept_firsts([event], endpoint.row).get(event.dedupe_key)
-                if known is None:
-                    make_deliveries(wanted, endpoint.row, now=now)
-                else:
-                    Event.objects.filter(pk=event.pk).delete()
-            return Acceptance(known.id, 0, is_duplicate=True) if known else Acceptance(event.pk, len(wanted))
-        except IntegrityError:
-            first = _first(event)
+            if _insert(event, wanted, endpoint, look=look, now=now):
+                return Acceptance(event.pk, len(wanted))
+        except _Kept as kept:
+            return Acceptance(kept.by.id, 0, is_duplicate=True)
+        except IntegrityError as exc:  # the endpoint or a route is gone
+            log.info("event.refused_by_database", error=str(exc).partition("\n")[0])
+        first = _first(event)
         if first is None:
             continue
         if has_expired(first, event, endpoint.row):
@@ -101,6 +110,36 @@ def store(
         if _count(first, event, endpoint, request):
             return Acceptance(first.id, 0, is_duplicate=True)
     return None
+
+
+class _Kept(Exception):
+    """The key of an event was kept ``by`` one that is gone: nothing is stored."""
+
+    def __init__(self, by: First) -> None:
+        super().__init__()
+        self.by = by
+
+
+def _insert(
+    event: Event, wanted: Sequence[Wanted], endpoint: LiveEndpoint, *, look: Look | None, now: datetime
+) -> bool:
+    """Store ``event`` with its deliveries; return False if its dedupe key is taken.
+
+    Raises `_Kept`, and Django's `IntegrityError` if the endpoint or a route is gone.
+    """
+    row, using = endpoint.row, router.db_for_write(Event)
+    at_once = are_stored_at_once(wanted, using=using)
+    alone = at_once and row.keys_kept_since is None and not connections[using].in_atomic_block
+    with nullcontext() if alone else transaction.atomic(using=using):
+        if at_once:
+            is_new = store_at_once(event, wanted, row, look=look, now=now)
+        else:
+            is_new = insert_event(event, look, using=using)
+        if is_new and (known := kept_firsts([event], row).get(event.dedupe_key)):
+            raise _Kept(known)
+        if is_new and not at_once:
+            make_deliveries(wanted, row, now=now)
+    return is_new
 
 
 def _first(event: Event) -> First | None:

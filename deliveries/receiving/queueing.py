@@ -12,7 +12,9 @@ from uuid import UUID
 
 from django.db import router
 
-from deliveries.models import Delivery, DeliveryStatus, Event
+from deliveries.models import Delivery, DeliveryStatus, Event, pause_lock
+from deliveries.models.inserting import can_insert_at_once, insert_at_once, insert_deliveries
+from deliveries.models.known_bodies import Look
 from deliveries.models.ordering import Key, Place, places
 from deliveries.models.sealing import storable
 from deliveries.wakeup import hint_on_commit
@@ -48,9 +50,8 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
     """
     using = router.db_for_write(Delivery)
     keys = [item.key if item.route.ordering_key else None for item in wanted]
-    # The locks of keys before those of rows, as everywhere.
+    held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values(), using=using)
     queue = _Queue({key for key in keys if key}, using=using)
-    held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values())
     made = [
         Delivery(
             event=item.event,
@@ -65,7 +66,31 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
     ]
     if any(delivery.status == DeliveryStatus.PENDING for delivery in made):
         hint_on_commit(using=using)
-    return Delivery.objects.bulk_create(made)
+    insert_deliveries(made, using=using)
+    return made
+
+
+def are_stored_at_once(wanted: Iterable[Wanted], *, using: str) -> bool:
+    """Return whether `store_at_once` can make what is ``wanted``: no delivery has a place behind others."""
+    return can_insert_at_once(using) and not any(item.bulk or item.route.ordering_key for item in wanted)
+
+
+def store_at_once(
+    event: Event, wanted: Sequence[Wanted], endpoint: Endpoint, *, look: Look | None, now: datetime
+) -> bool:
+    """Store ``event`` with what is ``wanted`` of it in one statement; return False if its dedupe key is taken."""
+    using, routes = router.db_for_write(Delivery), [item.route for item in wanted]
+    due = insert_at_once(
+        event,
+        [route.pk for route in routes],
+        look=look,
+        now=now,
+        looks_at_pause=bool(routes) and _may_be_held(endpoint, routes),
+        using=using,
+    )
+    if due:
+        hint_on_commit(using=using)
+    return due is not None
 
 
 def ordering_key(expression: str, payload: Any) -> str:
@@ -98,18 +123,21 @@ class _Queue:
         }
 
 
-def _held(endpoint: Endpoint, routes: Iterable[Route]) -> set[UUID]:
+def _may_be_held(endpoint: Endpoint, routes: Iterable[Route]) -> bool:
+    """Return whether the endpoint, or a route, is known as paused."""
+    return endpoint.state == EndpointState.PAUSED or any(route.paused for route in routes)
+
+
+def _held(endpoint: Endpoint, routes: Collection[Route], *, using: str) -> set[UUID]:
     """Return the routes whose deliveries have to wait.
 
     What is known as paused is looked at again, under a lock: if it was resumed a moment ago, nobody would come any
     more to let a held delivery go. The other way round costs nothing but a delivery made while the pause began.
     """
-    paused = {route.pk for route in routes if route.paused}
-    if endpoint.state == EndpointState.PAUSED:
-        current = Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).values_list("state", flat=True)
-        if current.first() == EndpointState.PAUSED:
-            return {route.pk for route in routes}
-    if not paused:
+    if not _may_be_held(endpoint, routes):
         return set()
-    rows = Route.objects.select_for_update(no_key=True).filter(pk__in=paused, paused=True).order_by("pk")
-    return set(rows.values_list("pk", flat=True))
+    pause_lock.share([endpoint.pk], using=using)
+    ids = {route.pk for route in routes}
+    if Endpoint.objects.using(using).filter(pk=endpoint.pk, state=EndpointState.PAUSED).exists():
+        return ids
+    return set(Route.objects.using(using).filter(pk__in=ids, paused=True).values_list("pk", flat=True))

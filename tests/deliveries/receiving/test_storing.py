@@ -221,14 +221,18 @@ class TheHotPath(Sender, TestCase):
         self.send(endpoint, event_id="warm", body=b'{"warm": 1}')
         return endpoint
 
-    def test_takes_two_inserts_and_a_look_for_the_body_where_the_id_is_not_signed(self) -> None:
+    @property
+    def accept(self) -> list[str]:
+        return ["WITH"] if connection.vendor == "postgresql" else ["INSERT", "INSERT"]
+
+    def test_takes_the_same_with_a_look_for_the_body_where_the_id_is_not_signed(self) -> None:
         endpoint = self.warm()
 
-        self.assertEqual(self.statements(endpoint, event_id="1"), ["SELECT", "INSERT", "INSERT"])
+        self.assertEqual(self.statements(endpoint, event_id="1"), self.accept)
 
-    def test_takes_two_inserts_where_the_key_is_the_body(self) -> None:
-        self.assertEqual(self.statements(self.warm(dedupe="body"), body=b"[]"), ["INSERT", "INSERT"])
-        self.assertEqual(self.statements(self.warm(), body=b"[]"), ["SELECT", "INSERT", "INSERT"])  # the id is missing
+    def test_takes_the_same_where_the_key_is_the_body(self) -> None:
+        self.assertEqual(self.statements(self.warm(dedupe="body"), body=b"[]"), self.accept)
+        self.assertEqual(self.statements(self.warm(), body=b"[]"), self.accept)  # the id is missing
 
     def test_takes_one_update_more_for_a_repeated_event(self) -> None:
         endpoint = self.warm()
@@ -236,7 +240,7 @@ class TheHotPath(Sender, TestCase):
 
         statements = self.statements(endpoint, event_id="1")
 
-        self.assertEqual(statements, ["SELECT", "INSERT", "SELECT", "UPDATE"])
+        self.assertEqual(statements, [*self.accept[:1], "SELECT", "UPDATE"])
 
     def test_takes_three_reads_to_load_an_endpoint(self) -> None:
         from deliveries.receiving import endpoints
@@ -246,4 +250,4 @@ class TheHotPath(Sender, TestCase):
 
         statements = self.statements(endpoint, body=b"[]")
 
-        self.assertEqual(statements, ["SELECT", "SELECT", "SELECT", "INSERT", "INSERT"])
+        self.assertEqual(statements, ["SELECT", "SELECT", "SELECT", *self.accept])
