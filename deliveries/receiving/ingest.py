@@ -100,7 +100,7 @@ def store(
         except _Kept as kept:
             return Acceptance(kept.by.id, 0, is_duplicate=True)
         except IntegrityError as exc:  # the endpoint or a route is gone
-            log.info("event.refused_by_database", error=str(exc).partition("\n")[0])
+            log.info("event.refused_by_database", endpoint=endpoint.row.slug, error_type=type(exc).__name__)
         first = _first(event)
         if first is None:
             continue
