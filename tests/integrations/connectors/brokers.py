@@ -24,7 +24,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 LOOPBACK = [ip_network("127.0.0.0/8")]
 _SERVER = shutil.which("redis-server")
 #: Skipped only where nobody has installed it; in CI it has to be there.
-needs_redis = skipUnless(_SERVER or os.environ.get("CI"), "redis-server is not installed")
+HAS_REDIS = bool(_SERVER or os.environ.get("CI"))
+needs_redis = skipUnless(HAS_REDIS, "redis-server is not installed")
 
 
 def free_port() -> int:
@@ -52,9 +53,9 @@ class Redis:
 
 
 @contextmanager
-def redis_server(*options: str, certificate: Path | None = None) -> Iterator[Redis]:
+def redis_server(*options: str, certificate: Path | None = None, port: int = 0) -> Iterator[Redis]:
     """Run a server that keeps nothing on disk; with ``certificate`` it speaks TLS."""
-    port = free_port()
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         order = [str(_SERVER), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         if certificate is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import tempfile
 import traceback
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -21,6 +24,7 @@ from integrations.connectors.kinds import kinds
 from integrations.connectors.spec import ConnectionSpec
 from integrations.connectors.system import SystemFailed, SystemRefused
 from tests.integrations.connectors.brokers import LOOPBACK, Kafka, free_port
+from tests.integrations.connectors.servers import make_certificate, talking
 
 PASSWORD = "s3cret-Of-The-Topic"
 
@@ -74,6 +78,42 @@ class AKafkaTopic(SimpleTestCase):
         missing = mock.patch.object(extras, "import_module", side_effect=ModuleNotFoundError(name="confluent_kafka"))
         with missing, self.assertRaisesMessage(ClientMissing, "requirements-extras.txt confluent-kafka"):
             self.send()
+
+
+class AnEncryptedConnection(SimpleTestCase):
+    """The mock cluster knows no TLS: a server of the test's shakes hands, and looks at what comes first."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.seen: list[bytes] = []
+
+    def trusted(self, name: str) -> Any:
+        """Take a certificate of that name into service, and return what lets the client trust it."""
+        self.mine, _ = make_certificate(self.folder, names=[name])
+        return mock.patch.dict("os.environ", SSL_CERT_FILE=str(self.folder / "certificate.pem"))
+
+    def talk(self, connection: socket.socket) -> None:
+        with self.mine.wrap_socket(connection, server_side=True) as encrypted:
+            self.seen.append(encrypted.recv(4096))
+
+    def asked(self, **options: Any) -> None:
+        with talking(self.talk) as url, self.assertRaises(SystemFailed) as failed:
+            spec = ConnectionSpec("events", url.replace("http", "kafka+tls"), allow=LOOPBACK, **options)
+            produce(spec, "orders", b"", key="k", headers={}, seconds=0.6)
+        self.assertTrue(failed.exception.was_not_done)
+
+    def test_is_made_to_a_broker_whose_certificate_is_vouched_for(self) -> None:
+        with self.trusted("127.0.0.1"):
+            self.asked()
+        self.assertIn(b"automation-hub", self.seen[0])
+
+    def test_carries_nothing_to_any_other(self) -> None:
+        sasl = {"auth": "sasl", "auth_settings": {"mechanism": "PLAIN"}}
+        with self.trusted("another.example"):
+            self.asked(**sasl, credentials={"username": "hub", "password": PASSWORD})
+        self.trusted("127.0.0.1")  # and yet not: nobody is told to
+        self.asked(**sasl, credentials={"username": "hub", "password": PASSWORD})
+        self.assertEqual(b"".join(self.seen), b"")
 
 
 class ATopicThatIsNotTaken(SimpleTestCase):
