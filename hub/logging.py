@@ -65,6 +65,8 @@ def logging_config(log_format: str, *, level: str, own: Sequence[str] = ()) -> d
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             # Each try and each dropped span; that a batch could not be sent is an error.
             "opentelemetry": {"level": "ERROR"},
+            "azure": {"level": "WARNING"},
+            "gcsfs": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
             "httpcore": {"level": "WARNING"},
         },

@@ -5,22 +5,23 @@ https://gcsfs.readthedocs.io/
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from integrations.connectors.egress import EgressRefused
 from integrations.connectors.extras import extra
-from integrations.connectors.guarded_sockets import guard
 from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.stores import Sockets, StoreKind
 from integrations.connectors.system import SystemFailed, SystemRefused
 
 #: A key says where it is exchanged for a token. Nothing but Google's own address is asked: it is not guarded.
 _TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 _REFUSALS = (FileNotFoundError, PermissionError)
+_GCS = StoreKind("Google Cloud Storage", "bucket", lambda exc: isinstance(exc, _REFUSALS))
 
 
 def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None:
@@ -30,18 +31,16 @@ def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None
     """
     extra("gcsfs.core", package="gcsfs")
     token = _token(spec, seconds=seconds)
-    refused: list[EgressRefused] = []
-    try:
-        asyncio.run(asyncio.wait_for(_put(spec, name, content, token=token, refused=refused), seconds))
-    except Exception as exc:
-        kind, is_final = type(exc).__name__, isinstance(exc, _REFUSALS)
-    else:
-        return
-    if refused:
-        raise refused[0]
-    if is_final:
-        raise SystemRefused(f"Google Cloud Storage refuses it ({kind}): no such bucket, or the key may not write to it")
-    raise SystemFailed(f"Google Cloud Storage cannot be reached, or does not take it ({kind})")
+
+    async def run(sockets: Sockets) -> None:
+        async with _system(spec, token, sockets) as system:
+            await system._pipe_file(f"{_folder(spec)}/{name}", content)
+
+    _GCS.call(spec, run, seconds=seconds)
+
+
+def _folder(spec: ConnectionSpec) -> str:
+    return urlsplit(spec.base_url).path.strip("/")
 
 
 def _token(spec: ConnectionSpec, *, seconds: float) -> Any:
@@ -71,8 +70,9 @@ def _token(spec: ConnectionSpec, *, seconds: float) -> Any:
     raise SystemFailed(f"Google gives no token ({kind})")
 
 
-async def _put(spec: ConnectionSpec, name: str, content: bytes, *, token: Any, refused: list[EgressRefused]) -> None:
-    connector = extra("aiohttp", package="gcsfs").TCPConnector(socket_factory=guard(spec, refused))
+@asynccontextmanager
+async def _system(spec: ConnectionSpec, token: Any, sockets: Sockets) -> AsyncIterator[Any]:
+    connector = extra("aiohttp", package="gcsfs").TCPConnector(socket_factory=sockets)
     address = urlsplit(spec.base_url)
     # Not the class that gcsfs itself exports: that one also asks over gRPC, past the guard, what kind of bucket it is.
     system = extra("gcsfs.core", package="gcsfs").GCSFileSystem(
@@ -86,6 +86,6 @@ async def _put(spec: ConnectionSpec, name: str, content: bytes, *, token: Any, r
     )
     session = await system._set_session()
     try:
-        await system._pipe_file(f"{address.path.strip('/')}/{name}", content)
+        yield system
     finally:
         await session.close()

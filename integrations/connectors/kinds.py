@@ -139,6 +139,16 @@ kinds.register("gcs")(
         is_http=False,
     )
 )
+kinds.register("azure")(
+    ConnectionKind(
+        "Azure Blob Storage container",
+        "https://ACCOUNT.blob.core.windows.net/CONTAINER",
+        "azure_key",
+        proofs=("azure_key", "azure_sas"),
+        form=_with_bucket,
+        is_http=False,
+    )
+)
 kinds.register("folder")(
     ConnectionKind(
         "Folder below HUB_OBJECTS_DIR",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from integrations.connectors import folder_store, gcs_store, s3_store
+from integrations.connectors import azure_store, folder_store, gcs_store, s3_store
 from integrations.connectors.spec import ConnectionSpec
 from integrations.connectors.system import System, SystemRefused
 
 _Put = Callable[[ConnectionSpec, str, bytes, float], None]
-_STORES: Mapping[str, _Put] = {"folder": folder_store.put, "gcs": gcs_store.put, "s3": s3_store.put}
+_STORES: Mapping[str, _Put] = {
+    "azure": azure_store.put,
+    "folder": folder_store.put,
+    "gcs": gcs_store.put,
+    "s3": s3_store.put,
+}
 
 
 def check_store(system: System) -> None:

@@ -50,6 +50,11 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 
 _HEADER = {"type": "string", "maxLength": 100, "pattern": HEADER_NAME, "description": "the name of a header"}
 _TEXT = {"type": "string", "maxLength": 500}
+_ACCOUNT = {
+    "type": "string",
+    "pattern": r"^[a-z0-9]{3,24}" + _END,
+    "description": "the name of the storage account",
+}
 _URL = {
     "type": "string",
     "maxLength": 500,
@@ -117,6 +122,8 @@ PROOFS: Mapping[str, ProofKind] = {
             "region",
         ),
     ),
+    "azure_key": ProofKind("Azure account key", ("account_key",), _object({"account": _ACCOUNT}, "account")),
+    "azure_sas": ProofKind("Azure shared access signature", ("sas_token",), _object({"account": _ACCOUNT}, "account")),
     "google_service_account": ProofKind("Google service account", ("service_account",)),
 }
 

@@ -5,19 +5,18 @@ https://s3fs.readthedocs.io/
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from integrations.connectors.egress import EgressRefused
 from integrations.connectors.extras import extra
-from integrations.connectors.guarded_sockets import guard
 from integrations.connectors.spec import ConnectionSpec
-from integrations.connectors.system import SystemFailed, SystemRefused
+from integrations.connectors.stores import Sockets, StoreKind
 
 #: What says that another call would be refused, too, as fsspec translates S3's answers.
 _REFUSALS = (FileNotFoundError, PermissionError)
+_S3 = StoreKind("S3", "bucket", lambda exc: isinstance(exc, _REFUSALS))
 
 
 def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None:
@@ -25,24 +24,23 @@ def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None
 
     Raises `SystemFailed`, `SystemRefused`, `EgressRefused`, and `ClientMissing` without s3fs.
     """
-    s3fs = extra("s3fs", package="s3fs")
-    refused: list[EgressRefused] = []
-    try:
-        asyncio.run(asyncio.wait_for(_put(s3fs, spec, name, content, guard=guard(spec, refused)), seconds))
-    except Exception as exc:
-        kind, is_final = type(exc).__name__, isinstance(exc, _REFUSALS)
-    else:
-        return
-    if refused:
-        raise refused[0]
-    if is_final:
-        raise SystemRefused(f"S3 refuses it ({kind}): no such bucket, or the key may not write to it")
-    raise SystemFailed(f"S3 cannot be reached, or does not take it ({kind})")
+    extra("s3fs", package="s3fs")
+
+    async def run(sockets: Sockets) -> None:
+        async with _system(spec, sockets) as system:
+            await system._pipe_file(f"{_folder(spec)}/{name}", content)
+
+    _S3.call(spec, run, seconds=seconds)
 
 
-async def _put(s3fs: Any, spec: ConnectionSpec, name: str, content: bytes, *, guard: Callable[..., Any]) -> None:
+def _folder(spec: ConnectionSpec) -> str:
+    return urlsplit(spec.base_url).path.strip("/")
+
+
+@asynccontextmanager
+async def _system(spec: ConnectionSpec, sockets: Sockets) -> AsyncIterator[Any]:
     address = urlsplit(spec.base_url)
-    system = s3fs.S3FileSystem(
+    system = extra("s3fs", package="s3fs").S3FileSystem(
         key=spec.credentials["access_key_id"],
         secret=spec.credentials["secret_access_key"],
         endpoint_url=f"{address.scheme}://{address.netloc}",
@@ -54,7 +52,7 @@ async def _put(s3fs: Any, spec: ConnectionSpec, name: str, content: bytes, *, gu
             # Another try is the delivery's: a limit or an open circuit would not hold back the client's own.
             "retries": {"total_max_attempts": 1},
             "proxies": {},
-            "connector_args": {"socket_factory": guard},
+            "connector_args": {"socket_factory": sockets},
         },
         asynchronous=True,
         skip_instance_cache=True,
@@ -63,6 +61,6 @@ async def _put(s3fs: Any, spec: ConnectionSpec, name: str, content: bytes, *, gu
     system.retries = 1
     client = await system.set_session()
     try:
-        await system._pipe_file(f"{address.path.strip('/')}/{name}", content)
+        yield system
     finally:
         await client.close()

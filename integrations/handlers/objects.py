@@ -28,7 +28,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
         "connection": {
             "type": "string",
             "format": "connection",
-            "description": "the name of a connection of kind s3, gcs or folder",
+            "description": "the name of a connection of kind s3, gcs, azure or folder",
         },
         "prefix": {
             "type": "string",

@@ -1,20 +1,23 @@
-"""`object.append` to buckets: of an S3 (moto's server) and of a Google Cloud Storage (an emulator) on loopback."""
+"""`object.append` to buckets: of an S3, a Google Cloud Storage and an Azure on loopback."""
 
 from __future__ import annotations
 
 import json
 import socket
+from datetime import timedelta
 from importlib import import_module
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 
 from integrations.connectors.egress import EgressRefused
 from integrations.connectors.system import SystemRefused
 from integrations.errors import StillRunning
 from integrations.models import Connection
+from tests.azurite import ACCOUNT, KEY, azurite, missing
 from tests.integrations.calling.objects import ObjectsTestCase, append, numbered, numbers_of
 
 # A batch is the same on each database (test_object_append.py), and what is sent of it.
@@ -143,3 +146,87 @@ class ABucketOfGoogleCloudStorage(ObjectsTestCase):
                 )
                 with pytest.raises(SystemRefused, match="service_account"):
                     append(numbered(1), batch_seconds=0)
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+class AContainerOfAzure(ObjectsTestCase):
+    address: str
+    container: Any
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.address = cls.enterClassContext(azurite())
+        client = import_module("azure.storage.blob").BlobServiceClient(
+            f"{cls.address}/{ACCOUNT}", credential={"account_name": ACCOUNT, "account_key": KEY}
+        )
+        cls.addClassCleanup(client.close)
+        cls.container = client.create_container("lake")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.leads_to(f"{ACCOUNT}/lake/raw")
+
+    def leads_to(self, path: str, *, auth: str = "azure_key", **credentials: str) -> None:
+        Connection.objects.all().delete()
+        Connection(
+            name="lake",
+            kind="azure",
+            base_url=f"{self.address}/{path}",
+            auth=auth,
+            auth_settings={"account": ACCOUNT},
+            credentials=credentials or {"account_key": KEY},
+        ).save()
+
+    def taken_out(self) -> dict[str, bytes]:
+        """Return what is there by its names, and leave nothing."""
+        found = {}
+        for name in list(self.container.list_blob_names()):
+            found[name] = self.container.download_blob(name).readall()
+            self.container.delete_blob(name)
+        return found
+
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_gets_a_blob_for_a_batch(self) -> None:
+        with pytest.raises(StillRunning):
+            append(numbered(1), batch_events=2)
+        append(numbered(2), batch_events=2)
+
+        ((name, content),) = self.taken_out().items()
+
+        self.assertRegex(name, NAME)
+        self.assertEqual(numbers_of(content), [1, 2])
+
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_takes_a_shared_access_signature(self) -> None:
+        blob = import_module("azure.storage.blob")
+        sas = blob.generate_container_sas(
+            ACCOUNT,
+            "lake",
+            account_key=KEY,
+            permission=blob.ContainerSasPermissions(create=True, write=True),
+            expiry=timezone.now() + timedelta(hours=1),
+        )
+        self.leads_to(f"{ACCOUNT}/lake", auth="azure_sas", sas_token=f"?{sas}")
+
+        append(numbered(1), batch_seconds=0)
+
+        self.assertEqual([numbers_of(content) for content in self.taken_out().values()], [[1]])
+
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_that_there_is_not_or_refuses_the_key_is_a_dead_letter_that_names_none(self) -> None:
+        for path, key in ((f"{ACCOUNT}/nowhere", KEY), (f"{ACCOUNT}/lake", "c29tZXRoaW5nIGVsc2U=")):
+            with self.subTest(path=path):
+                self.leads_to(path, account_key=key)
+                with pytest.raises(SystemRefused, match="no such container, or the key may not") as refused:
+                    append(numbered(1), batch_seconds=0)
+                self.assertNotIn(key, str(refused.value))
+        self.leads_to("another/lake")
+        with pytest.raises(SystemRefused, match="names the account neither"):
+            append(numbered(1), batch_seconds=0)
+
+    @override_settings(HUB_EGRESS_ALLOW=[])
+    def test_is_not_reached_at_an_address_that_is_not_allowed(self) -> None:
+        with pytest.raises(EgressRefused, match=r"127\.0\.0\.1 is not a public address"):
+            append(numbered(1), batch_seconds=0)
+        self.assertEqual(self.taken_out(), {})

@@ -1,0 +1,83 @@
+"""Objects in a container of Azure Blob Storage, through its own client.
+
+https://learn.microsoft.com/azure/storage/blobs/storage-blob-python-get-started
+
+Not through adlfs: it keeps each of its file systems for as long as the process lives, and looks for credentials in the
+environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from integrations.connectors.extras import extra
+from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.stores import Sockets, StoreKind
+from integrations.connectors.system import SystemRefused
+
+_AZURE = StoreKind(
+    "Azure Blob Storage", "container", lambda exc: getattr(exc, "status_code", None) in {400, 401, 403, 404}
+)
+
+
+def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None:
+    """Write ``content`` as ``name`` below the base URL's path, in one request of at most ``seconds``.
+
+    Raises `SystemFailed`, `SystemRefused`, `EgressRefused`, and `ClientMissing` without azure-storage-blob.
+    """
+    account, container, folder = _place(spec)
+    extra("azure.storage.blob.aio", package="azure-storage-blob")
+
+    async def run(sockets: Sockets) -> None:
+        async with _service(spec, account, sockets) as service:
+            await service.get_blob_client(container, f"{folder}{name}").upload_blob(content, overwrite=True)
+
+    _AZURE.call(spec, run, seconds=seconds)
+
+
+def _place(spec: ConnectionSpec) -> tuple[str, str, str]:
+    """Return the account's address, the container, and what names begin with; raises `SystemRefused`."""
+    address = urlsplit(spec.base_url)
+    account, parts = f"{address.scheme}://{address.netloc}", address.path.strip("/").split("/")
+    # An emulator has the account in the path and not in the host.
+    if not (address.hostname or "").startswith(f"{spec.auth_settings['account']}."):
+        account = f"{account}/{parts[0]}"
+        if parts.pop(0) != spec.auth_settings["account"] or not parts:
+            raise SystemRefused("base_url: it names the account neither in its host nor first in its path")
+    return account, parts[0], "".join(f"{part}/" for part in parts[1:])
+
+
+@asynccontextmanager
+async def _service(spec: ConnectionSpec, account: str, sockets: Sockets) -> AsyncIterator[Any]:
+    package = "azure-storage-blob"
+    aiohttp = extra("aiohttp", package=package)
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(socket_factory=sockets), trust_env=False, auto_decompress=False
+    )
+    transport = extra("azure.core.pipeline.transport", package=package).AioHttpTransport(
+        session=session, use_env_settings=False
+    )
+    async with (
+        session,
+        extra("azure.storage.blob.aio", package=package).BlobServiceClient(
+            account,
+            credential=_credential(spec),
+            transport=transport,
+            connection_timeout=spec.connect_timeout,
+            read_timeout=spec.read_timeout,
+            retry_total=0,  # another try is the delivery's: a limit or an open circuit would not hold back the client's
+            permit_redirects=False,
+            use_env_settings=False,
+        ) as service,
+    ):
+        yield service
+
+
+def _credential(spec: ConnectionSpec) -> Any:
+    if spec.auth == "azure_sas":
+        made = extra("azure.core.credentials", package="azure-storage-blob")
+        return made.AzureSasCredential(spec.credentials["sas_token"].removeprefix("?"))
+    return {"account_name": spec.auth_settings["account"], "account_key": spec.credentials["account_key"]}
