@@ -27,7 +27,7 @@ from integrations.validation import validate_handler_config, validate_jmespath
 logger = structlog.get_logger(__name__)
 
 LARGEST_BYTES = 64 * 1024
-_MOST_CHARACTERS = 20_000
+MOST_CHARACTERS = 20_000
 
 
 @dataclass
@@ -153,4 +153,4 @@ def _known_outputs(event: Event, route: UUID | None) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}\n..."
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}\n..."

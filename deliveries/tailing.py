@@ -144,7 +144,7 @@ def attempts() -> QuerySet[Attempt]:
     rows = Attempt.objects.select_related("delivery__endpoint", "delivery__route", "delivery__event")
     event, endpoint = "delivery__event", "delivery__endpoint"
     heavy = (f"{event}__raw_body", f"{event}__sealed", f"{event}__headers", f"{endpoint}__settings")
-    return rows.defer("traceback", "log", "response", *heavy)
+    return rows.defer("traceback", "log", "response", "calls", *heavy)
 
 
 def outcome(attempt: Attempt) -> Line:

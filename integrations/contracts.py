@@ -17,9 +17,12 @@ from django.utils.datastructures import CaseInsensitiveMapping
 from integrations.errors import ConnectionMissing
 
 if TYPE_CHECKING:
+    import httpx
+
     from integrations.calling.opening import AsyncHttpClient
     from integrations.connectors.client import HttpClient
     from integrations.connectors.system import System
+    from integrations.connectors.http import Reply
     from integrations.flows.record import FlowRecord
 
 T = TypeVar("T")
@@ -111,6 +114,9 @@ class Journal(Protocol):
     def response(self, summary: Mapping[str, Any]) -> None:
         """Keep what an outside system answered, on the attempt."""
 
+    def sent(self, call: Mapping[str, Any]) -> None:
+        """Keep a call of an outside system, with what was sent, on the attempt."""
+
     def emit(self, event_type: str, payload: Json, endpoint: str) -> None:
         """Keep an event, to be stored as the delivery succeeds."""
 
@@ -129,6 +135,8 @@ class Connections(Protocol):
 
     def outside(self, name: str, context: Context) -> HttpClient | System:
         """Return a connection of any kind; raises `ConnectionMissing`."""
+    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
+        """Send a request to an address without a connection (`integrations.connectors.http.send_once`)."""
 
 
 class NoConnections:
@@ -149,6 +157,11 @@ class NoConnections:
     def outside(self, name: str, context: Context) -> HttpClient | System:
         """Raise `ConnectionMissing`."""
         raise ConnectionMissing(f"There is no connection {name!r}.")
+    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
+        """Send it: that needs no connection."""
+        from integrations.connectors.http import send_once
+
+        return send_once(request, seconds=seconds, kept_body_bytes=kept_body_bytes)
 
 
 @dataclass(frozen=True)
@@ -199,6 +212,18 @@ class Context:
         Raises `ConnectionMissing`.
         """
         return self.connections.outside(connection, self)
+    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int = 64 * 1024) -> Reply:
+        """Send a request to an address of which there is no connection, once, and return the answer.
+
+        The address is guarded by ``HUB_EGRESS_ALLOW``, no redirect is followed, nothing is tried again. What was sent
+        is kept (`record_call`). Raises what `integrations.connectors.http.call` raises.
+        """
+        from integrations.connectors.sent import noted
+
+        with noted(self.journal.sent, request, request, None) as call:
+            reply = self.connections.send(request, seconds=seconds, kept_body_bytes=kept_body_bytes)
+            call.status = reply.status
+        return reply
 
     def log(self, message: str, **fields: Any) -> None:
         """Keep ``message`` and plain values on the attempt, where the operator reads them."""
@@ -251,6 +276,14 @@ class Context:
     def record_response(self, **summary: Any) -> None:
         """Keep a summary of what an outside system answered (status, headers, start of the body)."""
         self.journal.response(summary)
+
+    def record_call(self, **call: Any) -> None:
+        """Keep what was sent to an outside system, encrypted, beside the other calls of the attempt.
+
+        Clients of `http` do so themselves. ``method``, ``url``, ``headers``, ``body`` (a text) and ``status`` have
+        their places on pages; a dry run compares method, url and body. Leave out what is a credential.
+        """
+        self.journal.sent(call)
 
 
 def current_step() -> str:

@@ -33,6 +33,7 @@ from deliveries.admin.searching import event_ids
 from deliveries.flow_steps import steps_of
 from deliveries.models import Attempt, Delivery, Worker
 from deliveries.models.transitions import DeliveryQuerySet
+from deliveries.sent_calls import calls_for
 from deliveries.timeline import Entry, timeline_of
 from deliveries.why import reason_of
 
@@ -150,12 +151,12 @@ class DeliveryAdmin(HistoryAdmin):
 
     # -- one delivery -------------------------------------------------------------------------------------------------
     def page_context(self, request: HttpRequest, row: Delivery) -> dict[str, Any]:
-        """Return the timeline, the attempts, the latest first, and the orders that are legal now."""
+        """Return the timeline, the attempts with their calls, the latest first, and the orders that are legal now."""
         latest = list(row.attempts.order_by("-number")[:SHOWN_ATTEMPTS])
         may_order = self.has_replay_permission(request)
         return {
             "timeline": self._timeline(row, latest),
-            "attempts": latest,
+            "attempts": [(each, calls_for(each, row.event, user=request.user)) for each in latest],
             "earlier_attempts": max(row.attempt_count - len(latest), 0),
             "orders": [order for order in ORDERS.values() if may_order and row.status in order.legal],
             "may_edit": may_order and not row.endpoint.sensitive and request.user.has_perm("deliveries.view_event"),

@@ -38,7 +38,7 @@ class DeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, HubViewS
         """Return the deliveries; for a list, without the long columns of their attempts."""
         attempts = Attempt.objects.order_by("number")
         if self.action == "list":
-            attempts = attempts.defer("traceback", "log", "response")
+            attempts = attempts.defer("traceback", "log", "response", "calls")
         return super().get_queryset().prefetch_related(Prefetch("attempts", attempts))
 
     def get_serializer_class(self) -> type[DeliverySummarySerializer]:

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from deliveries import audit
 from deliveries.api.audit import caller
+from deliveries.api.serializers import CALL_SHAPE
 from deliveries.dry_run import MOST, as_json, dry_run, past_events
 from integrations.api.checked import OrderSerializer
 from integrations.api.scopes import may
@@ -34,6 +35,10 @@ class ThenSerializer(serializers.Serializer[Any]):
     status = serializers.CharField(read_only=True)
     call = serializers.CharField(read_only=True, help_text="Which call was made by a connection; empty: none is kept.")
     answered = serializers.IntegerField(read_only=True, allow_null=True, help_text="The status of the answer.")
+    sent = serializers.JSONField(read_only=True, help_text="The calls that were made, as far as they are kept.")
+
+    class Meta:
+        shapes: dict[str, dict[str, object]] = {"sent": {"type": "array", "items": CALL_SHAPE}}
 
 
 class TriedSerializer(serializers.Serializer[Any]):
@@ -44,12 +49,18 @@ class TriedSerializer(serializers.Serializer[Any]):
     received_at = serializers.DateTimeField(read_only=True)
     is_taken = serializers.BooleanField(read_only=True, allow_null=True, help_text="null: it was not tried.")
     would = serializers.JSONField(read_only=True, allow_null=True, help_text="What the handler would do.")
+    would_send = serializers.JSONField(
+        read_only=True, allow_null=True, help_text="The calls that the handler would make; null: it was not run."
+    )
     note = serializers.CharField(read_only=True, help_text="Why that is not told, or what is wrong.")
     then = ThenSerializer(many=True, read_only=True)
     differs = serializers.BooleanField(read_only=True)
 
     class Meta:
-        shapes: dict[str, dict[str, object]] = {"would": {}}
+        shapes: dict[str, dict[str, object]] = {
+            "would": {},
+            "would_send": {"type": ["array", "null"], "items": CALL_SHAPE},
+        }
 
 
 class DryRunSerializer(serializers.Serializer[Any]):

@@ -12,6 +12,7 @@ from deliveries.flow_steps import ShownStep, steps_of
 from deliveries.forensics import diagnose
 from deliveries.models import Attempt, Delivery, Event, Rejection, StepState
 from deliveries.reverify import obstacle
+from deliveries.sent_calls import calls_for
 from deliveries.why import Reason, explain, reason_of
 from integrations.models import groups_of
 
@@ -28,6 +29,25 @@ _LOG_LINE = {
         "fields": {"type": "object", "additionalProperties": {}},
     },
     "required": ["at", "fields", "message"],
+}
+#: One call of an outside system (`deliveries.sent_calls`); a handler's own record may have less, or more.
+CALL_SHAPE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "at": {"type": "string", "format": "date-time"},
+        "step": {**_TEXT, "description": "The step of a flow that made it."},
+        "connection": _TEXT,
+        "method": _TEXT,
+        "url": {**_TEXT, "description": "Without what is a credential."},
+        "headers": _HEADERS,
+        "body": {"description": "The value of a whole body that is JSON, else a text."},
+        "body_encoding": {"enum": ["text", "base64"]},
+        "body_is_whole": {"type": "boolean"},
+        "body_bytes": {"type": "integer"},
+        "status": {"type": ["integer", "null"], "description": "Of the answer; absent where there was none."},
+        "error": {**_TEXT, "description": "Why there was no answer."},
+    },
+    "additionalProperties": {},
 }
 _FINDING = {"type": "object", "properties": {"code": _TEXT, "text": _TEXT}, "required": ["code", "text"]}
 
@@ -89,13 +109,20 @@ class AttemptSummarySerializer(serializers.ModelSerializer[Attempt]):
 class AttemptSerializer(AttemptSummarySerializer):
     """One try of a delivery, whole."""
 
+    calls = serializers.SerializerMethodField()
+
     class Meta(AttemptSummarySerializer.Meta):
-        fields = [*AttemptSummarySerializer.Meta.fields, "traceback", "log", "response"]
+        fields = [*AttemptSummarySerializer.Meta.fields, "traceback", "log", "response", "calls"]
         read_only_fields = fields
         shapes = {
             "log": {"type": "array", "items": _LOG_LINE},
             "response": {"type": ["object", "null"], "additionalProperties": {}},
+            "calls": {"type": ["array", "null"], "items": CALL_SHAPE, "description": "What was sent; null: hidden."},
         }
+
+    def get_calls(self, attempt: Attempt) -> list[dict[str, Any]] | None:
+        """Return the calls of outside systems; None where the caller may not see what was sent."""
+        return calls_for(attempt, attempt.delivery.event, user=self.context["request"].user)
 
 
 class ExplainedDeliveries(serializers.ListSerializer[Any]):

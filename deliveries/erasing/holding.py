@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, FlowStep, Rejection, StepResult
 from deliveries.models.sealing import SealedRequest
 from deliveries.payload_search import needles
+from deliveries.sent_calls import opaque_in, told_in
 from integrations.routing import search
 
 
@@ -38,11 +39,14 @@ class Sought:
         """Return whether a JSON value has it, anywhere."""
         return value is not None and self.is_in(json.dumps(value, ensure_ascii=False, default=str).replace("\\/", "/"))
 
+    def is_in_bytes(self, content: bytes) -> bool:
+        """Return whether ``content`` has it, in any form."""
+        return any(needle in content for needle in self.needles)
+
     def is_in_request(self, row: SealedRequest) -> bool:
         """Return whether body, headers or query string of ``row`` have it; one that no key decrypts has nothing."""
         try:
-            body = row.body
-            if any(needle in body for needle in self.needles):
+            if self.is_in_bytes(row.body):
                 return True
             return self.is_in_value(dict(row.original_headers)) or self.is_in(row.original_query_string)
         except ImproperlyConfigured:
@@ -100,10 +104,11 @@ def _with_told(events: Collection[UUID], sought: Sought) -> Iterator[UUID]:
             yield row.event_id
     of = {"delivery__event__in": events}
     for attempt in Attempt.objects.filter(**of).select_related("delivery").iterator():
-        if sought.is_in_value([attempt.error_message, attempt.traceback, attempt.log, attempt.response]):
+        told = [attempt.error_message, attempt.traceback, attempt.log, attempt.response, told_in(attempt)]
+        if sought.is_in_value(told) or any(sought.is_in_bytes(each) for each in opaque_in(attempt)):
             yield attempt.delivery.event_id
     for result in StepResult.objects.filter(**of).select_related("delivery").iterator():
-        if sought.is_in_value(result.value) or any(each in bytes(result.data or b"") for each in sought.needles):
+        if sought.is_in_value(result.value) or sought.is_in_bytes(bytes(result.data or b"")):
             yield result.delivery.event_id
     for step in FlowStep.objects.filter(**of).select_related("delivery").iterator():
         if sought.is_in_value([step.input, step.kept, step.error]):

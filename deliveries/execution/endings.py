@@ -44,7 +44,7 @@ class Ending:
 
 def success(journal: AttemptJournal, follow_ups: FollowUps | None = None) -> Ending:
     """Return the ending of a handler that returned, having emitted ``follow_ups``."""
-    result = AttemptResult(outcome=Outcome.SUCCEEDED, log=journal.lines, response=journal.summary)
+    result = AttemptResult(outcome=Outcome.SUCCEEDED, log=journal.lines, response=journal.summary, calls=journal.calls)
     return Ending(result, DeliveryStatus.SUCCEEDED, follow_ups=follow_ups)
 
 
@@ -93,6 +93,7 @@ def failure(
         traceback=shortened(storable(stack)),
         log=journal.lines,
         response=journal.summary,
+        calls=journal.calls,
     )
     return replace(_retried_at(due_at, result), spent=spent)
 

@@ -1,4 +1,4 @@
-"""What a handler leaves behind, within bounds: log lines, an outside system's answer, events that it emits."""
+"""What a handler leaves behind, within bounds: log lines, calls and an answer, events that it emits."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from deliveries.execution.flow_record import DatabaseRecord
 from deliveries.execution.steps import Steps
 from deliveries.models.sealing import storable
 from deliveries.receiving.emitting import Emission
+from integrations.encryption import encrypt
 
 T = TypeVar("T")
 
 LOG_LINES = 200
 LOG_BYTES = 16 * 1024
 RESPONSE_BYTES = 32 * 1024
+MOST_CALLS = 20
+CALL_BYTES = 32 * 1024
+CALLS_BYTES = 64 * 1024
 MOST_EMISSIONS = 100
 EMISSION_BYTES = 4 * 1024 * 1024
 _LONGEST_TYPE = 255
@@ -36,6 +40,8 @@ class AttemptJournal:
         self._lines: list[dict[str, Any]] = []
         self._bytes = 0
         self._response: dict[str, Any] | None = None
+        self._calls: list[dict[str, Any]] = []
+        self._calls_bytes = 0
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -46,6 +52,11 @@ class AttemptJournal:
     def summary(self) -> dict[str, Any] | None:
         """What an outside system answered, or None."""
         return self._response
+
+    @property
+    def calls(self) -> str:
+        """The calls of outside systems so far, encrypted as their column keeps them; "" where there were none."""
+        return encrypt(json.dumps(self._calls).encode()).decode("ascii") if self._calls else ""
 
     @property
     def flow(self) -> DatabaseRecord:
@@ -72,6 +83,20 @@ class AttemptJournal:
     def response(self, summary: Mapping[str, Any]) -> None:
         """Keep ``summary``; its texts are cut until the whole fits into `RESPONSE_BYTES`."""
         self._response = shortened(dict(summary), RESPONSE_BYTES, note="the answer's summary was too large to keep")
+
+    def sent(self, call: Mapping[str, Any]) -> None:
+        """Keep a call; beyond `CALLS_BYTES` without its body, after `MOST_CALLS` one line says that more were made."""
+        if len(self._calls) > MOST_CALLS:
+            return
+        if len(self._calls) == MOST_CALLS:
+            self._calls.append({"note": "further calls were not kept"})
+            return
+        at = timezone.now().isoformat(timespec="milliseconds")
+        kept = shortened({"at": at, **call}, CALL_BYTES, note="the call was too large to keep")
+        if self._calls_bytes + len(json.dumps(kept)) > CALLS_BYTES and "body" in kept:
+            kept |= {"body": "", "body_is_whole": False}
+        self._calls_bytes += len(json.dumps(kept))
+        self._calls.append(kept)
 
     def once(self, key: str, run: Callable[[], T]) -> T:
         """Return the kept result of step ``key``, or run it and keep what it returns (`Steps.once`)."""

@@ -8,10 +8,15 @@ from django.db import models
 from django.db.models import Q
 
 from deliveries.models.states import Outcome, Trigger
+from integrations.encryption import EncryptedJSONField
 
 
 class Attempt(models.Model):
-    """One try of a delivery: on record before its handler starts. ``number`` is the fencing token."""
+    """One try of a delivery: on record before its handler starts. ``number`` is the fencing token.
+
+    ``calls`` are those of outside systems, each with what was sent (`deliveries.sent_calls`); None: there were none.
+    They are encrypted: what a sensitive endpoint received goes into them.
+    """
 
     # The constraint below is its index.
     delivery = models.ForeignKey(
@@ -29,6 +34,7 @@ class Attempt(models.Model):
     traceback = models.TextField(blank=True)
     log = models.JSONField(default=list)
     response = models.JSONField(null=True, blank=True)
+    calls = EncryptedJSONField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -48,6 +54,11 @@ class Attempt(models.Model):
     def duration(self) -> timedelta | None:
         """How long it took; None while it runs."""
         return self.finished_at - self.started_at if self.finished_at else None
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether it called an outside system; of a row that was loaded with its calls, which no key has to open."""
+        return bool(self.__dict__.get("calls"))
 
 
 class StepResult(models.Model):

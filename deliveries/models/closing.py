@@ -19,7 +19,7 @@ from deliveries.models.states import FINISHED, DeliveryStatus, Outcome
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """How an attempt ended, in the attempt row's own columns."""
+    """How an attempt ended, in the attempt row's own columns; ``calls`` is encrypted already, "" for none."""
 
     outcome: Outcome
     error_type: str = ""
@@ -27,6 +27,7 @@ class AttemptResult:
     traceback: str = ""
     log: list[dict[str, Any]] = field(default_factory=list)
     response: dict[str, Any] | None = None
+    calls: str = ""
 
     @property
     def headline(self) -> str:
@@ -107,6 +108,7 @@ def _as_json(closing: Closing) -> dict[str, Any]:
         "traceback": result.traceback,
         "log": result.log,
         "response": result.response,
+        "calls": result.calls or None,
     }
 
 
@@ -135,7 +137,7 @@ def _close_one(closing: Closing, now: datetime, using: str) -> bool:
             return False
         cursor.execute(
             "UPDATE deliveries_attempt SET finished_at = %s, outcome = %s, error_type = %s, error_message = %s, "
-            "traceback = %s, log = %s, response = %s WHERE delivery_id = %s AND number = %s",
+            "traceback = %s, log = %s, response = %s, calls = %s WHERE delivery_id = %s AND number = %s",
             [
                 stored(now),
                 str(result.outcome),
@@ -144,6 +146,7 @@ def _close_one(closing: Closing, now: datetime, using: str) -> bool:
                 result.traceback,
                 json.dumps(result.log),
                 _json(result.response),
+                result.calls or None,
                 closing.delivery_id.hex,
                 closing.number,
             ],
@@ -159,7 +162,8 @@ _CLOSE = """
     WITH ended AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(%(ended)s::jsonb) AS e(
             id uuid, number int, status text, due_at timestamptz, finished bool, unspent int, headline text,
-            fingerprint text, outcome text, type text, message text, traceback text, log jsonb, response jsonb)
+            fingerprint text, outcome text, type text, message text, traceback text, log jsonb, response jsonb,
+            calls text)
     ), moved AS (
         UPDATE deliveries_delivery d
         SET status = e.status, lease_until = NULL, worker = '', due_at = COALESCE(e.due_at, d.due_at),
@@ -170,7 +174,7 @@ _CLOSE = """
     )
     UPDATE deliveries_attempt a
     SET finished_at = %(now)s, outcome = e.outcome, error_type = e.type, error_message = e.message,
-        traceback = e.traceback, log = e.log, response = e.response
+        traceback = e.traceback, log = e.log, response = e.response, calls = e.calls
     FROM ended e JOIN moved m ON m.id = e.id
     WHERE a.delivery_id = e.id AND a.number = e.number
     RETURNING a.delivery_id

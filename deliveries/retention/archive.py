@@ -21,7 +21,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
-from deliveries.models import Attempt, Batch, Delivery, Event, StepResult
+from deliveries.models import Attempt, Batch, Delivery, Event, FlowStep, StepResult
 from integrations.identifiers import uuid7
 
 #: The form of a line; a reader refuses what it does not know.
@@ -126,6 +126,7 @@ def _line(event: Columns) -> Columns:
         "deliveries": list(deliveries.values()),
         "attempts": list(Attempt.objects.filter(**of).order_by("pk").values()),
         "steps": list(StepResult.objects.filter(**of).order_by("pk").values()),
+        "flow_steps": list(FlowStep.objects.filter(**of).order_by("pk").values()),
     }
 
 

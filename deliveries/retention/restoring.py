@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 
-from deliveries.models import Attempt, Batch, Delivery, Erasure, Event, KeptKey, StepResult
+from deliveries.models import Attempt, Batch, Delivery, Erasure, Event, FlowStep, KeptKey, StepResult
 from deliveries.models.keeping import EVERYTHING
 from deliveries.receiving.dedupe import outdated
 from deliveries.retention.archive import Columns, lines_of
@@ -21,6 +21,9 @@ from integrations.models import Endpoint, Route
 
 #: What of an event comes back where its row is still there.
 _PARTS = ("raw_body", "body_is_encrypted", "headers", "query_string", "sealed")
+#: And of an attempt; taken as it stands in the row, so that no key is asked for.
+_SAID = ("error_message", "traceback", "log", "response", "calls")
+_SAID_OF_STEP = ("input", "kept", "error")
 
 
 def restore(paths: Iterable[Path], *, now: datetime) -> Counter[str]:
@@ -80,11 +83,17 @@ def _restore_deliveries(line: Columns, event: UUID) -> None:
     for row in line["attempts"]:
         attempt = _row(Attempt, {**row, "id": None})
         if attempt.delivery_id in known:
-            said = {name: getattr(attempt, name) for name in ("error_message", "traceback", "log", "response")}
+            said = {name: attempt.__dict__[name] for name in _SAID if name in attempt.__dict__}
             if not Attempt.objects.filter(delivery=attempt.delivery_id, number=attempt.number).update(**said):
                 attempt.save(force_insert=True)
     steps = [_row(StepResult, {**row, "id": None}) for row in line["steps"]]
     StepResult.objects.bulk_create([row for row in steps if row.delivery_id in known], ignore_conflicts=True)
+    for row in line.get("flow_steps", ()):  # what was archived before there were flows has none
+        step = _row(FlowStep, {**row, "id": None})
+        if step.delivery_id in known:
+            said = {name: step.__dict__[name] for name in _SAID_OF_STEP}
+            if not FlowStep.objects.filter(delivery=step.delivery_id, name=step.name).update(**said):
+                step.save(force_insert=True)
 
 
 def _row(model: type[Any], columns: Columns) -> Any:

@@ -143,7 +143,7 @@ def strip(events: Collection[UUID], going: Part, *, keeping: Part, now: datetime
 
 def silence(attempts: QuerySet[Attempt]) -> int:
     """Remove what ``attempts`` said; return how many there were. When and how each ended stays."""
-    return attempts.update(error_message="", traceback="", log=[], response=None)
+    return attempts.update(error_message="", traceback="", log=[], response=None, calls=None)
 
 
 def _strip_batches(rows: QuerySet[Event], going: Part) -> None:

@@ -17,6 +17,7 @@ from integrations.calling.opening import StoredConnections
 from integrations.connectors.client import HttpClient
 from integrations.connectors.exchange import Exchange
 from integrations.connectors.http import CallFailed, Reply
+from integrations.connectors.sent import noted
 from integrations.connectors.spec import ConnectionSpec
 from integrations.connectors.system import System, SystemFailed
 from integrations.contracts import Context
@@ -209,6 +210,12 @@ class _FakeExchange(Exchange):
             body = b'{"access_token": "a-token-of-the-test"}'
             return Reply(200, httpx.Headers(), body, is_whole=True, seconds=0.0)
         proven = self._proven(request, token)
+        with noted(self.note, request, proven, self.spec) as call:
+            reply = self._answered(proven)
+            call.status = reply.status
+        return reply
+
+    def _answered(self, proven: httpx.Request) -> Reply:
         base = httpx.URL(self.spec.base_url).path.rstrip("/")
         path = _below(proven.url.path.removeprefix(base))
         params = dict(proven.url.params)

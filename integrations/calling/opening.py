@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import httpx
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.models import Q
@@ -21,6 +22,7 @@ from integrations.connectors.answers import Answer
 from integrations.connectors.client import ANSWER_BYTES, Frame, Gate, HttpClient
 from integrations.connectors.exchange import Exchange
 from integrations.connectors.kinds import is_http
+from integrations.connectors.http import Reply, send_once
 from integrations.connectors.proving import needs_token
 from integrations.connectors.reach import networks_of
 from integrations.connectors.spec import ConnectionSpec
@@ -80,7 +82,8 @@ def client_for(
         spec = replace(spec, tries=tries)
     exchange = make_exchange(spec, ANSWER_BYTES)
     tokens: Any = SharedTokens(connection, spec, exchange) if needs_token(spec) else None
-    return HttpClient(spec, gate=gate or SharedGate(connection), tokens=tokens, frame=frame, exchange=exchange)
+    noting = replace(exchange, note=frame.sent)  # the tokens' own calls stay apart: they carry nothing but secrets
+    return HttpClient(spec, gate=gate or SharedGate(connection), tokens=tokens, frame=frame, exchange=noting)
 
 
 def system_for(connection: Connection, frame: Frame, *, gate: Gate | None = None, tries: Tries | None = None) -> System:
@@ -128,6 +131,10 @@ class StoredConnections:
     def async_client(self, name: str, context: Context) -> AsyncHttpClient:
         """Return the same for ``async def`` handlers; whether there is such a connection shows at the first call."""
         return AsyncHttpClient(lambda: self.client(name, context))
+
+    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
+        """Send a request to an address without a connection."""
+        return send_once(request, seconds=seconds, kept_body_bytes=kept_body_bytes)
 
     def _row(self, name: str) -> Connection:
         for_this = Q(group=None) | Q(group__endpoints=self.endpoint_id)
@@ -194,4 +201,5 @@ def frame_of(context: Context, *, made: list[str], numbers: Counter[str]) -> Fra
         record=lambda summary: context.record_response(**summary),
         made=made,
         numbers=numbers,
+        sent=lambda call: context.record_call(**call),
     )

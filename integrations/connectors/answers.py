@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,24 +84,38 @@ def summary(reply: Reply, *, kept_bytes: int | None = None, secrets: Iterable[st
     Of the body at most ``kept_bytes``, None for all of it; each of ``secrets`` is masked wherever it stands.
     """
     secrets = tuple(secrets)
-    text, is_whole = _text(reply.body, is_whole=reply.is_whole), reply.is_whole
+    return {
+        "status": reply.status,
+        "headers": kept_headers(reply.headers.items(), secrets),
+        **kept_body(reply.body, is_whole=reply.is_whole, kept_bytes=kept_bytes, secrets=secrets),
+        "duration_ms": round(reply.seconds * 1000),
+    }
+
+
+def kept_headers(
+    headers: Iterable[tuple[str, str]], secrets: Iterable[str], hidden: Collection[str] = ()
+) -> dict[str, str]:
+    """Return the first headers as they are kept: credentials masked, and those whose lower-case name is ``hidden``."""
+    secrets = tuple(secrets)
+    return {
+        name[:200]: MASK if name.lower() in hidden else _shown(name, masked(value, secrets))
+        for name, value in list(headers)[:_KEPT_HEADERS]
+    }
+
+
+def kept_body(content: bytes, *, is_whole: bool, kept_bytes: int | None, secrets: Iterable[str]) -> dict[str, Any]:
+    """Return ``body``, ``body_encoding`` and ``body_is_whole``, as `summary` says."""
+    secrets = tuple(secrets)
+    text = _text(content, is_whole=is_whole)
     if text is None:
         # As base64 a credential could not be seen, nor masked.
-        kept = b"" if any(secret.encode() in reply.body for secret in secrets) else reply.body[:kept_bytes]
-        is_whole, body = is_whole and len(kept) == len(reply.body), base64.b64encode(kept).decode("ascii")
+        kept = b"" if any(secret.encode() in content for secret in secrets) else content[:kept_bytes]
+        is_whole, body = is_whole and len(kept) == len(content), base64.b64encode(kept).decode("ascii")
     else:
         shown = masked(text, secrets)  # before it is cut: half of a credential would not be found
         body = shown if kept_bytes is None else shown[:kept_bytes]
         is_whole = is_whole and len(body) == len(shown)
-    headers = list(reply.headers.items())[:_KEPT_HEADERS]
-    return {
-        "status": reply.status,
-        "headers": {name[:200]: _shown(name, masked(value, secrets)) for name, value in headers},
-        "body": body,
-        "body_encoding": "base64" if text is None else "text",
-        "body_is_whole": is_whole,
-        "duration_ms": round(reply.seconds * 1000),
-    }
+    return {"body": body, "body_encoding": "base64" if text is None else "text", "body_is_whole": is_whole}
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:

@@ -29,6 +29,7 @@ from integrations.connectors.exchange import Exchange
 from integrations.connectors.headers import HOP_BY_HOP
 from integrations.connectors.http import CallFailed, CallImpossible, Reply
 from integrations.connectors.proving import needs_token
+from integrations.connectors.sent import Note, nowhere
 from integrations.connectors.spec import ConnectionSpec, spellings
 from integrations.connectors.waits import Budget, budget, retry_after
 from integrations.contracts import current_step
@@ -85,14 +86,16 @@ class Frame:
     """What a client takes from the attempt it works for.
 
     ``left`` returns the seconds until the attempt's deadline, ``key`` the idempotency key of a named call, ``record``
-    keeps the summary of an answer. ``made`` are the calls that the attempt has made, by whichever client: once there is
-    one, the attempt counts, whatever comes. ``numbers`` counts, also by whichever client, the calls that carry a key.
+    keeps the summary of an answer, ``sent`` what was sent. ``made`` are the calls that the attempt has made, by
+    whichever client: once there is one, the attempt counts, whatever comes. ``numbers`` counts, also by whichever
+    client, the calls that carry a key.
     """
 
     left: Callable[[], float]
     key: Callable[[str], str]
     record: Callable[[Mapping[str, Any]], None]
     sleep: Callable[[float], None] = time.sleep
+    sent: Note = nowhere
     made: list[str] = field(default_factory=list)
     numbers: Counter[str] = field(default_factory=Counter)
 

@@ -13,6 +13,7 @@ from integrations.connectors.egress import Resolve, resolve
 from integrations.connectors.headers import CREDENTIAL
 from integrations.connectors.http import CallImpossible, Proxy, Reply, guarded_client, send
 from integrations.connectors.proving import prove
+from integrations.connectors.sent import Note, noted, nowhere
 from integrations.connectors.spec import ConnectionSpec
 
 _MOST_REDIRECTS = 5
@@ -22,12 +23,13 @@ _READING = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True)
 class Exchange:
-    """Sends requests of one connection. A test may bring its own ``ssl_context`` and ``resolve``."""
+    """Sends requests of one connection, each of which ``note`` is told. Tests bring ``ssl_context`` and ``resolve``."""
 
     spec: ConnectionSpec
     answer_bytes: int
     ssl_context: ssl.SSLContext | None = None
     resolve: Resolve = resolve
+    note: Note = nowhere
 
     def send(self, request: httpx.Request, *, seconds: float, token: str = "") -> Reply:
         """Return the answer to ``request`` with the connection's proof on it, within ``seconds``.
@@ -48,7 +50,10 @@ class Exchange:
         ) as client:
             hop = request
             for _ in range(_MOST_REDIRECTS + 1):
-                reply = send(client, self._proven(hop, token), kept_body_bytes=self.answer_bytes)
+                proven = self._proven(hop, token)
+                with noted(self.note, hop, proven, spec) as call:
+                    reply = send(client, proven, kept_body_bytes=self.answer_bytes)
+                    call.status = reply.status
                 onward = self._redirected(hop, reply)
                 if onward is None:
                     return reply

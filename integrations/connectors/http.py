@@ -158,6 +158,20 @@ def call(
     return send(client, request, kept_body_bytes=kept_body_bytes)
 
 
+def made(method: str, url: str, *, headers: httpx.Headers, content: bytes | None) -> httpx.Request:
+    """Return a request that `send_once` sends; raises `CallImpossible` for an address or a header that is none."""
+    try:
+        return httpx.Request(method, url, headers=headers, content=content)
+    except (httpx.InvalidURL, ValueError, TypeError):
+        raise CallImpossible("the address cannot be called") from None
+
+
+def send_once(request: httpx.Request, *, seconds: float, kept_body_bytes: int = KEPT_BODY_BYTES) -> Reply:
+    """Send a request by a client of its own, guarded by ``HUB_EGRESS_ALLOW``; it raises what `call` raises."""
+    with guarded_client(seconds) as client:
+        return send(client, request, kept_body_bytes=kept_body_bytes)
+
+
 def send(client: httpx.Client, request: httpx.Request, *, kept_body_bytes: int = KEPT_BODY_BYTES) -> Reply:
     """Send a request that is made already, as `call` does."""
     started = time.monotonic()

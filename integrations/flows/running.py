@@ -145,6 +145,10 @@ class StepJournal:
         """Keep what an outside system answered: the latest answer of the attempt."""
         self.outer.response({"step": self.name, **summary})
 
+    def sent(self, call: Mapping[str, Any]) -> None:
+        """Keep a call, which names the step."""
+        self.outer.sent({"step": self.name, **call})
+
     def emit(self, event_type: str, payload: Json, endpoint: str) -> None:
         """Emit an event, and keep it with the step's output."""
         self.outer.emit(event_type, payload, endpoint)

@@ -56,7 +56,9 @@ class Handler:
     ``max_attempts`` and ``timeout`` are the defaults of a new route; None leaves the hub's own. ``preview`` returns, as
     JSON, what it would do with an event and a config, and does nothing; it raises `GiveUp` where it would. ``parts``
     returns the handlers that a config runs, whatever the config looks like; ``check`` returns what is wrong with a
-    config that fits its schema, as its parts do.
+    config that fits its schema, as its parts do. One with ``dry_run`` may be run in a dry run, where all that its
+    context leads to is blocked: it says that it does nothing outside past its context. A mapping has the answers to
+    its calls: ``{"POST chat.postMessage": {"ok": True}}``, ``*`` for anything; what is not in it is answered ``{}``.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Handler:
     preview: Preview | None = None
     parts: Callable[[Any], list[Part]] | None = None
     check: Callable[[Any], list[str]] | None = None
+    dry_run: bool | Mapping[str, Json] = False
 
 
 def _load() -> None:
@@ -101,17 +104,20 @@ def handler(
     preview: Preview | None = None,
     parts: Callable[[Any], list[Part]] | None = None,
     check: Callable[[Any], list[str]] | None = None,
+    dry_run: bool | Mapping[str, Json] = False,
 ) -> Callable[[F], F]:
     """Register a function under a dotted ``key``; a key taken twice stops the start-up.
 
     ``config_schema`` is a JSON Schema of the route's config; without it any object is taken. ``preview`` is shown on
     the route's page: what the handler would do with an event (`Handler.preview`). What the function returns is its
     output, which later steps of a flow see. ``parts`` and ``check`` are for a handler that runs others (`Handler`).
+    ``dry_run`` lets a dry run call the function with its context blocked (`Handler.dry_run`).
     """
 
     def register(run: F) -> F:
         summary = (inspect.getdoc(run) or "").partition("\n")[0]
-        entry = Handler(key, run, summary, config_schema or ANY_CONFIG, max_attempts, timeout, preview, parts, check)
+        schema = config_schema or ANY_CONFIG
+        entry = Handler(key, run, summary, schema, max_attempts, timeout, preview, parts, check, dry_run)
         handlers.register(key)(entry)
         return run
 

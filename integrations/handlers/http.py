@@ -11,7 +11,7 @@ import httpx
 
 from integrations.connectors.answers import AnswerNotSuccessful, summary
 from integrations.connectors.headers import HOP_BY_HOP
-from integrations.connectors.http import call, guarded_client
+from integrations.connectors.http import made
 from integrations.connectors.waits import retry_after
 from integrations.contracts import Json
 from integrations.handlers import Context, InboundEvent, RetryLater, handler
@@ -85,7 +85,7 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@handler("http.forward", config_schema=CONFIG_SCHEMA, preview=preview)
+@handler("http.forward", config_schema=CONFIG_SCHEMA, preview=preview, dry_run=True)
 def forward(event: InboundEvent, context: Context) -> Json:
     """Send the event's body to an HTTP address; any answer but 2xx is a failure. Returns the answer's ``status``.
 
@@ -96,15 +96,9 @@ def forward(event: InboundEvent, context: Context) -> Json:
     method = context.config.get("method", "POST")
     if "connection" in context.config:
         return {"status": _by_connection(event, context, method)}
-    with guarded_client(_seconds(context)) as client:
-        reply = call(
-            client,
-            method,
-            context.config["url"],
-            headers=_headers(event, context),
-            content=None if method == "GET" else event.body,
-            kept_body_bytes=KEPT_BODY_BYTES,
-        )
+    content = None if method == "GET" else event.body
+    request = made(method, context.config["url"], headers=_headers(event, context), content=content)
+    reply = context.send(request, seconds=_seconds(context), kept_body_bytes=KEPT_BODY_BYTES)
     context.record_response(**summary(reply))
     if 200 <= reply.status <= 299:
         return {"status": reply.status}
@@ -120,7 +114,7 @@ def _by_connection(event: InboundEvent, context: Context, method: str) -> int:
     Raises also what its client raises (`HttpClient.request`).
     """
     headers = _headers(event, context)
-    del headers["Accept-Encoding"]  # the client's own
+    del headers["Accept-Encoding"], headers["Accept"]  # the client's own
     answer = context.http(context.config["connection"]).request(
         method,
         context.config.get("path", ""),
@@ -141,6 +135,7 @@ def _headers(event: InboundEvent, context: Context) -> httpx.Headers:
     headers = httpx.Headers(
         {
             "User-Agent": "automation-hub",
+            "Accept": "*/*",
             "Accept-Encoding": "identity",  # what is kept of the answer is to be read by people
             "Idempotency-Key": context.idempotency_key,
         },

@@ -54,7 +54,7 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
     return {"connection": config["connection"], **prepared(event, config)}
 
 
-@handler("http.request", config_schema=CONFIG_SCHEMA, preview=preview)
+@handler("http.request", config_schema=CONFIG_SCHEMA, preview=preview, dry_run=True)
 def request(event: InboundEvent, context: Context) -> Json:
     """Call an API by a connection, with values of the event; any answer but 2xx is a failure.
 

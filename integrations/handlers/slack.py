@@ -73,7 +73,7 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
     return message
 
 
-@handler("slack.message", config_schema=CONFIG_SCHEMA, preview=preview)
+@handler("slack.message", config_schema=CONFIG_SCHEMA, preview=preview, dry_run={"POST chat.postMessage": {"ok": True}})
 def message(event: InboundEvent, context: Context) -> Json:
     """Write a message made from the event into a channel of Slack.
 

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import Any
 from unittest.mock import patch
 
+import httpx
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -16,9 +17,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from deliveries import dry_run as dry_runs
+from deliveries import rehearsal
 from deliveries.dry_run import dry_run, past_events
-from deliveries.models import Attempt, AuditEntry, Delivery, Event
-from integrations.models import Endpoint, EndpointGroup, Route
+from deliveries.models import Attempt, AuditEntry, Delivery, Event, FlowStep, StepResult
+from integrations.handlers import Context, GiveUp, Handler, InboundEvent, handlers
+from integrations.masking import MASK
+from integrations.models import Connection, Endpoint, EndpointGroup, Route
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.api.cases import client_of
 from tests.deliveries.visibility.two_teams import restrict
@@ -28,6 +32,9 @@ from tests.factories import make_delivery, make_endpoint, make_event, make_route
 class _Tried(TestCase):
     def setUp(self) -> None:
         self.endpoint = make_endpoint(slug="shop")
+        Connection.objects.create(
+            name="crm", base_url="https://crm.example.com/api", auth="bearer", credentials={"token": "s3cret-t0ken"}
+        )
         config = {"connection": "crm", "path": "/orders/{id}"}
         self.route = make_route(self.endpoint, handler="http.request", config=config, filter="id > `5`")
         self.left = make_event(self.endpoint, body=b'{"id": 3}', event_type="order.made")
@@ -48,7 +55,7 @@ class DryRunTests(_Tried):
         return delivery
 
     def test_says_what_would_be_sent_and_writes_nothing(self) -> None:
-        with self.assertNumQueries(2):
+        with self.assertNumQueries(3):
             taken, left = self.tried()
 
         self.assertEqual((taken.told.is_taken, left.told.is_taken), (True, False))
@@ -67,11 +74,11 @@ class DryRunTests(_Tried):
         Delivery.objects.all().delete()
         self.assertTrue(self.tried()[0].differs)
 
-    def test_never_runs_a_handler_and_says_which_cannot_be_told(self) -> None:
+    def test_runs_no_handler_that_does_not_allow_it_and_says_so(self) -> None:
         self.route.handler, self.route.config = "tests.fail", {}
         with patch.object(dry_runs, "handlers", {}):
             (row, _) = self.tried()
-        self.assertIn("is not run for this", row.told.note)
+        self.assertIn("may be run for this", row.told.note)
         self.assertIsNone(row.told.does)
 
     def test_shows_nothing_of_what_is_hidden(self) -> None:
@@ -103,6 +110,136 @@ class DryRunTests(_Tried):
         for wrong in (["0199c1d2-0000-7000-8000-000000000000"], [str(self.route.pk), "--last", "51"]):
             with self.assertRaises(CommandError):
                 call_command("dry_run", *wrong)
+
+
+class RehearsalTests(_Tried):
+    """A handler that allows it is run with everything blocked that its context leads to."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ran: list[str] = []
+
+    def with_handler(self, run: Any, **values: Any) -> Any:
+        entry = Handler("own.handler", run, "", {"type": "object"}, **{"dry_run": True, **values})
+        self.route.handler, self.route.config = "own.handler", {}
+        return patch.dict(handlers._entries, {"own.handler": entry})
+
+    def sent(self, **changes: Any) -> Attempt:
+        """Return the attempt that sent what is sent now, but for ``changes``."""
+        now = timezone.now()
+        call = {"method": "POST", "url": "https://crm.example.com/api/orders/7", "body": '{"id": 7}', "status": 201}
+        delivery = make_delivery(self.route, event=self.taken)
+        return Attempt.objects.create(
+            delivery=delivery, number=1, trigger="first", started_at=now, finished_at=now, outcome="succeeded",
+            calls=[{**call, "body_is_whole": True, "body_encoding": "text", "at": "then", **changes}],
+        )  # fmt: skip
+
+    def test_shows_the_request_with_the_proof_masked(self) -> None:
+        (call,) = self.tried()[0].told.calls or []
+
+        self.assertEqual((call["method"], call["url"]), ("POST", "https://crm.example.com/api/orders/7"))
+        self.assertEqual((call["body"], call["headers"]["authorization"]), ({"id": 7}, MASK))
+        self.assertNotIn("status", call)
+        self.assertNotIn("s3cret", json.dumps(call))
+
+    def test_compares_body_by_body_with_what_was_sent(self) -> None:
+        attempt = self.sent()
+        self.assertFalse(self.tried()[0].differs)
+        attempt.calls = [{**attempt.calls[0], "body": '{"id": 8}'}]
+        attempt.save()
+
+        row = self.tried()[0]
+
+        self.assertTrue(row.differs)
+        self.assertEqual(row.then[0].calls[0]["body"], {"id": 8})
+
+    def test_counts_a_call_that_was_tried_again_once(self) -> None:
+        attempt = self.sent()
+        attempt.calls = [{**attempt.calls[0], "status": 503}, *attempt.calls]
+        attempt.save()
+
+        self.assertFalse(self.tried()[0].differs)
+
+    def test_blocks_and_notes_all_that_the_context_leads_to(self) -> None:
+        def run(event: InboundEvent, context: Context) -> None:
+            context.log("begins")
+            answer = context.once("made", lambda: context.http("crm").post("/x", json={"a": 1}).json())
+            request = httpx.Request("PUT", "http://127.0.0.1:9/direct?token=abc", content=b"{}")
+            context.send(request, seconds=1)
+            context.emit("made.one", answer, endpoint="inside")
+
+        with self.with_handler(run, dry_run={"POST x": {"id": "n1"}}):
+            told = self.tried()[0].told
+
+        calls = [(call["method"], call["url"]) for call in told.calls or []]
+        self.assertEqual(
+            calls, [("POST", "https://crm.example.com/api/x"), ("PUT", f"http://127.0.0.1:9/direct?token={MASK}")]
+        )
+        self.assertEqual(
+            told.does, {"emits": [{"endpoint": "inside", "event_type": "made.one", "payload": {"id": "n1"}}]}
+        )
+        self.assertEqual((StepResult.objects.count(), Event.objects.count(), Delivery.objects.count()), (0, 2, 0))
+
+    def test_runs_coroutines(self) -> None:
+        async def run(event: InboundEvent, context: Context) -> None:
+            await context.aonce("a", self.noted)
+
+        with self.with_handler(run):
+            self.assertEqual((self.tried()[0].told.note, self.ran), ("", ["noted"]))
+
+    async def noted(self) -> None:
+        self.ran.append("noted")
+
+    def test_says_why_a_handler_went_no_further(self) -> None:
+        def missing(event: InboundEvent, context: Context) -> None:
+            raise KeyError(context.http("crm").get("/y").json()["id"])
+
+        def gives_up(event: InboundEvent, context: Context) -> None:
+            raise GiveUp("no such customer")
+
+        with self.with_handler(missing):
+            told = self.tried()[0].told
+        self.assertIn("went no further (KeyError)", told.note)
+        self.assertEqual(len(told.calls or []), 1)
+        with self.with_handler(gives_up):
+            self.assertEqual(self.tried()[0].told.note, "It would give up: no such customer")
+
+    def test_interrupts_a_handler_that_takes_too_long(self) -> None:
+        def endless(event: InboundEvent, context: Context) -> None:
+            while True:
+                pass
+
+        with self.with_handler(endless), patch.object(dry_runs, "SECONDS", 0.2):
+            notes = {row.told.note for row in self.tried()}
+        self.assertEqual(notes, {rehearsal.TOO_LONG, dry_runs.OUT_OF_TIME})
+
+    def test_masks_credentials_of_the_event_in_what_would_be_sent(self) -> None:
+        endpoint = make_endpoint(slug="mail", provider="mailgun")
+        proof = {"signature": {"token": "t" * 50, "timestamp": "1", "signature": "f" * 64}, "event-data": {"id": 9}}
+        make_event(endpoint, body=json.dumps(proof).encode())
+        route = make_route(endpoint, handler="http.forward", config={"url": "https://old.example.com/catch"})
+
+        (row,) = dry_run(route, past_events(route, last=1))
+
+        (call,) = row.told.calls or []
+        self.assertEqual(call["body"]["event-data"], {"id": 9})
+        self.assertNotIn("f" * 64, json.dumps(call))
+
+    def test_previews_a_flow_with_the_outputs_that_its_steps_had(self) -> None:
+        steps = [
+            {"name": "find", "handler": "http.request", "config": {"connection": "crm", "method": "GET"}},
+            {"name": "tell", "handler": "http.request",
+             "config": {"connection": "crm", "path": "/told/{steps.find.body.id}"}},
+        ]  # fmt: skip
+        self.route.handler, self.route.config = "hub.flow", {"steps": steps}
+        self.assertIn("not known", self.tried()[0].told.does[1]["note"])
+        delivery, now = make_delivery(self.route, event=self.taken), timezone.now()
+        FlowStep.objects.create(
+            delivery=delivery, name="find", position=0, handler="http.request", state="succeeded", attempt=1,
+            kept={"output": {"status": 200, "body": {"id": 33}}, "emitted": []}, started_at=now, finished_at=now,
+        )  # fmt: skip
+
+        self.assertEqual(self.tried()[0].told.does[1]["does"]["path"], "/told/33")
 
 
 class DryRunPageTests(_Tried):

@@ -26,6 +26,19 @@ ATTEMPT: dict[str, Any] = {
     "traceback": "",
     "log": [{"at": "2026-11-22T05:40:10.826+00:00", "message": "sending", "fields": {"bytes": 52}}],
     "response": {"status": 503, "body": "try again later"},
+    "calls": [
+        {
+            "at": "2026-11-22T05:40:10.827+00:00",
+            "method": "POST",
+            "url": "https://shop.example.com/orders",
+            "headers": {"Content-Type": "application/json"},
+            "body": {"id": 7},
+            "body_encoding": "text",
+            "body_is_whole": True,
+            "body_bytes": 9,
+            "status": 503,
+        }
+    ],
 }
 SUMMARY: dict[str, Any] = {
     "id": "01a201c4-e5ab-7789-8168-142fb51cb3c7",
@@ -50,7 +63,7 @@ describe_deliveries = extend_schema_view(
     list=operation(
         "list_deliveries",
         "List deliveries",
-        description="Attempts come without `traceback`, `log` and `response`; the delivery by itself has them.",
+        description="Attempts come without `traceback`, `log`, `response` and `calls`, which the delivery itself has.",
         answers={200: ("A page of deliveries, the newest first.", DeliverySummarySerializer(many=True), SUMMARY)},
     ),
     retrieve=operation(

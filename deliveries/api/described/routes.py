@@ -60,6 +60,18 @@ DRY_RUN: dict[str, Any] = {
                 "headers": ["Content-Type"],
                 "body_bytes": 42,
             },
+            "would_send": [
+                {
+                    "at": "2026-11-22T05:42:10.827+00:00",
+                    "method": "POST",
+                    "url": "https://shop.example.com/orders",
+                    "headers": {"Content-Type": "application/json"},
+                    "body": {"id": 7},
+                    "body_encoding": "text",
+                    "body_is_whole": True,
+                    "body_bytes": 9,
+                }
+            ],
             "note": "",
             "then": [],
             "differs": True,
@@ -118,8 +130,8 @@ describe_routes = extend_schema_view(
         "dry_run_route",
         "Try a route on past events",
         description="The newest events of its endpoint, with what the handler would do beside the deliveries "
-        "that there were. Nothing is sent, and no handler is run: its preview is asked. Wants the right to see events, "
-        "too.",
+        "that there were. Nothing is sent: a handler's preview is asked, and one that allows it is run with all that "
+        "its context leads to blocked (`would_send`). Wants the right to see events, too.",
         request=(DryRunOrder, {"The last ten": {}, "Those of a morning": {"received_after": "2026-11-22T06:00:00Z"}}),
         answers={200: ("What the route would do with each.", DryRunSerializer, DRY_RUN)},
     ),

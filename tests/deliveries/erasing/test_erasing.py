@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from unittest import mock
@@ -70,6 +71,16 @@ class ErasureTests(ErasingTestCase):
             delivery=delivery, number=1, trigger="first", started_at=ago(1), finished_at=ago(1), outcome="succeeded",
             log=[{"message": "saved", "fields": {"mail": MARKER}}],
         )  # fmt: skip
+        sent, opaque = self.plain(), self.plain()
+        for event, call in (
+            (sent, {"body": json.dumps({"note": f'"{MARKER}"'}), "body_encoding": "text", "body_is_whole": True}),
+            (opaque, {"body": base64.b64encode(b"\xff" + MARKER.encode()).decode(), "body_encoding": "base64"}),
+        ):
+            delivery = make_delivery(self.route, event=event, status="succeeded", finished_at=ago(1))
+            Attempt.objects.create(
+                delivery=delivery, number=1, trigger="first", started_at=ago(1), finished_at=ago(1),
+                outcome="succeeded", calls=[call],
+            )  # fmt: skip
         Rejection.objects.create(
             endpoint=self.endpoint, reason="signature_mismatch", received_at=ago(1), raw_body=MARKER.encode()
         )
@@ -79,14 +90,14 @@ class ErasureTests(ErasingTestCase):
 
         done = self.erase()
 
-        expected = {in_header, in_query, escaped, in_form, variant, told, by_id}
+        expected = {in_header, in_query, escaped, in_form, variant, told, by_id, sent, opaque}
         found = set(done.found["events"])
         self.assertEqual(found, {str(row.pk) for row in expected})
         self.assertFalse(Rejection.objects.exists())
         self.assertFalse(EventVariant.objects.exists())
         self.assertEqual(done.found["batches"], [str(batch.pk)])
         self.assertIsNone(Batch.objects.get().raw_body)
-        self.assertEqual(Attempt.objects.get().log, [])
+        self.assertEqual({(str(row.log), row.calls) for row in Attempt.objects.all()}, {("[]", None)})
 
     def test_erases_it_from_what_names_the_event_and_still_knows_its_repetition(self) -> None:
         event = self.plain(event_id=MARKER, dedupe_key=f"id:{MARKER}")

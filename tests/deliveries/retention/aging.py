@@ -49,7 +49,8 @@ class RetentionTestCase(TestCase):
         )
         event = values.pop("event", None) or self.event(days)
         row = make_delivery(self.route, event=event, now=ago(days), status=status, finished_at=finished_at, **values)
-        said = {"error_message": MARKER, "traceback": MARKER, "log": [{"message": MARKER}], "response": {"a": MARKER}}
+        said = {"error_message": MARKER, "traceback": MARKER, "log": [{"message": MARKER}], "response": {"a": MARKER},
+                "calls": [{"body": MARKER}]}  # fmt: skip
         Attempt.objects.create(
             delivery=row, number=1, trigger="first", started_at=ago(days), finished_at=ago(days), outcome="failed",
             error_type="ValueError", **said,

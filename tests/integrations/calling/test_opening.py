@@ -25,6 +25,7 @@ class Kept:
     def __init__(self) -> None:
         self.steps: dict[str, Any] = {}
         self.responses: list[Any] = []
+        self.calls: list[Any] = []
 
     def log(self, message: str, fields: Any) -> None:
         raise AssertionError(message)
@@ -41,6 +42,9 @@ class Kept:
 
     def response(self, summary: Any) -> None:
         self.responses.append(summary)
+
+    def sent(self, call: Any) -> None:
+        self.calls.append(call)
 
     def emit(self, event_type: str, payload: Any, endpoint: str) -> None:
         raise AssertionError(event_type)

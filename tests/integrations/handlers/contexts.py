@@ -21,6 +21,7 @@ class Kept:
         self.steps: dict[str, Any] = {}
         self.lines: list[tuple[str, Mapping[str, Any]]] = []
         self.answers: list[Mapping[str, Any]] = []
+        self.calls: list[Mapping[str, Any]] = []
         self.emitted: list[tuple[str, Any, str]] = []
 
     def log(self, message: str, fields: Mapping[str, Any]) -> None:
@@ -36,6 +37,9 @@ class Kept:
 
     def response(self, summary: Mapping[str, Any]) -> None:
         self.answers.append(summary)
+
+    def sent(self, call: Mapping[str, Any]) -> None:
+        self.calls.append(call)
 
     def emit(self, event_type: str, payload: Any, endpoint: str) -> None:
         self.emitted.append((event_type, payload, endpoint))

@@ -60,6 +60,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.answers: list[Mapping[str, Any]] = []
+        self.calls: list[Mapping[str, Any]] = []
 
     def log(self, message: str, fields: Mapping[str, Any]) -> None:
         raise AssertionError("nothing to log")
@@ -72,6 +73,9 @@ class Recorder:
 
     def response(self, summary: Mapping[str, Any]) -> None:
         self.answers.append(summary)
+
+    def sent(self, call: Mapping[str, Any]) -> None:
+        self.calls.append(call)
 
     def emit(self, event_type: str, payload: Any, endpoint: str) -> None:
         raise AssertionError("nothing to emit")
