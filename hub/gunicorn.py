@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ def worker_exit(_server: Any, _worker: Any) -> None:
     """Send what is left to tell at the end of a worker."""
     tracing.flush()
     error_reports.flush()
+
+
+def pre_fork(_server: Any, _worker: Any) -> None:
+    """Keep the workers' collections off what they share with this process."""
+    gc.collect()
+    gc.freeze()
 
 
 def on_starting(_server: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -47,6 +48,8 @@ def run_cluster() -> int:
     end_with_parent(int(supervisor) if supervisor else None)
     end_forks_with_parent()
     connections.close_all()  # not to be shared with the forks
+    gc.collect()
+    gc.freeze()  # their collections leave alone what they share with this process
     django_q.cluster.Sentinel = HubSentinel  # the cluster names its class nowhere else
     cluster = HubCluster()
     with boards() as folder:

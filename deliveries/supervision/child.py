@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
+
+from deliveries.supervision.forked import Forked
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +24,7 @@ _STEADY_AFTER = 30.0
 class Child:
     """A program that is to run all the time; seconds are `time.monotonic`.
 
+    With ``run`` it is that function in a copy of this process, and ``command`` is what lists of processes show.
     It is asked to end by SIGTERM to its first process alone (django-q2's cluster hangs when the whole group gets it),
     and killed as a group, so that nothing it forked stays behind.
     """
@@ -31,7 +34,10 @@ class Child:
     environment: Mapping[str, str]
     folder: str
     descriptors: Sequence[int] = ()
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    run: Callable[[], object] | None = None
+    #: Descriptors that a copy of this process does not keep.
+    closes: Collection[int] = ()
+    _process: subprocess.Popen[bytes] | Forked | None = field(default=None, init=False)
     _started: float = field(default=0.0, init=False)
     _failures: int = field(default=0, init=False)
     _not_before: float = field(default=0.0, init=False)
@@ -74,7 +80,12 @@ class Child:
             self._process = None
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own programs, no shell
+        self._process = self._program() if self.run is None else self._copy(self.run)
+        self._started = time.monotonic()
+        log.info("child.started", child=self.name, pid=self._process.pid)
+
+    def _program(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own programs, no shell
             list(self.command),
             env=dict(self.environment),
             cwd=self.folder,
@@ -82,8 +93,9 @@ class Child:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._started = time.monotonic()
-        log.info("child.started", child=self.name, pid=self._process.pid)
+
+    def _copy(self, run: Callable[[], object]) -> Forked:
+        return Forked(run, title=self.command, environment=self.environment, folder=self.folder, closes=self.closes)
 
     def _ended(self, code: int) -> None:
         now = time.monotonic()

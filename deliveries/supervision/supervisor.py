@@ -56,10 +56,12 @@ class Supervisor:
         folder = str(settings.BASE_DIR)
         application = settings.WSGI_APPLICATION.replace(".application", ":application")
         listen = ["--bind", f"fd://{places.listener.fileno()}"]
-        web = [sys.executable, "-m", "gunicorn", "--config", "python:hub.gunicorn", *listen, application]
-        work = [sys.executable, "-m", "django", "worker"]
-        self._web = Child("web", web, environment, folder, places.descriptors)
-        self._workers = Child("workers", work, environment, folder, places.descriptors[:1])
+        web = ["gunicorn", "--config", "python:hub.gunicorn", *listen, application]
+        # Copies of this process, in which Django is loaded already: so its memory is there once.
+        self._web = Child("web", ["hub", "gunicorn"], environment, folder, run=lambda: _serve(web))
+        self._workers = Child(
+            "workers", ["hub", "django", "worker"], environment, folder, run=_work, closes=places.descriptors[1:]
+        )
 
     def run(self) -> None:
         """Run until SIGINT or SIGTERM; a second signal ends everything at once."""
@@ -130,3 +132,18 @@ class Supervisor:
                 return
             time.sleep(_LOOK_EVERY)
         log.info("hub.stopped")
+
+
+def _serve(arguments: list[str]) -> None:
+    """Be the web server."""
+    from gunicorn.app.wsgiapp import run
+
+    sys.argv = arguments
+    run()
+
+
+def _work() -> None:
+    """Be the main process of the workers."""
+    from deliveries.execution.cluster import run_cluster
+
+    sys.exit(run_cluster())

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
@@ -55,7 +55,7 @@ class Command(HubCommand):
             raise CommandError(str(exc)) from exc
         lines = self._quickstart() if options["quickstart"] else []
         # The supervisor itself keeps no connection: it has to stay up while the database is away.
-        connection.close()
+        connections.close_all()
         Supervisor(places, on_ready=lambda: self._print_ready(lines)).run()
 
     def _check_migrations(self) -> None:
