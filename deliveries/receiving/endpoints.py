@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 #: How old a loaded endpoint may be, counted from the start of its load; an operator's change shows after that.
 FRESH_SECONDS = 0.8
+#: So much of that time an entry is used beyond it while one thread loads it anew: none of the others waits.
+_OVERTIME = 1.2
 _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 _RETRY_SECONDS = 30
 
@@ -120,11 +122,17 @@ class EndpointCache(Generic[T]):
         self._loading = [threading.Lock() for _ in range(64)]
 
     def get(self, slug: str) -> T:
-        """Return what is at ``slug``; the answer is at most ``fresh_seconds`` old."""
-        entry = self._fresh(slug)
+        """Return what is at ``slug``; the answer is at most ``fresh_seconds`` old, and a fifth more during a load."""
+        entry = self._known(slug, self._fresh_seconds)
         if entry is None:
-            with self._loading[hash(slug) % len(self._loading)]:
-                entry = self._fresh(slug) or self._loaded(slug)
+            loading = self._loading[hash(slug) % len(self._loading)]
+            late = self._known(slug, self._fresh_seconds * _OVERTIME)
+            if not loading.acquire(blocking=late is None) and late is not None:
+                return late[1]
+            try:
+                entry = self._known(slug, self._fresh_seconds) or self._loaded(slug)
+            finally:
+                loading.release()
         return entry[1]
 
     def forget(self) -> None:
@@ -133,10 +141,11 @@ class EndpointCache(Generic[T]):
             self._generation += 1
             self._entries.clear()
 
-    def _fresh(self, slug: str) -> tuple[float, T] | None:
+    def _known(self, slug: str, seconds: float) -> tuple[float, T] | None:
+        """Return what was loaded less than ``seconds`` ago."""
         with self._lock:
             entry = self._entries.get(slug)
-        return entry if entry is not None and self._clock() - entry[0] < self._fresh_seconds else None
+        return entry if entry is not None and self._clock() - entry[0] < seconds else None
 
     def _loaded(self, slug: str) -> tuple[float, T]:
         # The clock is read first: what is changed while the rows are read must not count as fresh from its end.

@@ -93,6 +93,34 @@ class AnEndpointCache(SimpleTestCase):
 
         self.assertEqual(self.loads, ["a"])
 
+    def test_makes_nobody_wait_for_a_load_while_what_it_has_is_not_a_second_old(self) -> None:
+        begun, may_end, seen = threading.Event(), threading.Event(), []
+
+        def slow(slug: str) -> str:
+            if seen:
+                begun.set()
+                may_end.wait(10)
+            return f"load {len(seen)}"
+
+        cache = EndpointCache(slow, clock=self.clock)
+        seen.append(cache.get("a"))
+        self.clock.now += 0.9
+        loading = threading.Thread(target=lambda: seen.append(cache.get("a")))
+        loading.start()
+        self.assertTrue(begun.wait(10))
+
+        beside = cache.get("a")
+        self.clock.now += 0.1  # too old for anybody now
+        waiting = threading.Thread(target=lambda: seen.append(cache.get("a")))
+        waiting.start()
+        waiting.join(0.05)
+        self.assertTrue(waiting.is_alive())
+        may_end.set()
+        loading.join(10), waiting.join(10)
+
+        self.assertEqual((beside, seen[0]), ("load 0", "load 0"))
+        self.assertEqual(set(seen[1:]), {"load 1"})
+
     def test_does_not_keep_a_failure(self) -> None:
         def failing(slug: str) -> None:
             self.loads.append(slug)
