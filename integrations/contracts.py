@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from integrations.calling.opening import AsyncHttpClient
     from integrations.connectors.client import HttpClient
-    from integrations.connectors.system import System
     from integrations.connectors.http import Reply
+    from integrations.connectors.system import System
     from integrations.flows.record import FlowRecord
 
 T = TypeVar("T")
@@ -135,6 +135,7 @@ class Connections(Protocol):
 
     def outside(self, name: str, context: Context) -> HttpClient | System:
         """Return a connection of any kind; raises `ConnectionMissing`."""
+
     def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
         """Send a request to an address without a connection (`integrations.connectors.http.send_once`)."""
 
@@ -157,6 +158,7 @@ class NoConnections:
     def outside(self, name: str, context: Context) -> HttpClient | System:
         """Raise `ConnectionMissing`."""
         raise ConnectionMissing(f"There is no connection {name!r}.")
+
     def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
         """Send it: that needs no connection."""
         from integrations.connectors.http import send_once
@@ -212,6 +214,7 @@ class Context:
         Raises `ConnectionMissing`.
         """
         return self.connections.outside(connection, self)
+
     def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int = 64 * 1024) -> Reply:
         """Send a request to an address of which there is no connection, once, and return the answer.
 

@@ -23,8 +23,10 @@ from integrations.connectors.client import ANSWER_BYTES, HttpClient, shown_path
 from integrations.connectors.exchange import Exchange
 from integrations.connectors.http import Reply
 from integrations.connectors.sent import record
+from integrations.connectors.system import System
 from integrations.connectors.waits import Budget
 from integrations.contracts import Context, InboundEvent, Json
+from integrations.errors import ConnectionMissing
 from integrations.flows.record import MemoryRecord
 from integrations.handlers import Handler
 
@@ -100,6 +102,9 @@ class _BlockedConnections(StoredConnections):
         spec = spec_of(self._row(name))
         exchange = _Unsent(spec, ANSWER_BYTES, note=frame.sent, answers=self.answers)
         return HttpClient(spec, gate=_OpenGate(), tokens=_NoTokens(), frame=frame, exchange=exchange)
+
+    def system(self, name: str, context: Context) -> System:
+        raise ConnectionMissing(f"A dry run reaches no connection of kind {self._row(name).kind!r}, such as {name!r}.")
 
     def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
         return _reply({})

@@ -21,8 +21,8 @@ from integrations.calling.tokens import SharedTokens
 from integrations.connectors.answers import Answer
 from integrations.connectors.client import ANSWER_BYTES, Frame, Gate, HttpClient
 from integrations.connectors.exchange import Exchange
-from integrations.connectors.kinds import is_http
 from integrations.connectors.http import Reply, send_once
+from integrations.connectors.kinds import is_http
 from integrations.connectors.proving import needs_token
 from integrations.connectors.reach import networks_of
 from integrations.connectors.spec import ConnectionSpec
