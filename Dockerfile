@@ -4,8 +4,10 @@ FROM python:3.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 RUN python -m venv /opt/venv
-COPY requirements.txt .
-RUN /opt/venv/bin/pip install -r requirements.txt
+COPY requirements.txt requirements-extras.txt ./
+# Packages of requirements-extras.txt that are wanted, such as "opentelemetry-exporter-otlp-proto-http sentry-sdk".
+ARG EXTRAS=""
+RUN /opt/venv/bin/pip install -r requirements.txt -c requirements-extras.txt $EXTRAS
 COPY . .
 # collectstatic needs settings but none of their values; these keys stay in this stage.
 RUN /opt/venv/bin/python -m hub.firstrun \

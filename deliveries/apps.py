@@ -1,6 +1,5 @@
 """The app that keeps what happened: events, deliveries, attempts."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def _report_errors() -> None:
             settings.SENTRY_DSN, release=settings.HUB_VERSION, environment=settings.SENTRY_ENVIRONMENT
         )
         error_reports.install(collector)
-        logging.getLogger().addHandler(collector)
+        collector.attach()
 
 
 def _keep_private(using: str, **_: Any) -> None:

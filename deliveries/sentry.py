@@ -27,6 +27,8 @@ TAGS = (
 _OF_EVENT = ("event_id", "timestamp", "platform", "level", "logger", "transaction", "release", "environment", "sdk")
 _OF_FRAME = ("filename", "abs_path", "module", "function", "lineno", "context_line", "pre_context", "post_context")
 _TAG_CHARACTERS = 200
+#: Loggers whose lines do not go up to the root: workers' and the web server's own.
+_BY_THEMSELVES = ("django-q", "gunicorn.error")
 # That something could not be told is not told: it would go round in a circle.
 _OF_TELLING = ("sentry_sdk", "opentelemetry", "urllib3")
 
@@ -74,6 +76,16 @@ class SentryCollector(logging.Handler):
             before_send=cast(Any, scrubbed),
         )
         self._finalized = False
+
+    def attach(self) -> None:
+        """Listen to all loggers, those too that keep their lines to themselves."""
+        for name in ("", *_BY_THEMSELVES):
+            logging.getLogger(name).addHandler(self)
+
+    def detach(self) -> None:
+        """Listen to none any more."""
+        for name in ("", *_BY_THEMSELVES):
+            logging.getLogger(name).removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one log line: its event's name, its ids and its error."""

@@ -21,6 +21,13 @@ _SHARED: list[Any] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+#: One list for all time: loggers keep it from their first line on, and what captures lines changes it in place.
+_OF_STRUCTLOG: list[Any] = [
+    structlog.stdlib.filter_by_level,
+    *_SHARED,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+]
 
 
 def logging_config(log_format: str, *, level: str, own: Sequence[str] = ()) -> dict[str, Any]:
@@ -30,12 +37,7 @@ def logging_config(log_format: str, *, level: str, own: Sequence[str] = ()) -> d
     who look for an error in them, and can quote whatever they work on.
     """
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=_OF_STRUCTLOG,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

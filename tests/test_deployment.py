@@ -85,3 +85,16 @@ class TestTheImage:
         assert "HEALTHCHECK" in text
         assert "/secrets/" in (ROOT / ".gitignore").read_text()
         assert "secrets" in (ROOT / ".dockerignore").read_text().split()
+
+    def test_takes_extras_of_which_the_version_is_known(self) -> None:
+        pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements-extras.txt").read_text(), re.MULTILINE))
+        pages = [page.read_text() for page in (ROOT / "docs" / "how-to").glob("*.md")]
+        named = {name for page in pages for names in re.findall(r'EXTRAS="([^"]+)"', page) for name in names.split()}
+
+        assert named
+        assert named <= pinned
+
+    def test_is_built_with_the_extras_that_compose_is_given(self, compose: Any) -> None:
+        assert compose["services"]["web"]["build"]["args"] == {"EXTRAS": "${EXTRAS:-}"}
+        steps = (ROOT / "Dockerfile").read_text()
+        assert re.search(r"ARG EXTRAS.*\nRUN [^\n]*-c requirements-extras\.txt \$EXTRAS\n", steps)

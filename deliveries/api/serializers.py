@@ -214,6 +214,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     payload = serializers.SerializerMethodField()
     payload_omitted = serializers.SerializerMethodField()
     derived_from = serializers.SerializerMethodField()
+    trace_id = serializers.CharField()
     deliveries = EventDeliverySerializer(many=True)
 
     class Meta:
@@ -228,6 +229,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "event_type",
             "received_at",
             "request_id",
+            "trace_id",
             "source",
             "content_type",
             "body_bytes",

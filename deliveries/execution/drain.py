@@ -25,6 +25,7 @@ from deliveries import error_reports
 from deliveries.execution import report
 from deliveries.execution.closer import close_finished
 from deliveries.execution.doorbell import doorbell
+from deliveries.execution.giving_back import give_back
 from deliveries.execution.housekeeping import Housekeeping
 from deliveries.execution.patience import bound_waits
 from deliveries.execution.pulse import LEASE_PART, Pulse
@@ -247,8 +248,8 @@ class Drain:
         held = self._held()
         if held:
             with suppress(Error):  # then their leases run out
-                given = Delivery.objects.give_back(held, now=timezone.now())
-                logger.warning("worker.gave_back", deliveries=given)
+                ran = {run.delivery.pk: run.age for run in self._runs.values()}
+                give_back(held, worker=self._pulse.worker, now=timezone.now(), seconds=ran)
         counting.flush()
         logger.warning("worker.ends", handler_stuck=self._spoiled)
         tracing.flush()

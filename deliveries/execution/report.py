@@ -67,9 +67,17 @@ def taken_over(delivery: Delivery) -> None:
         logger.warning("delivery.dead", **fields(delivery), outcome="lost", error_type=_LOST)
 
 
+def given_back(delivery: Delivery, *, seconds: float | None = None) -> None:
+    """Say that a worker that ends has not finished it, whose handler has run for so many ``seconds``."""
+    _trace(delivery, str(Outcome.LOST), error_type=_LOST, seconds=seconds)
+    logger.info("delivery.given_back", **fields(delivery))
+    if delivery.status == DeliveryStatus.DEAD:
+        logger.warning("delivery.dead", **fields(delivery), outcome="lost", error_type=_LOST)
+
+
 def _of_origin(delivery: Delivery) -> dict[str, str]:
     origin = delivery.origin
-    found = {"request_id": origin.request_id, "trace_id": origin.traceparent[3:35]}
+    found = {"request_id": origin.request_id, "trace_id": tracing.trace_id_of(origin.traceparent, delivery.event_id)}
     return {name: value for name, value in found.items() if value}
 
 

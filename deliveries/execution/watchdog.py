@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from deliveries.execution import report, runner
 from deliveries.execution.board import BOARDS, SUFFIX, TRACE_SUFFIX, Line, Reading, read
+from deliveries.execution.giving_back import give_back
 from deliveries.execution.pulse import LEASE_PART, touch_beat_file
 from deliveries.execution.timeouts import GRACE_SECONDS
 from deliveries.models import Delivery, DeliveryStatus
@@ -160,8 +161,7 @@ def _record(worker: str, hung: Sequence[Line], trace: str) -> None:
         if closed:
             report.closed(delivery, ending)
             outcomes.ended(delivery, ending.result.outcome, ending.status, now=now)
-    given = Delivery.objects.give_back(held, now=now)
-    logger.warning("worker.gave_back", worker=worker, deliveries=given)
+    give_back(held, worker=worker, now=now)
     counting.flush()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from deliveries.receiving import endpoints, ingest
 from deliveries.receiving.drafts import Acceptance
 from deliveries.receiving.refusals import Unavailable
 from deliveries.reverify import NotReverified, checked
+from integrations import tracing
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.errors import RequestRejected
 from integrations.models import Endpoint
@@ -74,10 +76,13 @@ class Address:
             for name, text in original.headers.items()
             if name.lower() not in _NOT_PASSED_ON
         ]
+        # A request of its own: the client would add headers that the provider has not sent.
+        request = httpx.Request("POST", url, headers=headers, content=original.body)
         started = time.monotonic()
         try:
-            # A request of its own: the client would add headers that the provider has not sent.
-            response = self._client.send(httpx.Request("POST", url, headers=headers, content=original.body))
+            with _listening(original), tracing.call(request) as span:
+                response = self._client.send(request)
+                span.note(http__response__status_code=response.status_code)
             success, text = response.is_success, f"{response.status_code} {response.reason_phrase}".strip()
         except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
             raise NothingListens(f"nothing listens at {self._url}") from exc
@@ -106,7 +111,8 @@ class LocalEndpoint:
         if row is None:
             raise HubRefuses(f"this hub has no endpoint {self._slug!r}")
         try:
-            accepted = _accept(row, original)
+            with _listening(original):
+                accepted = _accept(row, original)
         except NotReverified as exc:
             return Answer(False, str(exc), _since(started))
         except RequestRejected as exc:
@@ -120,6 +126,11 @@ def target(to: str, *, timeout_seconds: float) -> Target:
     """Return the target that ``to`` names: an address, or ``endpoint:SLUG``."""
     kind, _, slug = to.partition(":")
     return LocalEndpoint(slug) if kind == "endpoint" else Address(to, timeout_seconds=timeout_seconds)
+
+
+def _listening(original: Original) -> AbstractContextManager[tracing.Span]:
+    """Return a span in the trace that the request named when it came to the other hub."""
+    return tracing.receipt(case_insensitive(original.headers).get("traceparent", ""), name="listen")
 
 
 def _accept(row: Endpoint, original: Original) -> Acceptance:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from deliveries.models.keeping import Keepable, Part
 from deliveries.models.sealing import SealedRequest, masked, masked_within
+from integrations import tracing
 from integrations.contracts import InboundEvent, case_insensitive
 from integrations.errors import MalformedPayload
 from integrations.identifiers import uuid7
@@ -163,6 +164,11 @@ class Event(Keepable, SealedRequest):
         if self.batch_id is not None or self.verdict == Verdict.INTERNAL:
             return decode(_JSON, self.body)  # the hub wrote it, whatever else the preset reads
         return _decoded(self.provider, self.content_type, self.body)
+
+    @property
+    def trace_id(self) -> str:
+        """The id of the trace that it belongs to, 32 hexadecimal digits; "" where no traces are collected."""
+        return tracing.trace_id_of(self.traceparent, self.pk)
 
     @property
     def shown_payload(self) -> Any:

@@ -159,17 +159,18 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
                 self._went({row.pk: keys[row.pk]}, DeliveryStatus(row.status), now=now)
         return rows
 
-    def give_back(self, held: Mapping[UUID, int], *, now: datetime) -> int:
-        """Return deliveries that a worker will not finish; they are due at once. Return how many.
+    def give_back(self, held: Mapping[UUID, int], *, now: datetime) -> list[Delivery]:
+        """Make due at once what a worker will not finish; return those that were still its own.
 
         Their attempts become ``lost`` and do not count: neither a stop of the hub nor a handler beside them is their
         failure. From the sixth time on they count, for then it may be they that end the worker; and who has no attempt
-        left is a dead letter.
+        left is a dead letter. The returned rows carry their new ``status`` and still the old ``worker`` and
+        ``give_backs``.
         """
-        given = 0
+        given = []
         with transaction.atomic(using=self.db):
             keys = self._lock_keys_of(held)
-            for row in self._rows(held).select_related("route").order_by("pk"):
+            for row in self._rows(held).select_related("route", "endpoint").order_by("pk"):
                 counts = row.give_backs >= MOST_GIVE_BACKS
                 spent = counts and row.has_no_retry_left(now)
                 status = DeliveryStatus.DEAD if spent else DeliveryStatus.PENDING
@@ -186,7 +187,9 @@ class DeliveryQuerySet(OfEndpointsQuerySet["Delivery"]):
                 )
                 if moved and spent:
                     self._went({row.pk: keys[row.pk]}, status, now=now)
-                given += moved
+                if moved:
+                    row.status = status
+                    given.append(row)
             ordering.settle(_keys(keys), using=self.db, reorder=True)
         return given
 

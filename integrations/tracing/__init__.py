@@ -56,7 +56,7 @@ class Span(Protocol):
 class Tracer(Protocol):
     """Who collects."""
 
-    def receipt(self, traceparent: str) -> AbstractContextManager[Span]:
+    def receipt(self, traceparent: str, *, name: str) -> AbstractContextManager[Span]:
         """Open the span of a request that comes in, within the sender's trace if ``traceparent`` is one."""
 
     def call(self, request: httpx.Request) -> AbstractContextManager[Span]:
@@ -109,9 +109,9 @@ def is_on() -> bool:
     return _tracer is not None
 
 
-def receipt(traceparent: str) -> AbstractContextManager[Span]:
+def receipt(traceparent: str, *, name: str = "POST /hooks") -> AbstractContextManager[Span]:
     """`Tracer.receipt`."""
-    return _NOTHING if _tracer is None else _tracer.receipt(traceparent)
+    return _NOTHING if _tracer is None else _tracer.receipt(traceparent, name=name)
 
 
 def call(request: httpx.Request) -> AbstractContextManager[Span]:
@@ -138,6 +138,14 @@ def traceparent() -> str:
 def trace_id() -> str:
     """Return the id of the trace of what goes on in this thread, 32 hexadecimal digits; "" if there is none."""
     return traceparent()[3:35]
+
+
+def trace_id_of(traceparent: str, event_id: UUID) -> str:
+    """Return the id of the trace of an event whose receipt had ``traceparent``; "" where there is none.
+
+    One that came without is a trace of its own, under its own id, where anybody collects.
+    """
+    return traceparent[3:35] or ("" if _tracer is None else event_id.hex)
 
 
 def flush(seconds: float = FLUSH_SECONDS) -> None:

@@ -110,11 +110,11 @@ class OtlpTracer:
         return self._provider.get_tracer("hub")
 
     @contextmanager
-    def receipt(self, traceparent: str) -> Iterator[_Span]:
+    def receipt(self, traceparent: str, *, name: str) -> Iterator[_Span]:
         """Open the span of a request that comes in."""
         sender = _parsed(traceparent)
         parent = _NO_CONTEXT if sender is None else _context_of(sender)
-        with self._open("POST /hooks", parent, SpanKind.SERVER) as span:
+        with self._open(name, parent, SpanKind.SERVER) as span:
             yield span
 
     @contextmanager

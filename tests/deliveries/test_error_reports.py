@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest import SkipTest
+from unittest import SkipTest, mock
 
 import structlog
 from django.test import SimpleTestCase
@@ -43,13 +43,13 @@ def reporting() -> Iterator[tuple[Server, SentryCollector]]:
     with serving(Server(body=b"{}")) as sentry:
         dsn = f"http://public@127.0.0.1:{sentry.port}/1"
         collector = SentryCollector(dsn, release="1", environment="test")
-        logging.getLogger().addHandler(collector)
+        collector.attach()
         error_reports.install(collector)
         try:
             yield sentry, collector
         finally:
             error_reports.install(None)
-            logging.getLogger().removeHandler(collector)
+            collector.detach()
             sentry_sdk.get_client().close(timeout=0.1)
             sentry_sdk.get_global_scope().set_client(None)
 
@@ -98,6 +98,15 @@ class AnErrorTests(SimpleTestCase):
             (event,) = reported(sentry)
 
             self.assertEqual(event["message"], "django.request")
+            self.assertNotIn(MARKER, told(sentry))
+
+    def test_of_the_programs_that_run_the_hub_is_told_too(self) -> None:
+        with reporting() as (sentry, _):
+            for name in ("django-q", "gunicorn.error"):
+                with mock.patch.object(logging.getLogger(name), "propagate", new=False):
+                    logging.getLogger(name).error("Failed: %s", MARKER)
+
+            self.assertEqual([event["message"] for event in reported(sentry)], ["django-q", "gunicorn.error"])
             self.assertNotIn(MARKER, told(sentry))
 
     def test_is_not_made_of_a_warning_nor_of_what_a_handler_says_to_the_hub(self) -> None:

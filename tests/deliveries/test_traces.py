@@ -13,13 +13,19 @@ from ipaddress import ip_network
 from typing import Any
 from unittest import SkipTest
 
+from django.contrib.auth.models import User
 from django.test import SimpleTestCase, override_settings
+from django.utils import timezone
 
+from deliveries.listening.remote import Original
+from deliveries.listening.targets import Address
 from deliveries.models import Delivery, Event
 from hub import gunicorn
 from integrations import tracing
 from integrations.models import Connection
-from tests.deliveries.execution.drains import AT_ONCE, DrainTestCase
+from tests.automations import handlers as automations
+from tests.deliveries.api.cases import client_of
+from tests.deliveries.execution.drains import AT_ONCE, DrainTestCase, eventually
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 from tests.factories import make_route
 from tests.integrations.connectors.servers import Server, serving
@@ -131,6 +137,22 @@ class ATraceTests(Sender, DrainTestCase):
         self.assertEqual({span.status.code for span in attempts}, {2})
         self.assertEqual({attributes(span)["error.type"] for span in attempts}, {"Broken"})
 
+    @override_settings(HUB_STOP_SECONDS=0.05)
+    def test_shows_the_attempt_that_a_stopping_worker_gives_back(self) -> None:
+        self.route("test.wait")
+        self.receive()
+        stopped = self.background().start()
+        eventually(lambda: automations.seen)
+        stopped.stop.set()
+        stopped.join()
+        automations.go_on.set()
+        self.work()
+
+        lost, done = (span for span in self.finish() if span.name == "test.wait")
+        self.assertEqual([attributes(span)["hub.outcome"] for span in (lost, done)], ["lost", "succeeded"])
+        self.assertGreater(lost.end_time_unix_nano - lost.start_time_unix_nano, 0.05e9)
+        self.assertEqual([link.span_id for link in done.links], [lost.span_id])
+
     def test_has_the_ids_of_the_rows_and_nothing_that_was_sent(self) -> None:
         self.route("test.call")
         self.receive()
@@ -165,6 +187,37 @@ class ATraceTests(Sender, DrainTestCase):
                 receipt = next(span for span in self.finish() if span.name == "POST /hooks")
                 self.assertEqual(receipt.parent_span_id, b"")
                 self.assertNotEqual(receipt.trace_id.hex(), TRACE)
+
+    def test_is_named_by_the_event_in_the_api(self) -> None:
+        self.route("test.nothing")
+        with tracing.collected_by(None):
+            self.receive(SENDER)
+            desk = client_of(User.objects.create_superuser("ada"))
+            url = f"/api/v1/events/{Event.objects.get().pk}/"
+            self.assertEqual(desk.get(url).json()["trace_id"], "")
+        self.assertEqual(desk.get(url).json()["trace_id"], Event.objects.get().pk.hex)
+        Event.objects.update(traceparent=SENDER)
+        with tracing.collected_by(None):
+            self.assertEqual(desk.get(url).json()["trace_id"], TRACE)
+
+    def test_goes_on_where_a_listener_hands_the_request_to(self) -> None:
+        original = Original(
+            headers={"Traceparent": SENDER},
+            body=b"{}",
+            query_string="",
+            url="",
+            received_at=timezone.now(),
+            is_complete=True,
+        )
+        to = Address(f"{self.shop.url}/MARKER-path", timeout_seconds=5)
+        self.addCleanup(to.close)
+        self.assertTrue(to.deliver(original).is_success)
+
+        listening, call = self.finish()
+        self.assertEqual((listening.name, call.name), ("listen", "POST"))
+        self.assertEqual(listening.parent_span_id.hex(), "00f067aa0ba902b7")
+        self.assertEqual(call.parent_span_id, listening.span_id)
+        self.assertEqual(self.shop.seen[0].headers["traceparent"], f"00-{TRACE}-{call.span_id.hex()}-01")
 
     def test_says_why_a_request_was_refused(self) -> None:
         self.assertEqual(self.send(self.endpoint, b"{}", secret="wrong").status_code, 401)

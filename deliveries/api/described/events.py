@@ -31,6 +31,7 @@ EVENT: dict[str, Any] = {
     "event_type": "order.paid",
     "received_at": "2026-11-22T05:40:10.790587Z",
     "request_id": "071d9b1e4f3949f783c0fa38e86bc7e5",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     "source": "192.0.2.7",
     "content_type": "application/json",
     "body_bytes": 52,

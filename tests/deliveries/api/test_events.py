@@ -46,9 +46,9 @@ class EventTests(ApiTestCase):
             set(item),
             {
                 "id", "endpoint", "provider", "verdict", "flags", "event_id", "event_type", "received_at",
-                "request_id", "source", "content_type", "body_bytes", "duplicates", "payload", "payload_omitted",
-                "batch", "batch_index", "derived_from", "requested_by", "headers", "query_string", "deliveries",
-                "body_removed_at", "headers_removed_at", "erased_at", "legal_hold",
+                "request_id", "trace_id", "source", "content_type", "body_bytes", "duplicates", "payload",
+                "payload_omitted", "batch", "batch_index", "derived_from", "requested_by", "headers", "query_string",
+                "deliveries", "body_removed_at", "headers_removed_at", "erased_at", "legal_hold",
             },
         )  # fmt: skip
         self.assertEqual((item["id"], item["endpoint"], item["provider"]), (str(event.pk), "orders", "github"))

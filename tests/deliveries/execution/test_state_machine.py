@@ -201,7 +201,7 @@ class DeliveryLife(RuleBasedStateMachine):
         """Stop a worker: what is still its own is due again."""
         mine = [pk for pk, number in self.held[worker].items() if self._is_held(pk, number)]
 
-        assert Delivery.objects.give_back(self.held[worker], now=self.now) == len(mine)
+        assert len(Delivery.objects.give_back(self.held[worker], now=self.now)) == len(mine)
 
         self.held[worker] = {}
 

@@ -189,7 +189,7 @@ class GivingBackTests(TestCase):
         row.route.retry = {"max_attempts": 1}
         row.route.save()
 
-        self.assertEqual(Delivery.objects.give_back(held_by([row]), now=NOW), 1)
+        self.assertEqual(len(Delivery.objects.give_back(held_by([row]), now=NOW)), 1)
 
         row.refresh_from_db()
         self.assertEqual((row.status, row.due_at, row.attempt_count - row.budget_start), ("pending", NOW, 0))
@@ -198,7 +198,7 @@ class GivingBackTests(TestCase):
     def test_leaves_what_somebody_else_holds(self) -> None:
         row = standing(DeliveryStatus.RUNNING)
 
-        self.assertEqual(Delivery.objects.give_back({row.pk: 7}, now=NOW), 0)
+        self.assertEqual(Delivery.objects.give_back({row.pk: 7}, now=NOW), [])
         self.assertEqual(Delivery.objects.get(pk=row.pk).status, "running")
 
 
@@ -382,6 +382,6 @@ class RacedMoveTests(TransactionTestCase):
         def move(number: int) -> int:
             if number % 2:
                 return len(Delivery.objects.take_over(now=LATER))
-            return Delivery.objects.give_back(held_by([row]), now=LATER)
+            return len(Delivery.objects.give_back(held_by([row]), now=LATER))
 
         self.assertEqual(sum(self.race(move)), 1)
