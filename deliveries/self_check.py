@@ -1,7 +1,8 @@
 """Whether an event still comes out at the other end: the hub sends itself one, signed, through the whole path.
 
 Verification, storing, queue, a worker and a handler have to work for it. What it does not go through are the web server
-and the proxy before it: the worker puts it through the receiving path in its own process.
+and the proxy before it: the worker puts it through the receiving path in its own process. It is not counted:
+statistics, metrics and rules about traffic are of what others send.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from django.db import Error, transaction
 
 from deliveries.models import DeliveryStatus, Event
 from deliveries.receiving.samples import CannotSign, send_sample
+from deliveries.stats.own_traffic import SELF_CHECK
 from integrations.models import Endpoint, EndpointState, Route, Secret
 
 logger = structlog.get_logger(__name__)
 
-ENDPOINT = "hub-self-check"
+ENDPOINT = SELF_CHECK
 EVENT_TYPE = "self_check"
 #: An event may take so many intervals, and so long besides, before it is late.
 _INTERVALS = 3

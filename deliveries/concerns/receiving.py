@@ -16,6 +16,7 @@ from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import Sight
 from deliveries.models import Rejection, RejectionCount, Rollup
 from deliveries.models.rollup import Grain, Measure
+from deliveries.stats.own_traffic import SELF_CHECK
 from integrations.models import Endpoint, EndpointState
 
 #: Fewer refusals may be a stranger's who found the address.
@@ -157,8 +158,8 @@ def _window(end: datetime, hours: int, week: int) -> tuple[datetime, datetime]:
 
 
 def receives(row: Endpoint) -> bool:
-    """Return whether the endpoint takes requests."""
-    return row.retired_at is None and row.state != EndpointState.DISABLED
+    """Return whether the endpoint takes requests of others."""
+    return row.retired_at is None and row.state != EndpointState.DISABLED and row.slug != SELF_CHECK
 
 
 def _span(counts: list[int]) -> str:

@@ -16,6 +16,7 @@ from django.db import connection
 from deliveries.models import Rollup
 from deliveries.models.rollup import EPOCH, MICROSECONDS, NO_ROUTE, Cell, Grain, Measure
 from deliveries.stats.buckets import bucket_of
+from deliveries.stats.own_traffic import OwnTraffic
 
 logger = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Counting:
         self._lock = threading.Lock()
         self._counts: Counter[_Key] = Counter()
         self._due_at = 0.0
+        self._own_traffic = OwnTraffic()
 
     def add(self, measure: Measure, endpoint: UUID, *, at: datetime, route: UUID | None = None, count: int = 1) -> None:
         """Count ``count`` of ``measure``."""
@@ -60,13 +62,15 @@ class Counting:
         return taken
 
     def flush(self) -> None:
-        """Write everything; what goes wrong is logged, and tried again later."""
+        """Write everything but what is the hub's own traffic; what goes wrong is logged, and tried again later."""
         counts = self.take()
         if not counts:
             return
         began = self._clock()
         try:
-            Rollup.objects.add(_cells(counts))
+            own = self._own_traffic.of({endpoint for endpoint, *_ in counts})
+            if cells := _cells(Counter({key: count for key, count in counts.items() if key[0] not in own})):
+                Rollup.objects.add(cells)
         except Exception as exc:
             self._give_back(counts)
             logger.warning("stats.not_written", error_type=type(exc).__name__, cells=len(counts))

@@ -45,6 +45,16 @@ class TheNamesTests(TestCase):
             asked = {_SUFFIX.sub("", name) for name in NAME.findall(text)}
             self.assertLessEqual(asked, known)
 
+    def test_on_the_dashboard_are_all_that_change(self) -> None:
+        drawn = {_SUFFIX.sub("", name) for expression in expressions() for name in NAME.findall(expression)}
+        self.assertEqual(self.known() - drawn, {"hub_build_info"})
+
+    def test_of_counters_are_those_of_one_web_process_each_of_which_tells_of_the_whole_hub(self) -> None:
+        rules = (MONITORING / "prometheus-rules.yml").read_text()
+        for text in (rules, *expressions()):
+            for found in re.finditer(r"\b(rate|increase)\(", text):
+                self.assertRegex(text[: found.start()], r"max by \([a-z, ]+\) \($")
+
     def test_in_the_reference_are_all(self) -> None:
         page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
 

@@ -9,11 +9,16 @@ from django.utils import timezone
 
 from deliveries import self_check
 from deliveries.alerts.evaluating import Watch
+from deliveries.alerts.kinds import silence
+from deliveries.alerts.look import Look
 from deliveries.concerns import Kind, Sight, concerns
 from deliveries.metrics.exposition import exposed
-from deliveries.models import Delivery, Event, Rejection
+from deliveries.models import AlertRule, Delivery, Event, Rejection, Rollup, RollupTotal
+from deliveries.models.rollup import Grain, Measure
+from deliveries.stats.counting import counting
 from integrations.models import Endpoint
 from tests.deliveries.alerts.cases import NOW, AlertTestCase
+from tests.deliveries.receiving.cases import signed_endpoint
 
 
 @override_settings(HUB_SELF_CHECK_SECONDS=60)
@@ -52,6 +57,30 @@ class SelfCheckTests(TestCase):
         self.assertTrue(self.is_told(minutes=5))
         Delivery.objects.update(status="succeeded", finished_at=self.now)
         self.assertFalse(self.is_told(minutes=5))
+
+    def test_is_nobodys_traffic(self) -> None:
+        orders = signed_endpoint(slug="orders")
+        counting.take()
+        self_check.send(self.now)
+        counting.add(Measure.ACCEPTED, orders.pk, at=self.now)
+        counting.flush()
+
+        self.assertEqual(set(Rollup.objects.values_list("endpoint__slug", flat=True)), {"orders"})
+        total = RollupTotal.objects.filter(grain_minutes=Grain.HOUR).values_list("measure", "count")
+        self.assertEqual(list(total), [("accepted", 1)])
+        text, _ = exposed(None, now=self.now, accept="")
+        self.assertNotIn(b'hub_events_accepted_total{endpoint="hub-self-check"}', text)
+        self.assertIn(b'hub_events_accepted_total{endpoint="orders"} 1.0', text)
+
+    def test_is_not_missed_by_a_rule_about_silence(self) -> None:
+        self_check.send(self.now)
+        signed_endpoint(slug="orders")
+        Endpoint.objects.update(created_at=self.now - timedelta(days=1))
+        rule = AlertRule(kind="silence", threshold=1, window_seconds=3600)
+
+        found = list(silence.find(rule, Look(self.now)))
+
+        self.assertEqual([finding.about for finding in found], ["orders"])
 
     def test_is_in_the_metrics(self) -> None:
         self_check.send(self.now)
