@@ -66,7 +66,7 @@ def rehearse(route: Route, handler: Handler, event: Event, *, past: Delivery | N
         note = TOO_LONG
     except Exception as exc:
         note = _note(exc)
-        logger.info("dry_run.ended_early", handler=handler.key, error=type(exc).__name__)
+        logger.info("dry_run.ended_early", handler=handler.key, error_type=type(exc).__name__)
     finally:
         alarm.cancel()
     emitted: list[dict[str, Any]] = event.without_credentials(journal.emitted) or []
