@@ -253,6 +253,11 @@ SECTIONS: tuple[Section, ...] = (
                 "HUB_REJECTION_DAYS", "age at which rejections are removed, by the workers and `manage.py prune`"
             ),
             Described(
+                "HUB_SHAPE_DAYS",
+                "age at which what was [learned of an event type's payloads](../how-to/watch-for-drift.md) goes, since "
+                "it last came; 0: nothing is learned",
+            ),
+            Described(
                 "HUB_STATS_DAYS",
                 "age at which workers and `manage.py prune` remove statistics by the day; those by the hour go after "
                 "35 days, by the minute after one",

@@ -137,6 +137,7 @@ HUB_OIDC_CLAIM = env.env_str("HUB_OIDC_CLAIM", "groups")
 HUB_OIDC_ROLES = env.env_pairs("HUB_OIDC_ROLES")
 HUB_OIDC_PROVES_SECOND_FACTOR = env.env_bool("HUB_OIDC_PROVES_SECOND_FACTOR", False)
 HUB_AUDIT_DAYS = env.env_int("HUB_AUDIT_DAYS", 730, minimum=1)
+HUB_SHAPE_DAYS = env.env_int("HUB_SHAPE_DAYS", 90, maximum=36_500)
 HUB_STATS_DAYS = env.env_int("HUB_STATS_DAYS", 400, minimum=1)
 
 # -- handlers of one's own --------------------------------------------------------------------------------------------
@@ -323,6 +324,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "backfill-runs", "description": "Each time that a provider was asked, and what came of it."},
         {"name": "alert-rules", "description": "When people are told that something is wrong."},
         {"name": "alerts", "description": "What the rules found, now and in the past."},
+        {"name": "shapes", "description": "What payloads of each event type look like, and what has changed."},
         {"name": "schedules", "description": "Events that the hub makes when their time has come."},
         {"name": "stats", "description": "What happened, in numbers: counts, latencies, the queue."},
         {"name": "audit", "description": "Who did what, when, and from where."},
@@ -346,6 +348,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Batching": "integrations.models.endpoint.Batching",
         "DeliveryStatus": "deliveries.models.states.DeliveryStatus",
         "EndpointState": "integrations.models.endpoint.EndpointState",
+        "Kind": "deliveries.alerts.specs.kind_choices",
+        "PayloadType": "deliveries.shapes.paths.TYPES",
+        "ShapeChangeKind": "deliveries.models.shape.ChangeKind",
         "Verdict": "deliveries.models.event.Verdict",
     },
 }

@@ -19,6 +19,7 @@ from deliveries.admin import (
     replays,
     routes,
     schedules,
+    shapes,
     tokens,
     workers,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "replays",
     "routes",
     "schedules",
+    "shapes",
     "tokens",
     "workers",
 ]

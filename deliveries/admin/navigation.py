@@ -28,6 +28,7 @@ _GROUPS: list[tuple[str | Promise, list[tuple[str | Promise, str, str, str]]]] =
             (gettext_lazy("Replays"), "replay", "deliveries_replay_changelist", "deliveries.view_replay"),
             (gettext_lazy("Rejections"), "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
             (gettext_lazy("Alerts"), "notifications", "deliveries_alert_changelist", "deliveries.view_alert"),
+            (gettext_lazy("Shapes"), "schema", "deliveries_shape_changelist", "deliveries.view_shape"),
             (gettext_lazy("Live tail"), "sensors", "live-tail", "deliveries.view_event"),
         ],
     ),

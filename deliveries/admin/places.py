@@ -42,6 +42,8 @@ _PAGES: dict[Page, tuple[str, str, str | Promise]] = {
         gettext_lazy("Open the connection"),
     ),
     Page.EVENT: ("deliveries_event_change", "deliveries.view_event", gettext_lazy("Open the event")),
+    Page.SHAPE: ("deliveries_shape_change", "deliveries.view_shape", gettext_lazy("Show the shape")),
+    Page.SHAPES: ("deliveries_shape_changelist", "deliveries.view_shape", gettext_lazy("Show the shapes")),
     Page.ROUTE: ("integrations_route_change", "integrations.view_route", gettext_lazy("Open the route")),
 }
 

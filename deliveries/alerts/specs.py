@@ -173,6 +173,19 @@ SPECS: Mapping[str, Spec] = {
         scopes=(),
         for_seconds=60,
     ),
+    "drift": Spec(
+        gettext_noop("Payloads have changed"),
+        gettext_noop(
+            "In an event type fields are new, are gone or have another type, so many or more in the window, or an "
+            "endpoint sends types that never came before; until somebody accepts the shape."
+        ),
+        "changes",
+        1,
+        least=1,
+        most=1000,
+        window_seconds=_WEEK,
+        scopes=_OF_ENDPOINTS,
+    ),
     "changed_duplicates": Spec(
         gettext_noop("Other bodies under a known id"),
         gettext_noop("So many events or more of an endpoint came again with another body in the window."),

@@ -23,6 +23,7 @@ from deliveries.api.rejections import RejectionViewSet
 from deliveries.api.replays import ReplayViewSet
 from deliveries.api.routes import RouteViewSet
 from deliveries.api.schedules import ScheduleViewSet
+from deliveries.api.shapes import ShapeViewSet
 from deliveries.api.stats import StatsView
 from integrations.api.catalog import HandlerList, ProviderList
 
@@ -52,6 +53,7 @@ router.register("audit", AuditViewSet, "audit")
 router.register("replays", ReplayViewSet, "replay")
 router.register("alert-rules", AlertRuleViewSet, "alert-rule")
 router.register("alerts", AlertViewSet, "alert")
+router.register("shapes", ShapeViewSet, "shape")
 router.register("schedules", ScheduleViewSet, "schedule")
 router.register("rejections", RejectionViewSet, "rejection")
 router.register("backfills", BackfillViewSet, "backfill")

@@ -49,6 +49,8 @@ class Page(StrEnum):
     CONNECTION = "connection"
     EVENT = "event"
     OVERLOAD = "overload"
+    SHAPE = "shape"
+    SHAPES = "shapes"
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,11 @@ from deliveries.retention import (
     prune_some_rejections,
     prune_some_replay_items,
     prune_some_rollups,
+    prune_some_shapes,
 )
 from deliveries.retention.sweep import sweep
 from deliveries.schedules.firing import Scheduler
+from deliveries.shapes.rounds import Learner
 
 logger = structlog.get_logger(__name__)
 
@@ -54,18 +56,20 @@ class Housekeeping:
         self._scheduler = Scheduler()
         self._sweeper = _Sweeper()
         self._watch = Watch()
+        self._learner = Learner()
 
     def tidy_up(self, now: datetime) -> None:
         """Do each in its time.
 
         Fire what is due by schedule, feed what is to be fed, have providers asked, look for what people are to
-        be told, let stranded deliveries go on, and
+        be told, learn what payloads look like, let stranded deliveries go on, and
         remove a batch of what is too old. Raises Django's database errors.
         """
         self._scheduler.step(now)
         self._feeder.step(now)
         self._backfiller.step(now)
         self._watch.step(now)
+        self._learner.step(now)
         if time.monotonic() >= self._mend_at:
             self._mend_at = time.monotonic() + _MEND_SECONDS
             if mended := mend_stranded(now=now, using=router.db_for_write(Delivery)):
@@ -85,7 +89,8 @@ class Housekeeping:
         answers = prune_some_answers(now=now)
         rollups = prune_some_rollups(now=now)
         runs = prune_some_backfill_runs(now=now)
-        has_more = max(removed, counts, items, entries, answers, rollups, runs) >= BATCH
+        shapes = prune_some_shapes(now=now)
+        has_more = max(removed, counts, items, entries, answers, rollups, runs, shapes) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

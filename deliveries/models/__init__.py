@@ -17,6 +17,7 @@ from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
 from deliveries.models.rollup import Rollup, RollupTotal
 from deliveries.models.saved_view import SavedView
 from deliveries.models.schedule import Missed, Schedule
+from deliveries.models.shape import Shape, ShapeCursor
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
 from deliveries.models.token import TokenTerms
 from deliveries.models.turn import Turn
@@ -58,6 +59,8 @@ __all__ = [
     "RunState",
     "SavedView",
     "Schedule",
+    "Shape",
+    "ShapeCursor",
     "StepResult",
     "StepState",
     "TokenTerms",

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from deliveries.long_work import Report, unheard
-from deliveries.models import AuditEntry, BackfillRun, Rejection, RejectionCount, ReplayItem, Rollup, RollupTotal
+from deliveries.models import AuditEntry, BackfillRun, Rejection, RejectionCount, ReplayItem, Rollup, RollupTotal, Shape
 from deliveries.models.replay import UNDER_WAY
 from deliveries.models.rollup import Grain
 from integrations.models import Endpoint, StoredAnswer
@@ -77,6 +77,15 @@ def prune_some_rollups(*, now: datetime) -> int:
 def prune_some_backfill_runs(*, now: datetime) -> int:
     """Remove up to `BATCH` runs of backfills that ended more than `BACKFILL_RUN_AGE` ago; return how many."""
     return BackfillRun.objects.prune(before=now - BACKFILL_RUN_AGE, limit=BATCH)
+
+
+def prune_some_shapes(*, now: datetime) -> int:
+    """Remove up to `BATCH` shapes of types that did not come for ``HUB_SHAPE_DAYS``, or that must not be kept.
+
+    Those are the shapes of endpoints that were made sensitive, and all of them where nothing is learned. Return how
+    many.
+    """
+    return Shape.objects.prune(before=now - timedelta(days=settings.HUB_SHAPE_DAYS), limit=BATCH)
 
 
 def prune_audit_log(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:

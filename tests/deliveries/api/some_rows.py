@@ -16,12 +16,16 @@ from deliveries.models import (
     Backfill,
     BackfillRun,
     Delivery,
+    Event,
     EventVariant,
     Rejection,
     Replay,
     Schedule,
+    Shape,
 )  # fmt: skip
 from deliveries.models.sealing import sealed_columns
+from deliveries.shapes.learning import learn
+from deliveries.shapes.paths import fields_of
 from integrations.handlers import handlers
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup
 from integrations.providers import providers
@@ -67,6 +71,7 @@ def make_rows() -> dict[str, list[Any]]:
         state="firing",
         **dict.fromkeys(("since", "seen_at", "fired_at"), timezone.now()),
     )
+    shape = make_shape(orders, event)
     make_route(make_endpoint(slug="hub-alerts", provider="internal"))
     groups = [EndpointGroup.objects.create(name="payments", description="What is paid")]
     code = make_endpoint(slug="code", provider="github")
@@ -77,6 +82,7 @@ def make_rows() -> dict[str, list[Any]]:
         "schedules": [schedule.pk],
         "alert-rules": [row.pk for row in rules],
         "alerts": [alert.pk],
+        "shapes": [shape.pk],
         "rule": [rules[0].pk],
         "time_zone": ["UTC", "Europe/Berlin"],
         "quiet_times": ["", "SAT,SUN"],
@@ -109,6 +115,17 @@ def make_rows() -> dict[str, list[Any]]:
         "dedupe": ["id", "body", "order.id"],
     }
     return {name: [str(v) if isinstance(v, UUID) else v for v in values] for name, values in made.items()}
+
+
+def make_shape(endpoint: Endpoint, event: Event) -> Shape:
+    """Let the payloads of an event type be learned, and have changed once."""
+    now = timezone.now()
+    times = dict.fromkeys(("first_seen_at", "last_seen_at", "learns_since", "learned_at"), now)
+    row = Shape(endpoint=endpoint, event_type=event.event_type, **times)
+    for payload in (event.payload, {**event.payload, "total": "250"}):
+        learn(row, fields_of(payload), at=now, event=event.pk)
+    row.save()
+    return row
 
 
 def backfilled(endpoint: Endpoint) -> tuple[Backfill, BackfillRun]:

@@ -28,6 +28,7 @@ from deliveries.models import (
     Replay,
     ReplayItem,
     Schedule,
+    Shape,
     Worker,
 )  # fmt: skip
 from deliveries.models import replaying as bulk_replay_moves
@@ -40,7 +41,7 @@ from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, make_worke
 #: Pages of models whose rows belong to endpoints: these are walked with rows of the other group.
 OF_ENDPOINTS = {
     *(Alert, AlertRule, AuditEntry, Backfill, Connection, Delivery, Endpoint),
-    *(EndpointGroup, Event, Rejection, Replay, Route, Schedule),
+    *(EndpointGroup, Event, Rejection, Replay, Route, Schedule, Shape),
 }
 #: Pages of what belongs to no endpoint, and what keeps others' secrets from being there.
 OF_NONE = {

@@ -21,8 +21,11 @@ from deliveries.models import (
     RejectionCount,
     Replay,
     Schedule,
+    Shape,
     Worker,
 )
+from deliveries.shapes.learning import learn
+from deliveries.shapes.paths import fields_of
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup, Restriction, Secret
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -105,12 +108,17 @@ class Team:
             since=now,
             seen_at=now,
         )
+        times = dict.fromkeys(("first_seen_at", "last_seen_at", "learns_since", "learned_at"), now)
+        self.shape = Shape(endpoint=self.endpoint, event_type=f"{word}.paid", **times)
+        for payload in ({"of": 1}, {"of": word, f"{word}_field": 1}):
+            learn(self.shape, fields_of(payload), at=now, event=self.event.pk)
+        self.shape.save()
         self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
 
     def rows(self) -> list[Model]:
         """Return the rows that have pages or addresses of their own."""
         facts = [self.event, self.delivery, self.pending, self.replay, self.rejection, self.entry]
-        facts += [self.rule, self.alert]
+        facts += [self.rule, self.alert, self.shape]
         return [self.group, self.endpoint, self.route, self.backfill, self.run, self.connection, self.schedule, *facts]
 
     def state(self) -> list[dict[str, Any]]:
