@@ -227,6 +227,11 @@ SECTIONS: tuple[Section, ...] = (
                 "are archived. `manage.py restore_archive` brings them back",
             ),
             Described(
+                "HUB_ARCHIVE_CONNECTION",
+                "connection of kind `s3`, `gcs`, `azure` or `folder`, and of no group, that events are archived with "
+                "instead; see [How long things are kept](../how-to/retention.md)",
+            ),
+            Described(
                 "HUB_OBJECTS_DIR",
                 "folder below which connections of kind `folder` write, wherever they lead; empty: they write nothing",
             ),

@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     Check("database", storage.database_is_safe, is_needed=True),
     Check("migrations", storage.migrations_are_applied, is_needed=True),
     Check("growth", storage.disk_lasts),
+    Check("archive", storage.archive_can_be_had),
     Check("configuration", setup.configuration_can_work),
     Check("clock", storage.clocks_agree),
     Check("encryption keys", storage.keys_decrypt),

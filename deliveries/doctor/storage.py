@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from deliveries.concerns.storing import in_words
 from deliveries.doctor.symptoms import Finding, Symptom, problem, warning
+from deliveries.retention import targets
 from deliveries.rotation import columns
 from deliveries.stats.disk import forecast
 from integrations.encryption import decrypt
@@ -67,6 +68,16 @@ def disk_lasts(now: datetime) -> Finding:
     mend = "Keep bodies for a shorter time (HUB_BODY_DAYS, or the endpoint's own), or give it a larger disk."
     make = problem if found.full_in < timedelta(days=7) else warning
     return "", [make(words, mend)]
+
+
+def archive_can_be_had(_now: datetime) -> Finding:
+    """Look for the connection that events are archived with; it is not called."""
+    try:
+        targets.target()
+    except OSError as exc:
+        mend = "Make it, or name another in HUB_ARCHIVE_CONNECTION: until then nothing is removed by age."
+        return "", [problem(f"Events cannot be archived: {exc}", mend)]
+    return "", ()
 
 
 def keys_decrypt(_now: datetime) -> Finding:

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, FlowStep, KeptKey, ReplayItem, StepResult
 from deliveries.receiving.dedupe import is_body_key, is_outdated
 from deliveries.receiving.drafts import window
-from deliveries.retention import archive
+from deliveries.retention import archive, targets
 from deliveries.retention.ages import Ages
 from deliveries.retention.standing import Standing, standings
 from deliveries.retention.stripping import AT_ONCE, Looked, Mark
@@ -44,7 +44,7 @@ def remove_some(endpoint: Endpoint, *, after: Mark | None, now: datetime, dry_ru
         counts = Counter({EVENTS: len(going), DELIVERIES: Delivery.objects.filter(event__in=going).count()})
     else:
         free = _free(old.filter(pk__in=ids), ages, now=now)
-        if to := archive.target():
+        if to := targets.target():
             archive.archive(free, to=to)
         with transaction.atomic():
             locked = old.select_for_update(skip_locked=True, of=("self",)).filter(pk__in=free)

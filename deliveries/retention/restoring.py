@@ -6,7 +6,6 @@ import base64
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from deliveries.models import Attempt, Batch, Delivery, Erasure, Event, FlowStep
 from deliveries.models.keeping import EVERYTHING
 from deliveries.receiving.dedupe import outdated
 from deliveries.retention.archive import Columns, lines_of
+from deliveries.retention.targets import Archived
 from integrations.encryption import EncryptedTextField
 from integrations.models import Endpoint, Route
 
@@ -26,8 +26,8 @@ _SAID = ("error_message", "traceback", "log", "response", "calls")
 _SAID_OF_STEP = ("input", "kept", "error")
 
 
-def restore(paths: Iterable[Path], *, now: datetime) -> Counter[str]:
-    """Restore the events in the files ``paths``; return how many were restored, there, erased, homeless.
+def restore(files: Iterable[Archived], *, now: datetime) -> Counter[str]:
+    """Restore the events in ``files``; return how many were restored, there, erased, homeless.
 
     Each is one transaction, so that what was restored stays if a later file fails. It is under a legal hold then, or
     retention would remove it at once. What an erasure has erased does not come back; an event whose endpoint is not in
@@ -35,8 +35,8 @@ def restore(paths: Iterable[Path], *, now: datetime) -> Counter[str]:
     """
     erased = {pk for found in Erasure.objects.values_list("found", flat=True) for pk in found.get("events", [])}
     counts: Counter[str] = Counter()
-    for path in paths:
-        for line in lines_of(path):
+    for file in files:
+        for line in lines_of(file):
             with transaction.atomic():
                 counts["erased" if line["event"]["id"] in erased else _restore(line, now=now)] += 1
     return counts

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from deliveries.models import Attempt, Batch, Delivery, Event, EventVariant, FlowStep, StepResult
 from deliveries.models.keeping import EVERYTHING, Part
-from deliveries.retention import archive
+from deliveries.retention import archive, targets
 from deliveries.retention.ages import Ages
 from deliveries.retention.standing import Standing, standings
 from integrations.models import Endpoint
@@ -83,7 +83,7 @@ def _archived(due: dict[Part, list[UUID]], parts: Part) -> list[UUID]:
 
     Raises `OSError` if it cannot be written.
     """
-    to = archive.target()
+    to = targets.target()
     if to is not None:
         losing = [pk for going, events in due.items() for pk in events if Part.BODY in going or parts == EVERYTHING]
         archive.archive(losing, to=to)

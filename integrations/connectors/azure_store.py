@@ -8,9 +8,9 @@ environment.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from integrations.connectors.extras import extra
@@ -18,6 +18,7 @@ from integrations.connectors.spec import ConnectionSpec
 from integrations.connectors.stores import Sockets, StoreKind
 from integrations.connectors.system import SystemRefused
 
+T = TypeVar("T")
 _AZURE = StoreKind(
     "Azure Blob Storage", "container", lambda exc: getattr(exc, "status_code", None) in {400, 401, 403, 404}
 )
@@ -28,14 +29,41 @@ def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None
 
     Raises `SystemFailed`, `SystemRefused`, `EgressRefused`, and `ClientMissing` without azure-storage-blob.
     """
+
+    async def run(container: Any, folder: str) -> None:
+        await container.upload_blob(f"{folder}{name}", content, overwrite=True)
+
+    _run(spec, run, seconds=seconds)
+
+
+def get(spec: ConnectionSpec, name: str, seconds: float) -> bytes:
+    """Return what is written as ``name``; raises as `put` does."""
+
+    async def run(container: Any, folder: str) -> bytes:
+        return bytes(await (await container.download_blob(f"{folder}{name}")).readall())
+
+    return _run(spec, run, seconds=seconds)
+
+
+def names(spec: ConnectionSpec, prefix: str, seconds: float) -> list[str]:
+    """Return the names that begin with ``prefix``; raises as `put` does."""
+
+    async def run(container: Any, folder: str) -> list[str]:
+        found = container.list_blob_names(name_starts_with=f"{folder}{prefix}")
+        return sorted([name.removeprefix(folder) async for name in found])
+
+    return _run(spec, run, seconds=seconds)
+
+
+def _run(spec: ConnectionSpec, run: Callable[[Any, str], Awaitable[T]], *, seconds: float) -> T:
     account, container, folder = _place(spec)
     extra("azure.storage.blob.aio", package="azure-storage-blob")
 
-    async def run(sockets: Sockets) -> None:
+    async def opened(sockets: Sockets) -> T:
         async with _service(spec, account, sockets) as service:
-            await service.get_blob_client(container, f"{folder}{name}").upload_blob(content, overwrite=True)
+            return await run(service.get_container_client(container), folder)
 
-    _AZURE.call(spec, run, seconds=seconds)
+    return _AZURE.call(spec, opened, seconds=seconds)
 
 
 def _place(spec: ConnectionSpec) -> tuple[str, str, str]:

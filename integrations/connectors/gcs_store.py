@@ -6,16 +6,18 @@ https://gcsfs.readthedocs.io/
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from integrations.connectors.extras import extra
 from integrations.connectors.spec import ConnectionSpec
-from integrations.connectors.stores import Sockets, StoreKind
+from integrations.connectors.stores import Sockets, StoreKind, below
 from integrations.connectors.system import SystemFailed, SystemRefused
+
+T = TypeVar("T")
 
 #: A key says where it is exchanged for a token. Nothing but Google's own address is asked: it is not guarded.
 _TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -29,14 +31,40 @@ def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None
 
     Raises `SystemFailed`, `SystemRefused`, `EgressRefused`, and `ClientMissing` without gcsfs.
     """
+
+    async def run(system: Any) -> None:
+        await system._pipe_file(f"{_folder(spec)}/{name}", content)
+
+    _run(spec, run, seconds=seconds)
+
+
+def get(spec: ConnectionSpec, name: str, seconds: float) -> bytes:
+    """Return what is written as ``name``; raises as `put` does."""
+
+    async def run(system: Any) -> bytes:
+        return bytes(await system._cat_file(f"{_folder(spec)}/{name}"))
+
+    return _run(spec, run, seconds=seconds)
+
+
+def names(spec: ConnectionSpec, prefix: str, seconds: float) -> list[str]:
+    """Return the names that begin with ``prefix``; raises as `put` does."""
+
+    async def run(system: Any) -> list[str]:
+        return below(_folder(spec), await system._find(_folder(spec), prefix=prefix))
+
+    return _run(spec, run, seconds=seconds)
+
+
+def _run(spec: ConnectionSpec, run: Callable[[Any], Awaitable[T]], *, seconds: float) -> T:
     extra("gcsfs.core", package="gcsfs")
     token = _token(spec, seconds=seconds)
 
-    async def run(sockets: Sockets) -> None:
+    async def opened(sockets: Sockets) -> T:
         async with _system(spec, token, sockets) as system:
-            await system._pipe_file(f"{_folder(spec)}/{name}", content)
+            return await run(system)
 
-    _GCS.call(spec, run, seconds=seconds)
+    return _GCS.call(spec, opened, seconds=seconds)
 
 
 def _folder(spec: ConnectionSpec) -> str:

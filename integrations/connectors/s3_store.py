@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from integrations.connectors.extras import extra
 from integrations.connectors.spec import ConnectionSpec
-from integrations.connectors.stores import Sockets, StoreKind
+from integrations.connectors.stores import Sockets, StoreKind, below
 
 #: What says that another call would be refused, too, as fsspec translates S3's answers.
 _REFUSALS = (FileNotFoundError, PermissionError)
@@ -31,6 +31,28 @@ def put(spec: ConnectionSpec, name: str, content: bytes, seconds: float) -> None
             await system._pipe_file(f"{_folder(spec)}/{name}", content)
 
     _S3.call(spec, run, seconds=seconds)
+
+
+def get(spec: ConnectionSpec, name: str, seconds: float) -> bytes:
+    """Return what is written as ``name``; raises as `put` does."""
+    extra("s3fs", package="s3fs")
+
+    async def run(sockets: Sockets) -> bytes:
+        async with _system(spec, sockets) as system:
+            return bytes(await system._cat_file(f"{_folder(spec)}/{name}"))
+
+    return _S3.call(spec, run, seconds=seconds)
+
+
+def names(spec: ConnectionSpec, prefix: str, seconds: float) -> list[str]:
+    """Return the names that begin with ``prefix``; raises as `put` does."""
+    extra("s3fs", package="s3fs")
+
+    async def run(sockets: Sockets) -> list[str]:
+        async with _system(spec, sockets) as system:
+            return below(_folder(spec), await system._find(_folder(spec), prefix=prefix))
+
+    return _S3.call(spec, run, seconds=seconds)
 
 
 def _folder(spec: ConnectionSpec) -> str:

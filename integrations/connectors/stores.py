@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -44,3 +44,8 @@ class StoreKind:
 
 async def _within(seconds: float, awaitable: Awaitable[T]) -> T:
     return await asyncio.wait_for(awaitable, seconds)
+
+
+def below(folder: str, paths: Iterable[str]) -> list[str]:
+    """Return ``paths``, which begin with ``folder``, as names in it."""
+    return sorted(path.removeprefix(f"{folder}/") for path in paths)

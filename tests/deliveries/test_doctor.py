@@ -196,6 +196,20 @@ class DoctorTests(TestCase):
         self.assertEqual(folder, f"warning: Others on this machine may read {secrets} (mode 755).")
         self.assertEqual(missing, f"problem: HUB_SECRETS_DIR, {secrets}/missing, is no folder.")
 
+    def test_names_an_archive_that_is_not_to_be_had(self) -> None:
+        self.assertEqual(self.found("archive"), [])
+        Connection.objects.create(name="lake", kind="http", base_url="https://api.example.com")
+        with override_settings(HUB_ARCHIVE_CONNECTION="vault"):
+            self.assertEqual(
+                self.found("archive"),
+                ["problem: Events cannot be archived: There is no connection 'vault' that belongs to no group."],
+            )
+            Connection.objects.update(name="vault")
+            (found,) = self.found("archive")
+            self.assertIn("is of kind 'http'", found)
+            Connection.objects.update(kind="folder", base_url="folder:/hub")
+            self.assertEqual(self.found("archive"), [])
+
     def test_names_a_backup_that_is_missing_old_or_of_other_keys(self) -> None:
         self.assertEqual(self.found("backups"), [])
         with override_settings(HUB_BACKUP_DIR=str(self.folder)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from deliveries.management.command import HubCommand
+from deliveries.retention import targets
 from deliveries.retention.restoring import restore
 
 
@@ -17,21 +19,27 @@ class Command(HubCommand):
 
     help = (
         "Restores archived events as they were, with their deliveries and attempts, from files that the hub wrote "
-        "to HUB_ARCHIVE_DIR. They are under a legal hold then; end it, and they go by age again. What was erased at "
-        "somebody's request does not come back."
+        "to HUB_ARCHIVE_DIR, or from the objects of HUB_ARCHIVE_CONNECTION. They are under a legal hold then; end it, "
+        "and they go by age again. What was erased at somebody's request does not come back."
     )
 
-    examples = (("a day of an endpoint", "restore_archive /var/lib/hub/archive/orders/2026-11-02-*.jsonl.gz"),)
+    examples = (
+        ("a day of an endpoint", "restore_archive /var/lib/hub/archive/orders/2026-11-02-*.jsonl.gz"),
+        ("the same, out of a bucket", "restore_archive --connection archive orders/2026-11-02"),
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the files and the form of the answer."""
-        parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="a .jsonl.gz of the archive")
+        parser.add_argument("files", nargs="+", metavar="FILE", help="a .jsonl.gz of the archive")
+        parser.add_argument(
+            "--connection", default="", help="ask this one for it; FILE is what the names of objects begin with"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def handle(self, *args: Any, files: list[Path], **options: Any) -> None:
+    def handle(self, *args: Any, files: list[str], connection: str, **options: Any) -> None:
         """Print how many came back."""
         try:
-            found = restore(files, now=timezone.now())
+            found = restore(_archived(files, connection), now=timezone.now())
         except (OSError, ValueError) as exc:
             raise CommandError(str(exc)) from exc
         if options["json"]:
@@ -41,3 +49,9 @@ class Command(HubCommand):
             f"restored {found['restored']} events; {found['there']} were there, {found['erased']} had been erased, "
             f"{found['homeless']} have no endpoint here"
         )
+
+
+def _archived(files: list[str], connection: str) -> Iterable[targets.Archived]:
+    if connection:
+        return targets.objects_of(connection).files(files)
+    return (targets.at(Path(file)) for file in files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.test import TestCase, override_settings
+from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 
 from deliveries.models import Attempt, Delivery, Event, FlowStep, StepResult
@@ -21,10 +21,7 @@ def ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
 
 
-@override_settings(
-    HUB_BODY_DAYS=30, HUB_HEADERS_DAYS=30, HUB_ATTEMPT_DAYS=30, HUB_DEAD_LETTER_DAYS=60, HUB_EVENT_DAYS=100
-)
-class RetentionTestCase(TestCase):
+class Aging:
     """Bodies, headers and attempts are kept for 30 days, dead letters for 60, events for 100."""
 
     def setUp(self) -> None:
@@ -68,3 +65,18 @@ class RetentionTestCase(TestCase):
     def knows_kept_keys(self, endpoint: Endpoint | None = None) -> None:
         """Let receiving have had notice of keys without events."""
         Endpoint.objects.filter(pk=(endpoint or self.endpoint).pk).update(keys_kept_since=ago(1))
+
+
+_AGES = override_settings(
+    HUB_BODY_DAYS=30, HUB_HEADERS_DAYS=30, HUB_ATTEMPT_DAYS=30, HUB_DEAD_LETTER_DAYS=60, HUB_EVENT_DAYS=100
+)
+
+
+@_AGES
+class RetentionTestCase(Aging, TestCase):
+    """In a transaction that is taken back."""
+
+
+@_AGES
+class CommittedRetentionTestCase(Aging, TransactionTestCase):
+    """For what is not done within a transaction, such as calls of outside systems."""

@@ -16,7 +16,7 @@ from deliveries import erasing
 from deliveries.execution.housekeeping import Housekeeping
 from deliveries.models import Attempt, Delivery, Event, FlowStep, KeptKey, StepResult
 from deliveries.models.sealing import sealed_columns
-from deliveries.retention import archive
+from deliveries.retention import targets
 from tests.deliveries.retention.aging import MARKER, NOW, RetentionTestCase
 
 
@@ -93,13 +93,13 @@ class ArchivedEventTests(ArchiveTestCase):
         [noted] = map(json.loads, (self.folder / "manifest.jsonl").read_text().splitlines())
 
         self.assertEqual((noted["file"], noted["events"]), (str(self.files()[0].relative_to(self.folder)), 1))
-        self.assertEqual(noted["sha256"], archive._digest(self.files()[0].read_bytes()))
+        self.assertEqual(noted["sha256"], targets.digest(self.files()[0].read_bytes()))
         self.assertEqual(stat.S_IMODE(self.files()[0].stat().st_mode), 0o600)
 
     def test_stays_where_the_archive_cannot_be_written(self) -> None:
         self.event(31)
 
-        with mock.patch.object(archive.Folder, "write", side_effect=OSError("disk full")), self.assertRaises(OSError):
+        with mock.patch.object(targets.Folder, "write", side_effect=OSError("disk full")), self.assertRaises(OSError):
             self.prune()
 
         self.assertIsNotNone(Event.objects.get().raw_body)
@@ -107,7 +107,7 @@ class ArchivedEventTests(ArchiveTestCase):
     def test_keeps_no_worker_from_its_deliveries_where_it_cannot_be_written(self) -> None:
         self.event(31)
 
-        with mock.patch.object(archive.Folder, "write", side_effect=OSError("disk full")):
+        with mock.patch.object(targets.Folder, "write", side_effect=OSError("disk full")):
             Housekeeping().tidy_up(NOW)
             with self.assertRaisesMessage(CommandError, "the archive cannot be written"):
                 call_command("prune")

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from integrations.calling.batching import StoredBatches
 from integrations.calling.opening import StoredConnections
-from integrations.connectors import extras
+from integrations.connectors import extras, folder_store
 from integrations.connectors.extras import ClientMissing
 from integrations.connectors.system import SystemFailed, SystemRefused
 from integrations.errors import StillRunning
@@ -94,7 +94,7 @@ class AnEventForAnObject(ObjectsTestCase):
             with pytest.raises(StillRunning, match="another worker"):
                 append(numbered(1), batch_seconds=0)
 
-        with mock.patch.dict("integrations.connectors.objects._STORES", folder=meanwhile):
+        with mock.patch.object(folder_store, "put", meanwhile):
             append(numbered(1), batch_seconds=0)
 
         self.assertTrue(BatchedItem.objects.select_related("batch").get().is_written)

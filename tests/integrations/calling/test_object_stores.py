@@ -19,52 +19,31 @@ from integrations.errors import StillRunning
 from integrations.models import Connection
 from tests.azurite import ACCOUNT, KEY, azurite, missing
 from tests.integrations.calling.objects import ObjectsTestCase, append, numbered, numbers_of
+from tests.moto_s3 import S3, SECRET, s3
 
 # A batch is the same on each database (test_object_append.py), and what is sent of it.
 pytestmark = pytest.mark.any_database
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
-SECRET = "s3cret-Of-The-Bucket"
 NAME = r"^raw/endpoint=[^/]+/date=[0-9-]{10}/[0-9a-f-]{36}\.jsonl\.gz$"
 
 
 class ABucketOfS3(ObjectsTestCase):
-    address: str
-    s3: Any
+    s3: S3
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        running = import_module("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        running.start()
-        cls.addClassCleanup(running.stop)
-        host, port = running.get_host_and_port()
-        cls.address = f"http://{host}:{port}"
-        keys = {"aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": SECRET, "region_name": "eu-central-1"}
-        cls.s3 = import_module("boto3").client("s3", endpoint_url=cls.address, **keys)
-        cls.addClassCleanup(cls.s3.close)
+        cls.s3 = cls.enterClassContext(s3())
 
     def setUp(self) -> None:
         super().setUp()
-        self.s3.create_bucket(Bucket="lake", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        self.addCleanup(self.emptied)  # moto keeps its buckets for as long as the process lives
+        self.enterContext(self.s3.bucket("lake"))
         self.leads_to("lake/raw")
-
-    def emptied(self) -> None:
-        for found in self.s3.list_objects_v2(Bucket="lake").get("Contents", ()):
-            self.s3.delete_object(Bucket="lake", Key=found["Key"])
-        self.s3.delete_bucket(Bucket="lake")
 
     def leads_to(self, path: str) -> None:
         Connection.objects.all().delete()
-        Connection.objects.create(
-            name="lake",
-            kind="s3",
-            base_url=f"{self.address}/{path}",
-            auth="aws",
-            auth_settings={"region": "eu-central-1"},
-            credentials={"access_key_id": "AKIAEXAMPLE", "secret_access_key": SECRET},
-        )
+        self.s3.connection("lake", path)
 
     @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
     def test_gets_an_object_for_a_batch(self) -> None:
@@ -72,10 +51,9 @@ class ABucketOfS3(ObjectsTestCase):
             append(numbered(1), batch_events=2)
         append(numbered(2), batch_events=2)
 
-        (found,) = self.s3.list_objects_v2(Bucket="lake")["Contents"]
+        ((name, content),) = self.s3.content("lake").items()
 
-        self.assertRegex(found["Key"], NAME)
-        content = self.s3.get_object(Bucket="lake", Key=found["Key"])["Body"].read()
+        self.assertRegex(name, NAME)
         self.assertEqual(numbers_of(content), [1, 2])
 
     @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
@@ -89,7 +67,7 @@ class ABucketOfS3(ObjectsTestCase):
     def test_is_not_reached_at_an_address_that_is_not_allowed(self) -> None:
         with pytest.raises(EgressRefused, match=r"127\.0\.0\.1 is not a public address"):
             append(numbered(1), batch_seconds=0)
-        self.assertNotIn("Contents", self.s3.list_objects_v2(Bucket="lake"))
+        self.assertEqual(self.s3.content("lake"), {})
 
 
 class ABucketOfGoogleCloudStorage(ObjectsTestCase):
