@@ -21,6 +21,7 @@ import http.client
 import itertools
 import json
 import multiprocessing
+import os
 import sys
 import tempfile
 import time
@@ -29,7 +30,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from bench import report
 from tests.running_hub import RunningHub, running_hub
 
 _SECRET = "correct horse battery staple"  # noqa: S105 - of endpoints that last a minute
@@ -37,6 +40,7 @@ _FILLING = "x" * 900
 _ACK_LIMIT_SECONDS, _RECOVERY_LIMIT_SECONDS = 1.0, 60.0
 _CAPACITY_SECONDS = 4.0
 _CRITICAL_PART = 0.1
+_CONNECTIONS = {"ordinary": 400, "critical": 64}
 _FIRST_SECONDS = 3.0
 #: In a row taken in at once, and nobody refused any more: then it has recovered.
 _GOOD_IN_A_ROW = 20
@@ -69,30 +73,33 @@ class Load:
 def main() -> int:
     """Measure, print, and return 1 if a promise was not kept."""
     options = _options()
+    facts = report.facts()
     with tempfile.TemporaryDirectory() as folder, running_hub(Path(folder), HUB_WEB_WORKERS="2") as hub:
         hub.python(_MAKE)
         hub.start()
         [calm] = _together(hub.port, [Load("ordinary", None, _CAPACITY_SECONDS, 32)])
         capacity = len(calm.taken) / _CAPACITY_SECONDS
-        rate = options.times * capacity
-        print(
-            f"capacity {capacity:.0f}/s, p99 {_quantile(calm.taken, 0.99) * 1000:.0f} ms at 32 connections", flush=True
-        )
-        ordinary, critical = _together(
-            hub.port,
-            [
-                Load("ordinary", rate, options.seconds, 400),
-                Load("critical", _CRITICAL_PART * capacity, options.seconds, 64),
-            ],
-        )
+        rates = {"ordinary": options.times * capacity, "critical": _CRITICAL_PART * capacity}
+        print(f"capacity {capacity:.0f}/s at 32 connections", flush=True)
+        loads = [Load(slug, rate, options.seconds, _CONNECTIONS[slug]) for slug, rate in rates.items()]
+        ordinary, critical = _together(hub.port, loads)
         recovered, after = _recovery(hub)
         lost = _lost(hub, Path(folder), [*calm.acknowledged, *ordinary.acknowledged, *critical.acknowledged, *after])
         hub.stop()
-    p99 = _quantile(critical.taken, 0.99)
-    print(f"ordinary at {rate:.0f}/s for {options.seconds:.0f} s: {_said(ordinary)}")
-    print(f"critical at {_CRITICAL_PART * capacity:.0f}/s: {_said(critical)}")
-    print(f"recovered {recovered:.1f} s after the load; acknowledged and lost: {lost}")
-    kept = p99 < _ACK_LIMIT_SECONDS and set(critical.statuses) == {200} and not lost
+    figures = {
+        "database": "PostgreSQL" if os.environ.get("TEST_DATABASE_URL") else "SQLite",
+        "seconds": options.seconds,
+        "capacity_per_second": round(capacity, 1),
+        "calm": _figures(calm, _CAPACITY_SECONDS),
+        "ordinary": {"sent_per_second": round(rates["ordinary"], 1), **_figures(ordinary, options.seconds)},
+        "critical": {"sent_per_second": round(rates["critical"], 1), **_figures(critical, options.seconds)},
+        "recovered_after_seconds": round(recovered, 1),
+        "acknowledged_and_lost": lost,
+    }
+    print(json.dumps(figures, indent=2))
+    if options.save:
+        report.save({"facts": facts, "figures": figures}, options.save)
+    kept = _quantile(critical.taken, 0.99) < _ACK_LIMIT_SECONDS and set(critical.statuses) == {200} and not lost
     return int(not (kept and recovered < _RECOVERY_LIMIT_SECONDS))
 
 
@@ -117,6 +124,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120, help="how long the overload lasts")
     parser.add_argument("--times", type=float, default=3, help="of the capacity")
+    parser.add_argument("--save", default="", metavar="NAME", help="keep the figures in bench/results/NAME.json")
     return parser.parse_args()
 
 
@@ -225,11 +233,20 @@ def _lost(hub: RunningHub, folder: Path, acknowledged: Sequence[str]) -> int:
     return int(hub.python(_COUNT.format(path=str(path))))
 
 
-def _said(sent: Sent) -> str:
-    statuses = ", ".join(f"{count} x {status or 'no answer'}" for status, count in sorted(sent.statuses.items()))
-    p50, p99 = (f"{_quantile(sent.taken, part) * 1000:.0f} ms" for part in (0.5, 0.99))
-    late = f"{_quantile(sent.late, 0.99) * 1000:.0f} ms"
-    return f"{statuses}; acknowledged after p50 {p50}, p99 {p99} (without the first {_FIRST_SECONDS:.0f} s: {late})"
+def _figures(sent: Sent, seconds: float) -> dict[str, Any]:
+    """Return what came of it: answers by status ("0" is none), and how long those took that were acknowledged."""
+    return {
+        "answers": {str(status): count for status, count in sorted(sent.statuses.items())},
+        "acknowledged_per_second": round(len(sent.taken) / seconds, 1),
+        "ack_p50_ms": _milliseconds(sent.taken, 0.5),
+        "ack_p99_ms": _milliseconds(sent.taken, 0.99),
+        "ack_longest_ms": _milliseconds(sent.taken, 1.0),
+        f"ack_p99_ms_without_the_first_{_FIRST_SECONDS:.0f}_seconds": _milliseconds(sent.late, 0.99),
+    }
+
+
+def _milliseconds(values: Sequence[float], part: float) -> float | None:
+    return round(_quantile(values, part) * 1000, 1) if values else None
 
 
 def _quantile(values: Sequence[float], part: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from gunicorn.workers.gthread import ThreadWorker
 
-from deliveries.overload.waits import waits
+from deliveries.overload.flow import flow
 from deliveries.receiving.deadlines import reading_deadlines
 
 _LONGEST_HEAD_SECONDS = 10
@@ -36,7 +36,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Any) -> Any:
         """Read and answer one request; the head has to come first, and soon."""
-        waits.note(time.monotonic() - conn.waits_since)
+        flow.waited(time.monotonic() - conn.waits_since)
         with reading_deadlines.over(conn.sock, min(_LONGEST_HEAD_SECONDS, settings.HUB_BODY_SECONDS)) as conn.reading:
             return super().handle(conn)
 

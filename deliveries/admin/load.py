@@ -15,7 +15,8 @@ from django.utils.translation import gettext
 
 from deliveries.models import AcceptOnly
 from deliveries.overload import accept_only
-from deliveries.overload.judging import HIGHEST, Room
+from deliveries.overload.flow import HIGHEST
+from deliveries.overload.judging import Room
 from deliveries.overload.standing import limits, overload
 from integrations.admin.base import HubAdmin
 from integrations.models import groups_of

@@ -6,17 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-#: The priorities of endpoints go from 0 to this, see `integrations.models.Endpoint`.
-HIGHEST = 9
+from deliveries.overload.flow import HIGHEST, Passed
+from deliveries.overload.sharing import Share, share
+
 #: What began at a bound ends at this part of it, so that it does not begin and end with every look.
 _ENDS_AT = 0.5
 #: Where it is about room, it ends with this much more of it.
 _ROOM_AGAIN = 1.1
-#: So much more pressure there is with every look (four a second) that finds requests waiting for too long, and so much
-#: less with every look that finds none: quickly up, as senders time out; slowly down, to feel where the limit is.
-_MORE, _LESS = 1.0, 1 / 16
-#: Where they wait for much longer than the bound, it grows so many times as fast.
-_MOST_MORE = 2.0
 
 
 class Room(IntEnum):
@@ -58,7 +54,8 @@ class Standing:
 
     Endpoints of a priority below ``queue_bar`` are refused as the queue is too old. ``pressure`` says the same of
     requests that wait for a thread, with a part: at 5.3 priorities up to 4 are refused, and three in ten requests of
-    priority 5. ``wait_seconds`` is the shortest wait of the last look; None if there was no request.
+    priority 5; it follows from ``share``. ``wait_seconds`` is the shortest wait of the last look; None if there was no
+    request.
     """
 
     queue_bar: int = 0
@@ -66,6 +63,7 @@ class Standing:
     room: Room = Room.ENOUGH
     accept_only_by: str = ""
     wait_seconds: float | None = None
+    share: Share = field(default_factory=Share)
     facts: Facts = field(default_factory=Facts)
 
     @property
@@ -99,20 +97,10 @@ def judge(before: Standing, facts: Facts, limits: Limits) -> Standing:
     )
 
 
-def feel(before: Standing, wait_seconds: float | None, limits: Limits) -> Standing:
-    """Return how the hub stands once the shortest wait since the last look, a quarter of a second ago, is known.
-
-    The shortest is what counts: a burst makes some requests wait, and one that found a free thread says that the server
-    keeps up. The pressure is at most the highest priority, whose requests are refused by nothing but a full disk.
-    """
-    pressure, bound = before.pressure, limits.wait_seconds
-    if not bound:
-        pressure = 0.0
-    elif wait_seconds is not None and wait_seconds > bound:
-        pressure = min(float(HIGHEST), pressure + _MORE * min(wait_seconds / bound, _MOST_MORE))
-    elif wait_seconds is None or wait_seconds <= bound * _ENDS_AT:
-        pressure = max(0.0, pressure - _LESS)
-    return replace(before, pressure=pressure, wait_seconds=wait_seconds)
+def feel(before: Standing, passed: Passed, limits: Limits) -> Standing:
+    """Return how the hub stands once it is known what has ``passed`` since the last look, a quarter of a second ago."""
+    found = share(before.share, passed, limits.wait_seconds) if limits.wait_seconds else Share()
+    return replace(before, pressure=found.pressure, share=found, wait_seconds=passed.shortest_wait)
 
 
 def queue_bound(priority: int, queue_seconds: float) -> float:

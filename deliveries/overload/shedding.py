@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from deliveries.overload.flow import flow
 from deliveries.overload.judging import Room, Standing
 from deliveries.overload.standing import overload
 from deliveries.receiving.refusals import Shed
 
+#: Why an endpoint has refused.
+SHED, DISK_FULL = "shed", "disk_full"
 #: When to come again; not all at the same moment.
 _SOONEST_SECONDS, _LATEST_SECONDS = 15, 45
 #: A disk is not emptied in a minute.
@@ -24,6 +27,10 @@ def refuse_overload(
     """
     standing, dice = standing or overload.now, dice or random.random
     if standing.room == Room.NONE:
-        raise Shed("disk_full", wait_seconds=_DISK_SECONDS)
-    if not is_test and standing.is_shedding and standing.sheds(priority, dice=dice()):
-        raise Shed("shed", wait_seconds=_SOONEST_SECONDS + (_LATEST_SECONDS - _SOONEST_SECONDS) * dice())
+        raise Shed(DISK_FULL, wait_seconds=_DISK_SECONDS)
+    if is_test:
+        return
+    refused = standing.is_shedding and standing.sheds(priority, dice=dice())
+    flow.came(priority, let_in=not refused)
+    if refused:
+        raise Shed(SHED, wait_seconds=_SOONEST_SECONDS + (_LATEST_SECONDS - _SOONEST_SECONDS) * dice())

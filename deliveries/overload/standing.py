@@ -13,8 +13,8 @@ from django.db import DatabaseError, InterfaceError
 
 from deliveries.disk import disk
 from deliveries.models import AcceptOnly
+from deliveries.overload.flow import flow
 from deliveries.overload.judging import Facts, Limits, Standing, feel, judge
-from deliveries.overload.waits import waits
 from deliveries.stats import queue
 
 log = structlog.get_logger(__name__)
@@ -55,9 +55,9 @@ class Overload:
         return self._standing
 
     def feel(self) -> None:
-        """Take in how long requests have waited since the last call; to be called four times a second."""
+        """Take in what has passed since the last call; to be called four times a second."""
         with self._lock:
-            self._settle(feel(self._standing, waits.take(), limits()))
+            self._settle(feel(self._standing, flow.take(), limits()))
 
     def forget(self) -> None:
         """Stand as in the beginning; for tests."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.test import SimpleTestCase
 
-from deliveries.overload.judging import Facts, Limits, Room, Standing, feel, judge, queue_bound
-from deliveries.overload.waits import Waits
+from deliveries.overload.judging import Facts, Limits, Room, Standing, judge, queue_bound
 
 MB = 1024**2
 
@@ -42,46 +41,6 @@ class AQueue(SimpleTestCase):
         found = judge(Standing(queue_bar=9), Facts({0: 1e9}), Limits())
 
         self.assertFalse(found.is_shedding)
-
-
-class RequestsThatWait(SimpleTestCase):
-    limits = Limits(wait_seconds=0.2)
-
-    def after(self, *waits: float | None) -> Standing:
-        standing = Standing()
-        for wait in waits:
-            standing = feel(standing, wait, self.limits)
-        return standing
-
-    def test_refuse_low_priorities_within_seconds_and_never_the_highest(self) -> None:
-        standing = self.after(*[0.21] * 6)
-        self.assertTrue(standing.sheds(5, dice=0.0))
-        self.assertFalse(standing.sheds(8, dice=0.0))
-        self.assertEqual(self.after(10.0, 10.0).pressure, 4)
-        standing = self.after(*[1.0] * 60)
-        self.assertTrue(standing.sheds(8, dice=0.999))
-        self.assertFalse(standing.sheds(9, dice=0.0))
-
-    def test_refuse_a_part_of_one_priority(self) -> None:
-        standing = Standing(pressure=5.25)
-
-        self.assertEqual(sum(standing.sheds(5, dice=number / 100) for number in range(100)), 25)
-        self.assertTrue(standing.sheds(4, dice=0.999))
-
-    def test_refuse_nobody_any_more_within_a_minute(self) -> None:
-        self.assertEqual(self.after(*[1.0] * 60, *[0.0] * 144).pressure, 0)
-        self.assertEqual(self.after(*[1.0] * 60, *[None] * 144).pressure, 0)
-
-    def test_change_nothing_between_the_bounds(self) -> None:
-        self.assertEqual(self.after(1.0, 0.15, 0.15).pressure, self.after(1.0).pressure)
-
-    def test_are_judged_by_the_shortest_wait(self) -> None:
-        waits = Waits()
-        self.assertIsNone(waits.take())
-        for seconds in (0.5, 0.01, 2):
-            waits.note(seconds)
-
-        self.assertEqual((waits.take(), waits.take()), (0.01, None))
 
 
 class ADisk(SimpleTestCase):
