@@ -322,6 +322,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "rejections", "description": "What was refused, and why."},
         {"name": "endpoint-groups", "description": "Endpoints that belong together, for permissions by group."},
         {"name": "backfills", "description": "How a provider is asked what it sent, so that nothing stays missing."},
+        {"name": "accept-only", "description": "Whether the hub only stores events, and the switch."},
         {"name": "backfill-runs", "description": "Each time that a provider was asked, and what came of it."},
         {"name": "alert-rules", "description": "When people are told that something is wrong."},
         {"name": "alerts", "description": "What the rules found, now and in the past."},

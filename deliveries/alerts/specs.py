@@ -129,6 +129,18 @@ SPECS: Mapping[str, Spec] = {
         scopes=_OF_ENDPOINTS,
         for_seconds=120,
     ),
+    "shedding": Spec(
+        gettext_noop("Shedding"),
+        gettext_noop(
+            "An endpoint answered 503 to so many requests or more for want of room, in the hours that the window "
+            "reaches into."
+        ),
+        "requests",
+        1,
+        least=1,
+        window_seconds=_QUARTER,
+        scopes=_OF_ENDPOINTS,
+    ),
     "ack_deadline": Spec(
         gettext_noop("Slow answers"),
         gettext_noop(

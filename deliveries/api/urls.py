@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
+from deliveries.api.accept_only import AcceptOnlyView
 from deliveries.api.alerts import AlertRuleViewSet, AlertViewSet
 from deliveries.api.audit_log import AuditViewSet
 from deliveries.api.backfills import BackfillRunViewSet, BackfillViewSet
@@ -63,5 +64,6 @@ urlpatterns = [
     re_path(r"^providers/?$", ProviderList.as_view(), name="provider-list"),
     re_path(r"^handlers/?$", HandlerList.as_view(), name="handler-list"),
     re_path(r"^stats/?$", StatsView.as_view(), name="stats"),
+    re_path(r"^accept-only/?$", AcceptOnlyView.as_view(), name="accept-only"),
     *router.urls,
 ]

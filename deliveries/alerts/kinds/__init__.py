@@ -20,6 +20,7 @@ from deliveries.alerts.kinds import (
     refusals,
     secret_expiry,
     self_check,
+    shedding,
     silence,
     worker_gone,
 )
@@ -36,6 +37,7 @@ FINDERS: Mapping[str, Finder] = {
     "dead_letters": dead_letters.find,
     "failure_rate": failure_rate.find,
     "refusals": refusals.find,
+    "shedding": shedding.find,
     "ack_deadline": ack_deadline.find,
     "silence": silence.find,
     "circuit_open": circuit_open.find,

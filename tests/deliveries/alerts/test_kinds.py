@@ -13,7 +13,7 @@ from deliveries.alerts.certificate import Certificates
 from deliveries.alerts.kinds import FINDERS, certificate_expiry, disk_space
 from deliveries.alerts.specs import SPECS
 from deliveries.disk import Disk, disk
-from deliveries.models import AlertRule, EventVariant, Worker
+from deliveries.models import Alert, AlertRule, EventVariant, RejectionCount, Worker
 from deliveries.models.rollup import Measure
 from deliveries.stats.counting import counting
 from integrations.models import Connection, Secret
@@ -202,6 +202,21 @@ class ReceivingTests(AlertTestCase):
 
 
 class MachineTests(AlertTestCase):
+    def test_shedding_finds_endpoints_that_refused_for_want_of_room(self) -> None:
+        self.rule("shedding", threshold=5)
+        hour = NOW.replace(minute=0, second=0)
+        for reason, count in (("shed", 3), ("disk_full", 2), ("signature_mismatch", 90)):
+            RejectionCount.objects.create(endpoint=self.shop, reason=reason, hour=hour, count=count)
+        RejectionCount.objects.create(endpoint=make_endpoint(slug="few"), reason="shed", hour=hour, count=4)
+        self.look()
+        self.assertEqual(self.texts(), ["It answered 503 to 5 requests since 12:00 UTC, for want of room."])
+        self.assertEqual(Alert.objects.get().endpoint, self.shop)
+        self.look(44)
+        self.assertEqual(len(self.texts()), 1)
+        for minutes in (46, 60):
+            self.look(minutes)
+        self.assertEqual(self.texts(), [])
+
     def test_disk_space_finds_a_disk_that_is_nearly_full(self) -> None:
         self.rule("disk_space")
         with mock.patch.object(disk_space, "disk", return_value=Disk(1000 * 1024**3, 99 * 1024**3)):

@@ -18,6 +18,7 @@ RESOURCES = (
     "providers",
     "handlers",
     "stats",
+    "accept-only",
     "backfills",
     "backfill-runs",
 )
@@ -73,6 +74,8 @@ class PermissionTests(ApiTestCase):
             ("post", f"replays/{self.replay.pk}/resume/", None),
             ("post", f"replays/{self.replay.pk}/cancel/", None),
             ("post", f"deliveries/{self.delivery.pk}/discard/", None),
+            ("post", "accept-only/", None),
+            ("delete", "accept-only/", None),
         ]
         for method, path, body in forbidden:
             with self.subTest(method=method, path=path):

@@ -15,14 +15,18 @@ from deliveries.overload import accept_only
 from deliveries.overload.judging import Room
 from deliveries.overload.standing import overload
 from deliveries.why import reason_of
+from integrations.api.scopes import Scope
 from integrations.models import EndpointGroup
 from tests.deliveries.admin.people import logged_in, make_user
+from tests.deliveries.api.cases import client_of
+from tests.deliveries.api.cases import make_user as api_user
 from tests.deliveries.execution.drains import DrainTestCase
 from tests.deliveries.overload.loads import standing
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 from tests.deliveries.visibility.two_teams import restrict
 from tests.factories import make_delivery, make_endpoint, make_route
 
+API = "/api/v1/accept-only/"
 PAGE = "/admin/deliveries/acceptonly/"
 
 
@@ -116,6 +120,40 @@ class TheLoadPage(TestCase):
             self.assertIn("priority below 5.5", client.get(PAGE).content.decode())
         with standing(room=Room.NONE):
             self.assertIn('<span class="hub-label hub-danger">full</span>', client.get(PAGE).content.decode())
+
+
+class TheApi(TestCase):
+    def setUp(self) -> None:
+        self.addCleanup(overload.forget)
+        self.user = api_user("olga", role="operator")
+
+    def test_switches_the_mode_and_says_how_it_stands(self) -> None:
+        client = client_of(self.user)
+        off = {"on": False, "who": "", "since": None, "note": ""}
+
+        self.assertEqual(client.get(API).json(), off)
+        made = client.post(API, {"note": "ERP move"}, format="json")
+        self.assertEqual((made.status_code, made.json()), (200, client.get(API).json()))
+        self.assertEqual((made.json()["on"], made.json()["who"], made.json()["note"]), (True, "olga", "ERP move"))
+        self.assertEqual(client.post(API, {"note": "another"}, format="json").json(), made.json())
+        self.assertEqual([client.delete(API).status_code for _ in range(2)], [204, 204])
+        self.assertEqual(client.get(API).json(), off)
+        entries = AuditEntry.objects.filter(object_type="accept_only").order_by("pk")
+        self.assertEqual([entry.message for entry in entries], ["Switched on.", "Switched off."])
+
+    def test_refuses_notes_that_are_too_long_and_other_fields(self) -> None:
+        for body in ({"note": "x" * 201}, {"until": "tomorrow"}):
+            self.assertEqual(client_of(self.user).post(API, body, format="json").status_code, 400)
+        self.assertFalse(AcceptOnly.objects.exists())
+
+    def test_lets_nobody_switch_who_is_restricted_or_whose_token_may_only_read(self) -> None:
+        self.assertEqual(client_of(self.user, Scope.READ).post(API).status_code, 403)
+        restrict(self.user, EndpointGroup.objects.create(name="ours"))
+        client = client_of(self.user)
+
+        self.assertEqual([client.post(API).status_code, client.delete(API).status_code], [403, 403])
+        self.assertEqual(client.get(API).status_code, 200)
+        self.assertFalse(AcceptOnly.objects.exists())
 
 
 class WorkersInAcceptOnlyMode(DrainTestCase):

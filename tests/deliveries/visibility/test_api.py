@@ -20,8 +20,9 @@ from tests.deliveries.api.cases import API, ApiTestCase, client_of
 from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, restrict
 from tests.factories import make_event
 
-#: Addresses outside the router: what an endpoint or a route can be made of, the same for all.
-OF_NONE = {"provider-list", "handler-list"}
+#: Addresses outside the router: what an endpoint or a route can be made of, and the switch of all workers (who is
+#: restricted may not turn it: tests/deliveries/overload/test_accept_only.py).
+OF_NONE = {"provider-list", "handler-list", "accept-only"}
 #: And one that begins with what the user may see (tests/deliveries/stats/test_api.py).
 OF_ENDPOINTS = {"stats"}
 BODIES: list[dict[str, Any]] = [{}, {"name": "taken"}, {"group": f"{THEIRS}-group"}, {"value": "another-secret"}]
