@@ -50,6 +50,7 @@ AMOUNTS: Mapping[str, Any] = {
     "calls": ngettext_lazy("%(limit)s call", "%(limit)s calls", "count"),
     "keys": ngettext_lazy("%(limit)s key", "%(limit)s keys", "count"),
     "bodies": ngettext_lazy("%(limit)s body", "%(limit)s bodies", "count"),
+    "changes": ngettext_lazy("%(limit)s change", "%(limit)s changes", "count"),
     "days": ngettext_lazy("%(limit)s day", "%(limit)s days", "count"),
     "% of the capacity": gettext_lazy("%(limit)s %% of the capacity"),
     "% of the attempts": gettext_lazy("%(limit)s %% of the attempts"),
