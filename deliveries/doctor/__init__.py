@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from deliveries.doctor import backups, endpoints, machine, setup, storage, surroundings, work
+from deliveries.doctor import backups, endpoints, machine, reach, setup, storage, surroundings, work
 from deliveries.doctor.symptoms import Check, Result, Symptom, problem
 
 __all__ = ["CHECKS", "Check", "Result", "Symptom", "examine"]
@@ -43,9 +43,13 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def examine(now: datetime) -> Iterator[Result]:
-    """Yield what each check finds, as soon as it has."""
-    for check in CHECKS:
+#: Calls to the outside, which are made only if somebody asks for them; first, as they need no database.
+OUTSIDE: tuple[Check, ...] = (Check("reach", reach.address_answers),)
+
+
+def examine(now: datetime, *, outside: bool = False) -> Iterator[Result]:
+    """Yield what each check finds, as soon as it has; ``outside``: also those that call the outside."""
+    for check in (*(OUTSIDE if outside else ()), *CHECKS):
         try:
             result = Result(check.name, *check.look(now))
         except (DatabaseError, InterfaceError) as exc:

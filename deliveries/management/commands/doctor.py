@@ -22,19 +22,21 @@ class Command(HubCommand):
     )
     examples = (
         ("what is wrong?", "doctor"),
+        ("does the public address lead here?", "doctor --reach"),
         ("for a monitoring system", "doctor --json"),
     )
     exit_codes = "0 no problem (there may be warnings), 1 a problem"
     requires_system_checks = []  # they are among what it looks at
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the form of the answer."""
+        """Take the form of the answer, and how far to look."""
+        parser.add_argument("--reach", action="store_true", help="also ask HUB_BASE_URL, from here, for a sign of life")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Look, and tell."""
         results = []
-        for result in examine(timezone.now()):
+        for result in examine(timezone.now(), outside=options["reach"]):
             results.append(result)
             if not options["json"]:
                 self._show(result)
