@@ -12,7 +12,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks openapi reference docs client fuzz chaos bench bench-engine bench-receive bench-rejections bench-desk lint types checks audit dockerfile screenshots format clean
+.PHONY: help run test sdks openapi reference docs client fuzz chaos upgrade-check bench bench-engine bench-receive bench-rejections bench-desk lint types checks audit dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -49,6 +49,10 @@ chaos: $(VENV)/.development  ## kill processes 200 times, check every promise (C
 	HUB_MODEL_EXAMPLES=200 $(BIN)/python -m pytest -q tests/deliveries/execution/test_state_machine.py
 	HUB_OUTAGE_SECONDS=30 $(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -q tests/journeys/test_database_away.py
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+upgrade-check: $(VENV)/.development  ## the release before, at work while today's migrations run (FROM=commit or tag)
+	HUB_UPGRADE_FROM=$(or $(FROM),the-release-before) $(BIN)/python -m pytest -q tests/journeys/test_upgrade.py
+	HUB_UPGRADE_FROM=$(or $(FROM),the-release-before) $(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -q tests/journeys/test_upgrade.py
 
 bench: bench-rejections bench-engine bench-receive  ## all measurements
 

@@ -35,6 +35,14 @@ def fresh_database(folder: Path, *, migrate: Callable[[str], object]) -> Iterato
 
 
 @contextmanager
+def empty_database(folder: Path) -> Iterator[str]:
+    """Yield the ``DATABASE_URL`` of a database without a table, of the kind that this test run is about."""
+    server = os.environ.get("TEST_DATABASE_URL")
+    with _on_server(server) if server else _in_file(folder) as (url, _copy):
+        yield url
+
+
+@contextmanager
 def _in_file(folder: Path) -> Iterator[tuple[str, Callable[[str], object]]]:
     file = folder / "journey.sqlite3"
     yield f"sqlite:///{file}", lambda template: shutil.copy(template, file)

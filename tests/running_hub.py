@@ -47,6 +47,9 @@ def wait_until(condition: Callable[[], Any], *, seconds: float = 20, what: str =
 class RunningHub:
     """`manage.py` with an environment of its own; `start` runs `manage.py hub`."""
 
+    #: Where its code is.
+    root = ROOT
+
     def __init__(self, database_url: str, folder: Path, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -73,7 +76,7 @@ class RunningHub:
         """Run a management command to its end."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment,
             check=check,
             capture_output=True,
@@ -85,7 +88,7 @@ class RunningHub:
         """Run ``code`` in a process of its own with the hub's settings and return what it prints."""
         if self._shell is None or self._shell.environment is not self.environment:
             self._close_shell()
-            self._shell = Shell(self.environment)
+            self._shell = Shell(self.environment, root=self.root)
         done = self._shell.run(code)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -95,7 +98,7 @@ class RunningHub:
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "hub", *arguments],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -27,11 +27,11 @@ _SECONDS = 60  # as long as one piece of code may take
 class Shell:
     """The forking process of one environment; it ends with `close`, or with the process that made it."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, root: Path = ROOT) -> None:
         self.environment = environment
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.shell"],
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
