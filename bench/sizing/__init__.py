@@ -1,0 +1,1 @@
+"""What a small machine carries: `make bench-sizing`."""
