@@ -12,7 +12,7 @@ CHECKED := HUB_BASE_URL=https://hub.example.com DATABASE_URL=sqlite:///.venv/che
 	HUB_ENCRYPTION_KEYS=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test sdks openapi reference docs client fuzz chaos upgrade-check bench bench-engine bench-receive bench-rejections bench-desk bench-sizing lint types checks audit dockerfile screenshots format clean
+.PHONY: help run test sdks openapi reference docs client fuzz chaos upgrade-check bench bench-engine bench-receive bench-rejections bench-desk bench-sizing bench-growth lint types checks audit dockerfile screenshots format clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -67,6 +67,9 @@ bench-desk: $(VENV)/.development  ## the admin's pages at a million events, on P
 
 bench-sizing: $(VENV)/.development  ## what a machine of 1 core and 1 GB carries, and larger ones (BENCH="--machines NAME ...")
 	$(BIN)/python -m bench.sizing $(BENCH)
+
+bench-growth: $(VENV)/.development  ## when each step towards 100,000,000 events a day is due (BENCH="--measure" measures anew)
+	$(BIN)/python -m bench.growth $(BENCH)
 
 bench-rejections: $(VENV)/.development  ## good requests in a flood of bad signatures, on both databases
 	$(BIN)/python -m bench.rejection_flood
