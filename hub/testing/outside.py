@@ -19,6 +19,7 @@ from integrations.connectors.exchange import Exchange
 from integrations.connectors.http import CallFailed, Reply
 from integrations.connectors.sent import noted
 from integrations.connectors.spec import ConnectionSpec
+from integrations.connectors.system import Sent as SentToSystem
 from integrations.connectors.system import System, SystemFailed
 from integrations.contracts import Context
 from integrations.errors import ConnectionMissing, GiveUp
@@ -189,12 +190,15 @@ class _FakeSystem(System):
         self._fake.unexpected.append(f"{self.spec.name}: {what}")
         raise UnexpectedCall(f"{self.spec.name}: {what} is a call that no test can answer")
 
-    def tried(self, what: str, run: Callable[[float], Any], *, is_safe: bool, content: bytes = b"") -> Any:
+    def tried(self, what: str, run: Callable[[float], Any], *, is_safe: bool, sent: SentToSystem | None = None) -> Any:
         del run, is_safe
         method, _, path = what.partition(" ")
-        with super().call(what):
+        sent = sent or SentToSystem(b"", {})
+        request = self.shown(what, sent)
+        with super().call(what), noted(self._frame.sent, request, request, self.spec):
             try:
-                reply = self._fake.reply(Sent(self.spec.name, method, _below(path), {}, httpx.Headers(), content))
+                call = Sent(self.spec.name, method, _below(path), {}, request.headers, sent.body)
+                reply = self._fake.reply(call)
             except CallFailed as exc:
                 raise SystemFailed(str(exc)) from None
         return json_library.loads(reply.body)

@@ -13,20 +13,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
 
 from integrations.calling.opening import StoredConnections, frame_of, spec_of
+from integrations.connectors.batches import Batch, Item, Limits
 from integrations.connectors.client import ANSWER_BYTES, HttpClient, shown_path
 from integrations.connectors.exchange import Exchange
 from integrations.connectors.http import Reply
 from integrations.connectors.sent import record
-from integrations.connectors.system import System
+from integrations.connectors.system import Sent, System
 from integrations.connectors.waits import Budget
 from integrations.contracts import Context, InboundEvent, Json
-from integrations.errors import ConnectionMissing
+from integrations.errors import GiveUp
 from integrations.flows.record import MemoryRecord
 from integrations.handlers import Handler
 
@@ -104,10 +105,32 @@ class _BlockedConnections(StoredConnections):
         return HttpClient(spec, gate=_OpenGate(), tokens=_NoTokens(), frame=frame, exchange=exchange)
 
     def system(self, name: str, context: Context) -> System:
-        raise ConnectionMissing(f"A dry run reaches no connection of kind {self._row(name).kind!r}, such as {name!r}.")
+        frame = frame_of(context, made=self.made, numbers=self.numbers)
+        row = self._row(name)
+        return _UnsentSystem(spec_of(row), identity=str(row.pk), gate=_OpenGate(), frame=frame, batches=_NoBatches())
 
     def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
         return _reply({})
+
+
+class _UnsentSystem(System):
+    """Notes what would be sent, and has nothing done."""
+
+    def call(self, what: str) -> NoReturn:
+        raise GiveUp(f"{self.spec.name}: {what} cannot be shown, and is not done in a dry run")
+
+    def tried(self, what: str, run: Callable[[float], Any], *, is_safe: bool, sent: Sent | None = None) -> Any:
+        if sent is not None:
+            request = self.shown(what, sent)
+            self._frame.sent(record(request, request, self.spec))
+        return {}
+
+
+class _NoBatches:
+    """Stands for the batches, in the database, of which nothing is written."""
+
+    def bring(self, item: Item, *, limits: Limits, lease: timedelta, write: Callable[[Batch], None]) -> NoReturn:
+        raise GiveUp("a batch is not written in a dry run")
 
 
 @dataclass(frozen=True)

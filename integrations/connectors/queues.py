@@ -9,7 +9,7 @@ from typing import Any
 
 from integrations.connectors import kafka, redis_stream, sqs
 from integrations.connectors.client import HttpClient
-from integrations.connectors.system import System, SystemRefused
+from integrations.connectors.system import Sent, System, SystemRefused
 from integrations.contracts import Json
 
 
@@ -45,7 +45,9 @@ def _to_redis(system: System, queue: str, message: Message, keep: int) -> Json:
         found, is_new = redis_stream.add_once(system.spec, queue, fields, key=message.id, longest=keep, seconds=seconds)
         return {"id": found, "is_new": is_new}
 
-    return system.tried(f"XADD {queue}", add, is_safe=True, content=message.body)
+    return system.tried(
+        f"XADD {queue}", add, is_safe=True, sent=Sent(message.body, {**message.headers, "key": message.key})
+    )
 
 
 def _to_kafka(system: System, queue: str, message: Message, _keep: int) -> Json:
@@ -55,7 +57,9 @@ def _to_kafka(system: System, queue: str, message: Message, _keep: int) -> Json:
         )
         return {"partition": partition, "offset": offset}
 
-    return system.tried(f"PRODUCE {queue}", produce, is_safe=False, content=message.body)
+    return system.tried(
+        f"PRODUCE {queue}", produce, is_safe=False, sent=Sent(message.body, {**message.headers, "key": message.key})
+    )
 
 
 def _to_sqs(client: HttpClient, queue: str, message: Message, _keep: int) -> Json:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import quote
 
+import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from integrations.connectors.batches import Batches
 from integrations.connectors.client import Frame, Gate, entered
+from integrations.connectors.sent import noted
 from integrations.connectors.spec import ConnectionSpec
 from integrations.errors import GiveUp, HubError
 
@@ -30,6 +34,14 @@ class SystemFailed(HubError):
 
 class SystemRefused(GiveUp):
     """The system will not do it, however often it is asked; the message holds no credential and no value."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What goes to a system: a body, and what is said of it."""
+
+    body: bytes
+    headers: Mapping[str, str]
 
 
 class System:
@@ -72,13 +84,12 @@ class System:
         self._gate.answered(200, told=None, wait=None)
         self._frame.record({"call": call, "duration_ms": round((time.monotonic() - began_at) * 1000)})
 
-    def tried(self, what: str, run: Callable[[float], T], *, is_safe: bool, content: bytes = b"") -> T:
+    def tried(self, what: str, run: Callable[[float], T], *, is_safe: bool, sent: Sent | None = None) -> T:
         """Return what ``run`` returns, which is given the seconds that it may take; raises what `call` does.
 
         After `SystemFailed` it is tried again as the connection says, while the attempt has time, where nothing was
-        done or it ``is_safe`` to do it twice. ``content`` is what is sent, for a test's own outside system.
+        done or it ``is_safe`` to do it twice. What is ``sent`` is kept on the attempt, by each try.
         """
-        del content
         tries = self.spec.tries
         most = stop_after_attempt(tries.max_attempts)
         retrying = Retrying(
@@ -88,9 +99,23 @@ class System:
             sleep=self._frame.sleep,
             reraise=True,
         )
-        result: T = retrying(self._once, what, run)
+        result: T = retrying(self._once, what, run, sent)
         return result
 
-    def _once(self, what: str, run: Callable[[float], T]) -> T:
+    def shown(self, what: str, sent: Sent) -> httpx.Request:
+        """Return what stands on pages for something that is ``sent``: the order as the method, then where to."""
+        method, _, place = what.partition(" ")
+        headers = httpx.Headers(dict(sent.headers), encoding="utf-8")
+        request = httpx.Request(
+            method, f"{self.kind}://{self.spec.name}/{quote(place)}", headers=headers, content=sent.body
+        )
+        request.headers.pop("Content-Length", None)
+        return request
+
+    def _once(self, what: str, run: Callable[[float], T], sent: Sent | None) -> T:
         with self.call(what) as seconds:
-            return run(seconds)
+            if sent is None:
+                return run(seconds)
+            request = self.shown(what, sent)
+            with noted(self._frame.sent, request, request, self.spec):
+                return run(seconds)

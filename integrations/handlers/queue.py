@@ -68,7 +68,7 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
     return {**place, "key": message.key, "headers": dict(message.headers), **mapped}
 
 
-@handler("queue.publish", config_schema=CONFIG_SCHEMA, preview=preview)
+@handler("queue.publish", config_schema=CONFIG_SCHEMA, preview=preview, dry_run={"POST /": {"MessageId": ""}})
 def send(event: InboundEvent, context: Context) -> Json:
     """Send the event as a message to a Kafka topic, a Redis stream or an SQS queue; what is sent is not sent again.
 

@@ -180,17 +180,6 @@ class RehearsalTests(_Tried):
         )
         self.assertEqual((StepResult.objects.count(), Event.objects.count(), Delivery.objects.count()), (0, 2, 0))
 
-    def test_reaches_no_connection_that_is_none_of_http(self) -> None:
-        Connection.objects.create(name="stream", kind="redis", base_url="redis://203.0.113.9:6379/0")
-
-        def run(event: InboundEvent, context: Context) -> None:
-            context.outside("stream")
-
-        with self.with_handler(run):
-            note = self.tried()[0].told.note
-
-        self.assertIn("A dry run reaches no connection of kind 'redis'", note)
-
     def test_runs_coroutines(self) -> None:
         async def run(event: InboundEvent, context: Context) -> None:
             await context.aonce("a", self.noted)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -17,12 +17,13 @@ from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
 from deliveries.dry_run import dry_run
+from integrations.calling.blocked import Blocked, run_blocked
 from integrations.calling.opening import StoredConnections
 from integrations.calling.trying import try_connection
 from integrations.connectors.egress import EgressRefused
 from integrations.connectors.system import SystemFailed, SystemRefused
 from integrations.contracts import Connections, Context
-from integrations.errors import CircuitOpen, ConnectionMissing, ConnectionPaused, RateLimited
+from integrations.errors import CircuitOpen, ConnectionMissing, ConnectionPaused, GiveUp, RateLimited
 from integrations.guards import named_connections
 from integrations.handlers import handlers
 from integrations.models import Connection, ConnectionHealth, ConnectionState
@@ -113,7 +114,31 @@ class AStreamTests(PublishingTestCase):
         [tried] = dry_run(route, [make_event(endpoint)])
 
         self.assertEqual(tried.told.does["queue"], "orders")
+        self.assertEqual(
+            [(call["method"], call["url"]) for call in tried.told.calls or ()], [("XADD", "redis://events/orders")]
+        )
         self.assertEqual(self.server.messages(), [])
+        self.assertFalse(ConnectionHealth.objects.exists())
+
+    def test_does_nothing_else_in_a_dry_run(self) -> None:
+        handler = handlers["log"]
+
+        def reach(_: Any, context: Context) -> None:
+            with context.system("events").call("FLUSHALL"):
+                raise AssertionError("nothing is to be done")
+
+        with self.assertRaisesMessage(GiveUp, "not done in a dry run"):
+            run_blocked(
+                replace(handler, run=reach), event_of({}), context_of({}, cast(Any, Blocked())), endpoint_id=uuid4()
+            )
+
+    def test_keeps_what_was_sent_with_the_attempt(self) -> None:
+        journal = Kept()
+        self.publish(journal, body={"number": "id"})
+
+        [call] = journal.calls
+        self.assertEqual((call["method"], call["url"], call["body"]), ("XADD", "redis://events/orders", '{"number":7}'))
+        self.assertEqual(call["headers"]["hub-event-id"], "evt_1")
 
     def test_has_a_name_that_it_can_have(self) -> None:
         for name in ("a{b}", "a b", "ä"):
@@ -192,6 +217,21 @@ class AQueueTests(PublishingTestCase):
         self.assertNotIn("wJalrXUtnFEMI", str(journal.answers))
         self.assertTrue(try_connection(row).is_well)
         self.assertIsNotNone(ConnectionHealth.objects.get().last_success_at)
+
+    def test_is_not_called_by_a_dry_run_which_shows_the_message(self) -> None:
+        keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI-secret"}
+        address, region = "https://sqs.eu-central-1.amazonaws.com", {"region": "eu-central-1"}
+        self.connection(address, kind="sqs", credentials=keys, auth="aws", auth_settings=region)
+        endpoint = make_endpoint()
+        config = {**CONFIG, "queue": "123456789012/orders", "body": {"number": "id"}}
+        route = make_route(endpoint, handler="queue.publish", config=config)
+
+        [tried] = dry_run(route, [make_event(endpoint)])
+
+        [call] = tried.told.calls or []
+        self.assertEqual((tried.told.note, call["method"], call["url"]), ("", "POST", address))
+        self.assertEqual(call["body"]["QueueUrl"], f"{address}/123456789012/orders")
+        self.assertNotIn("AKIDEXAMPLE", str(call))
 
 
 @needs_redis
