@@ -73,28 +73,33 @@ def produce(
     """
     library = extra("confluent_kafka", package="confluent-kafka")
     ends_at = time.monotonic() + seconds
-    options = {
-        **_options(spec),
+    name = (os.getpid(), tuple(sorted({**_options(spec), **_producing(spec)}.items())))
+    producer = _checked_producer(name, spec, topic, ends_at=ends_at, resolve=resolve)
+    sent: list[tuple[str, str | bytes | None]] = list(headers.items())
+    outcome: list[Any] = []
+    try:
+        producer.produce(topic, body, key, headers=sent, on_delivery=lambda *said: outcome.extend(said))
+    except library.KafkaException as exc:
+        raise _own(exc.args[0], was_not_done=True) from None
+    except BufferError:
+        raise SystemFailed("too many messages wait for the brokers", was_not_done=True) from None
+    while not outcome and time.monotonic() < ends_at:
+        producer.poll(_NAP_SECONDS)  # of another thread's message, too: so none waits for long
+    error, message = outcome or [None, None]
+    if message is not None and error is None:
+        return message.partition(), message.offset()
+    with _lock:
+        if _producers.get(name) is producer:
+            del _producers[name]  # it may be in a state that it does not leave
+    raise _own(error) if error is not None else SystemFailed("no broker took the message in time")
+
+
+def _producing(spec: ConnectionSpec) -> dict[str, Any]:
+    return {
         "enable.idempotence": True,  # of what it sends again itself: acknowledged by all in-sync replicas, and once
         "linger.ms": 0,
         "message.timeout.ms": max(1000, int(spec.timeout * 1000)),
     }
-    name = (os.getpid(), tuple(sorted(options.items())))
-    producer = _checked_producer(name, spec, topic, ends_at=ends_at, resolve=resolve)
-    outcome: list[Any] = []
-    try:
-        sent: list[tuple[str, str | bytes | None]] = list(headers.items())
-        producer.produce(topic, body, key, headers=sent, on_delivery=lambda *said: outcome.extend(said))
-        while not outcome and time.monotonic() < ends_at:
-            producer.poll(_NAP_SECONDS)  # of another thread's message, too: so none waits for long
-    except library.KafkaException as exc:
-        outcome = [exc.args[0], None]
-    error, message = outcome or [None, None]
-    if message is None or error is not None:
-        with _lock:
-            _producers.pop(name, None)  # it may be in a state that it does not leave
-        raise _own(error) if error is not None else SystemFailed("no broker took the message in time")
-    return message.partition(), message.offset()
 
 
 def _checked_producer(name: Any, spec: ConnectionSpec, topic: str, *, ends_at: float, resolve: Resolve) -> Any:

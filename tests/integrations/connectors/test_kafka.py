@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError
 from django.core.exceptions import ValidationError
 from django.test import SimpleTestCase
 
-from integrations.connectors import extras
+from integrations.connectors import extras, kafka
 from integrations.connectors.egress import EgressRefused
 from integrations.connectors.extras import ClientMissing
 from integrations.connectors.kafka import _check_topic, _options, produce
@@ -67,6 +67,20 @@ class AKafkaTopic(SimpleTestCase):
     def test_refuses_for_good_what_is_too_large(self) -> None:
         with self.assertRaisesMessage(SystemRefused, "MSG_SIZE_TOO_LARGE"):
             self.send(b"x" * 2_000_000)
+
+    def test_is_left_alone_where_too_many_messages_wait(self) -> None:
+        self.send()
+        [name] = [name for name in kafka._producers if self.cluster.address in str(name)]
+        full = mock.Mock(wraps=kafka._producers[name], produce=mock.Mock(side_effect=BufferError))
+
+        with mock.patch.dict(kafka._producers, {name: full}), self.assertRaises(SystemFailed) as failed:
+            self.send()
+        self.assertTrue(failed.exception.was_not_done)
+
+    def test_gets_messages_of_one_process_by_one_producer(self) -> None:
+        self.send(), self.send()
+
+        self.assertEqual(len([name for name in kafka._producers if self.cluster.address in str(name)]), 1)
 
     def test_that_is_away_is_tried_again_as_nothing_was_written(self) -> None:
         away = replace(self.spec, base_url=f"kafka://127.0.0.1:{free_port()}")
