@@ -396,6 +396,5 @@ def _shown(default: object) -> str:
         return "none, required"
     if default in ("", []):
         return "none"
-    if isinstance(default, list):
-        return f"`{', '.join(map(str, default))}`"
-    return str(default) if isinstance(default, int) else f"`{default}`"
+    shown = ", ".join(map(str, default)) if isinstance(default, list) else default
+    return str(shown) if isinstance(shown, int) else f"`{shown}`"
