@@ -26,6 +26,17 @@ POSSIBLE_REPLAY = "possible_replay"
 #: What differs between new deliveries; all else is as the model makes it.
 _OF_EACH = ("id", "event", "endpoint", "route", "status", "due_at", "created_at")
 _ROWS_AT_ONCE = 400
+#: Fields whose values Django hands on to the database as they are, after it has looked at each.
+_AS_IT_IS: set[type[models.Field[Any, Any]]] = {
+    models.BooleanField,
+    models.CharField,
+    models.TextField,
+    models.PositiveBigIntegerField,
+    models.PositiveIntegerField,
+    models.PositiveSmallIntegerField,
+    models.BigIntegerField,
+}
+_AS_IT_IS_ON_POSTGRES: set[type[models.Field[Any, Any]]] = {models.DateTimeField, models.UUIDField}
 _HELD = """CASE WHEN EXISTS (SELECT 1 FROM integrations_endpoint e WHERE e.id = %s AND e.state = 'paused')
     OR EXISTS (SELECT 1 FROM integrations_route r WHERE r.id = w.route_id AND r.paused)
     THEN 'held' ELSE 'pending' END"""
@@ -86,6 +97,9 @@ class _Columns:
         self._fields: list[Any] = list(model._meta.concrete_fields)
         self.insert = f"INSERT INTO {model._meta.db_table} ({', '.join(field.column for field in self._fields)})"
         self.places = ["%s" for _ in self._fields]
+        self._names: list[str] = [field.attname for field in self._fields]
+        as_it_is = _AS_IT_IS | (_AS_IT_IS_ON_POSTGRES if vendor == "postgresql" else set())
+        self._made = [(at, field) for at, field in enumerate(self._fields) if _kind(field) not in as_it_is]
         self.is_postgres = vendor == "postgresql"
 
     @staticmethod
@@ -96,11 +110,19 @@ class _Columns:
 
     def values(self, row: models.Model, connection: Any) -> list[Any]:
         """Return what to write of ``row``, in the database's own types."""
-        return [field.get_db_prep_save(getattr(row, field.attname), connection) for field in self._fields]
+        values: list[Any] = [getattr(row, name) for name in self._names]
+        for at, field in self._made:
+            values[at] = field.get_db_prep_save(values[at], connection)
+        return values
 
     def index(self, name: str) -> int:
         """Return the place of the field ``name``."""
         return [field.name for field in self._fields].index(name)
+
+
+def _kind(field: Any) -> type[models.Field[Any, Any]]:
+    """Return the class of what ``field`` holds: that of the key, where it is a reference."""
+    return type(field.target_field if field.is_relation else field)
 
 
 def _event_insert(event: Event, look: Look | None, connection: Any) -> tuple[str, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -50,6 +51,7 @@ from integrations.providers import Answer
 
 log = structlog.get_logger(__name__)
 
+_JSON = "application/json"
 _RETRY_SECONDS = 5
 _KEYS_RETRY_SECONDS = 60  # as long as a failed fetch of a provider's keys is remembered
 _HANDSHAKE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -226,7 +228,10 @@ class ReceiveView(APIView):
         if answer is not None:
             return _as_response(answer)
         status = self.endpoint.row.accepted_status
-        return Response(None if status in {204, 205} else accepted.as_json(), status=status)
+        if status in {204, 205}:
+            return Response(None, status=status)
+        # What DRF would make of it, without its negotiation and rendering.
+        return HttpResponse(json.dumps(accepted.as_json(), separators=(",", ":")), _JSON, status)
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], HttpResponseBase | None]:
         """Return what turns a refusal into its answer; anything else is a fault of the hub and stays one."""
