@@ -14,6 +14,7 @@ from django.db import connections
 from deliveries import backfilling
 from deliveries.execution.stopping import StopFlag, stop_ordered
 from deliveries.models import BackfillRun
+from deliveries.overload.standing import disk_is_full
 
 logger = structlog.get_logger(__name__)
 
@@ -34,6 +35,8 @@ class Backfiller:
         if time.monotonic() < self._at:
             return
         self._at = time.monotonic() + _LOOK_SECONDS
+        if disk_is_full():
+            return
         backfilling.order_due(now)
         is_busy = self._thread is not None and self._thread.is_alive()
         if not is_busy and not self._stop.is_set() and BackfillRun.objects.free(now).exists():
@@ -46,9 +49,12 @@ class Backfiller:
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def _stops(self) -> bool:
+        return self._stop.is_set() or disk_is_full()
+
     def _work(self) -> None:
         try:
-            while not self._stop.is_set() and backfilling.work(holder=self._holder, stops=self._stop.is_set):
+            while not self._stops() and backfilling.work(holder=self._holder, stops=self._stops):
                 pass
         except Exception as exc:  # a database that is away; the lease runs out
             logger.warning("backfill.interrupted", error_type=type(exc).__name__)

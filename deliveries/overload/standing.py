@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError
 from deliveries.disk import disk
 from deliveries.models import AcceptOnly
 from deliveries.overload.flow import flow
-from deliveries.overload.judging import Facts, Limits, Standing, feel, judge
+from deliveries.overload.judging import Facts, Limits, Room, Standing, feel, judge
 from deliveries.stats import queue
 
 log = structlog.get_logger(__name__)
@@ -81,6 +81,13 @@ def limits() -> Limits:
         wait_seconds=settings.HUB_SHED_WAIT_MILLISECONDS / 1000,
         free_bytes=settings.HUB_DISK_FREE_MB * 1024**2,
     )
+
+
+def disk_is_full() -> bool:
+    """Return whether no new event is to be stored for want of room, asked of the disk itself; no database is asked."""
+    found = disk()
+    facts = Facts(free_bytes=found.free_bytes if found else None)
+    return judge(Standing(), facts, limits()).room == Room.NONE
 
 
 def look(now: datetime, *, with_queue: bool = True) -> Facts:

@@ -17,6 +17,7 @@ from django.db import Error, transaction
 
 from deliveries import audit
 from deliveries.models import Event, Missed, Schedule
+from deliveries.overload.standing import disk_is_full
 from deliveries.receiving.own_events import NotMade, OwnEvent, make
 from integrations.errors import HubError
 from integrations.models import EndpointState
@@ -53,6 +54,8 @@ class Scheduler:
         if time.monotonic() < self._at:
             return
         self._at = time.monotonic() + _EVERY_SECONDS
+        if disk_is_full():
+            return  # ticks are made up for as after any time without workers
         self._resting = {pk: until for pk, until in self._resting.items() if until > time.monotonic()}
         for pk in Schedule.objects.due(now).order_by("next_at").values_list("pk", flat=True)[:_MOST_DUE]:
             if pk not in self._resting:

@@ -21,6 +21,7 @@ from tests.deliveries.admin.people import make_user
 from tests.deliveries.api.at_once import at_once
 from tests.factories import make_endpoint
 from tests.integrations.history import TOKEN, GitHub, serving
+from tests.running_hub import ROOT
 
 HOOK = {"repository": "octo-org/hello", "hook": 42}
 
@@ -206,6 +207,16 @@ class SourceTests(TestCase):
             row = Backfill(endpoint=make_endpoint(provider=provider), connection=make_connection(), source=source)
             with self.subTest(provider), self.assertRaises(ValidationError):
                 row.full_clean()
+
+
+class FullDiskTests(TestCase):
+    @override_settings(HUB_DATABASE_DIR=str(ROOT), HUB_DISK_FREE_MB=10**9)
+    def test_is_filled_by_no_backfill(self) -> None:
+        make_backfill(interval_minutes=30, next_at=timezone.now())
+
+        Backfiller(StopFlag()).step(timezone.now())
+
+        self.assertFalse(BackfillRun.objects.exists())
 
 
 @override_settings(HUB_EGRESS_ALLOW=[ip_network("127.0.0.0/8")])

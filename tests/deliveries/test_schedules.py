@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, connections
-from django.test import SimpleTestCase, TestCase, TransactionTestCase
+from django.test import SimpleTestCase, TestCase, TransactionTestCase, override_settings
 
 from deliveries.models import AuditEntry, Delivery, Event, Schedule
 from deliveries.receiving import own_events
@@ -20,6 +20,7 @@ from deliveries.schedules.firing import Scheduler, fire
 from deliveries.schedules.timing import MOST_MISSED, Rule, check_cron, in_words
 from tests.deliveries.api.cases import make_user
 from tests.factories import make_endpoint, make_route
+from tests.running_hub import ROOT
 
 NOW = datetime(2026, 11, 27, 8, 30, tzinfo=UTC)
 
@@ -260,6 +261,17 @@ class FiringTests(TestCase):
 
         row.endpoint.state = "active"
         row.endpoint.save()
+        Scheduler().step(later)
+
+        self.assertEqual(Event.objects.count(), 1)
+
+    def test_waits_for_room_on_the_disk_and_is_made_up_for_afterwards(self) -> None:
+        make_schedule()
+        later = NOW + timedelta(minutes=7)
+        with override_settings(HUB_DATABASE_DIR=str(ROOT), HUB_DISK_FREE_MB=10**9):
+            Scheduler().step(later)
+        self.assertFalse(Event.objects.exists())
+
         Scheduler().step(later)
 
         self.assertEqual(Event.objects.count(), 1)
