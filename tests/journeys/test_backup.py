@@ -135,6 +135,8 @@ def test_every_event_acknowledged_before_a_backup_is_in_what_is_restored(tmp_pat
         assert keys not in (tmp_path / "backup.json").read_text()
         _refuses_what_it_should(other, file)
         assert "restored" in said(other, "restore", str(file))
+        _is_restored_without_keys_if_that_is_asked_for(other, file)
+        _keeps_as_many_as_it_is_told(other, tmp_path / "kept")
         restored = set(json.loads(other.python(IDS)))
         assert before <= restored <= there
         assert other.python(STATUS.format(underway)) == "running 1"
@@ -164,3 +166,25 @@ def _refuses_what_it_should(hub: RunningHub, file: Path) -> None:
     os.link(file, newer)
     Path(f"{newer}.json").write_text(json.dumps(facts))
     assert "does not know the migration deliveries.9999_of_a_newer_hub" in said(hub, "restore", str(newer))
+
+
+def _is_restored_without_keys_if_that_is_asked_for(hub: RunningHub, file: Path) -> None:
+    """What lost keys encrypted stays unreadable then, and all else is there; the right keys read it again."""
+    wrong = f"HUB_ENCRYPTION_KEYS=[{Fernet.generate_key().decode()!r}]"
+    assert "restored" in said(hub, "restore", str(file), "--replace", "--without-keys", settings=wrong)
+    assert "restored" in said(hub, "restore", str(file), "--replace")
+
+
+def _keeps_as_many_as_it_is_told(hub: RunningHub, folder: Path) -> None:
+    folder.mkdir()
+    for name in ("hub-20200101T000000Z", "hub-20200102T000000Z"):
+        for suffix in (".sqlite3", ".dump"):
+            (folder / f"{name}{suffix}").write_text("an old one")
+            (folder / f"{name}{suffix}").with_name(f"{name}{suffix}.json").write_text("{}")
+    (folder / "notes.txt").write_text("somebody's own")
+
+    assert "removed 3 older" in said(hub, "backup", str(folder), "--keep", "2")
+
+    assert len(list(folder.glob("hub-2020*.json"))) == 1
+    assert len(list(folder.iterdir())) == 5
+    assert "refused: --keep takes a number from 1" in said(hub, "backup", str(folder), "--keep", "0")

@@ -28,7 +28,55 @@ endpoint = Endpoint.objects.create(slug="shop", name="Shop", provider="generic_h
 Secret.objects.create(endpoint=endpoint, value="the shop's secret")
 Route.objects.create(endpoint=endpoint, name="Log", handler="log")
 """
-PAGES = ("/admin/", "/admin/deliveries/event/", "/admin/deliveries/auditentry/", "/admin/integrations/endpoint/")
+#: What workers do beside deliveries, each with something to do: a flow, a schedule, a rule, retention, an erasure.
+CHORES = """
+from datetime import timedelta
+from django.utils import timezone
+from deliveries.models import Alert, AlertRule, Erasure, Schedule
+from integrations.models import Endpoint, Route
+from tests.factories import make_delivery, make_event
+now = timezone.now()
+shop = Endpoint.objects.get(slug="shop")
+inside = Endpoint.objects.create(slug="inside", name="Inside", provider="internal")
+tell = {"event_type": "told", "endpoint": "inside", "payload": "{was: steps.make.payload.n}"}
+make = {"event_type": "made", "endpoint": "inside", "payload": "{n: payload.n}"}
+steps = [{"name": name, "handler": "hub.emit", "config": config} for name, config in (("make", make), ("tell", tell))]
+Route.objects.create(endpoint=inside, name="Flow", handler="hub.flow", events=["tick"], config={"steps": steps})
+schedule = Schedule(name="soon", endpoint=inside, interval_seconds=1, payload={"n": 7})
+schedule.full_clean()
+schedule.save()
+Schedule.objects.update(next_at=now)
+route = Route.objects.get(name="Log")
+dead = make_event(shop, body=b"{}", received_at=now)
+make_delivery(route, event=dead, status="dead", finished_at=now, last_error="Broken: no")
+AlertRule.objects.all().delete()
+AlertRule.objects.create(name="Dead", kind="dead_letters", endpoint=shop, threshold=1, for_seconds=0)
+AlertRule.objects.create(name="Disk", kind="disk_forecast")
+Alert.objects.create(
+    rule_name="Old", kind="silence", key="old", text="t", state="resolved", since=now - timedelta(days=900),
+    seen_at=now - timedelta(days=900), resolved_at=now - timedelta(days=900), ended_told=True,
+)
+old = make_event(shop, body=b"old", received_at=now - timedelta(days=200))
+make_delivery(route, event=old, status="discarded", finished_at=now - timedelta(days=200))
+Erasure.objects.create(sought="ada@example.com", value_hmac="0" * 64, state="counting", created_at=now)
+"""
+DONE = {
+    "a flow's steps": "SELECT count(*) >= 2 FROM deliveries_flowstep WHERE state = 'succeeded'",
+    "what the flow has told": "SELECT count(*) >= 1 FROM deliveries_event WHERE event_type = 'told'",
+    "an alert": "SELECT count(*) = 1 FROM deliveries_alert WHERE rule_name = 'Dead' AND state = 'firing'",
+    "the end of an old alert": "SELECT count(*) = 0 FROM deliveries_alert WHERE rule_name = 'Old'",
+    "retention": "SELECT count(*) = 0 FROM deliveries_event WHERE raw_body = 'old'",
+    "an erasure's count": "SELECT count(*) = 1 FROM deliveries_erasure WHERE state = 'counted'",
+}
+PAGES = (
+    "/admin/",
+    "/admin/deliveries/event/",
+    "/admin/deliveries/auditentry/",
+    "/admin/integrations/endpoint/",
+    "/admin/deliveries/alert/",
+    "/admin/deliveries/schedule/",
+    "/admin/deliveries/erasure/",
+)
 REFUSED = {
     "web": (
         "CREATE TABLE mine (id int)",
@@ -61,6 +109,7 @@ class TestTheRoles:
     def test_suffice_for_web_and_workers_and_for_nothing_more(self, tmp_path: Path) -> None:
         with running_hub(tmp_path, HUB_WEB_WORKERS="1", HUB_WORKERS="1") as owner, roles(owner) as urls:
             owner.python(SET_UP)
+            owner.python(CHORES)
             web, worker = (as_role(owner, urls[name], tmp_path) for name in ("web", "worker"))
             with (
                 web_server(web, answers=lambda: is_alive(web)),
@@ -69,9 +118,12 @@ class TestTheRoles:
             ):
                 assert send(client).json()["status"] == "accepted"
                 rows = Rows(str(owner.environment["DATABASE_URL"]))
-                done = "SELECT count(*) FROM deliveries_delivery WHERE status = 'succeeded'"
+                done = "SELECT count(*) FROM deliveries_delivery WHERE status = 'succeeded' AND route_id = "
+                done += "(SELECT id FROM integrations_route WHERE name = 'Log')"
                 wait_until(lambda: rows(done) == [(1,)], what="the delivery")
                 look_around(client)
+                for what, query in DONE.items():
+                    wait_until(lambda query=query: rows(query) == [(True,)], what=what)  # type: ignore[misc]
             for name, statements in REFUSED.items():
                 for statement in statements:
                     with psycopg.connect(urls[name]) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
