@@ -44,7 +44,11 @@ def signed_sample(
     """
     now = timezone.now()
     request = _unsigned(endpoint, _sample(endpoint, event_type=event_type, payload=payload, body=body), now=now)
-    return _scheme(endpoint).sign(request, _signing_key(endpoint, now=now), now=now)
+    key = _signing_key(endpoint, now=now)
+    try:
+        return _scheme(endpoint).sign(request, key, now=now)
+    except ValueError as exc:  # a body that has no place for the proof, where that is in the body
+        raise CannotSign(f"This body cannot be signed: {exc}") from exc
 
 
 def send_sample(endpoint: Endpoint, *, event_type: str = "", payload: Any = None) -> tuple[int, Any]:

@@ -63,6 +63,11 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "description": "names of received headers to pass on, credentials too if they are named; "
             "Content-Type always goes along",
         },
+        "query_string": {
+            "type": "boolean",
+            "default": False,
+            "description": "whether the received query string goes along as it came, credentials in it too",
+        },
         "timeout_seconds": {
             "type": "number",
             "exclusiveMinimum": 0,
@@ -80,6 +85,7 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "method": method,
         **place,
+        **({"query_string": bool(event.query_string)} if config.get("query_string") else {}),
         "headers": [name for name in ("Content-Type", *config.get("headers", ())) if name in event.headers],
         "body_bytes": 0 if method == "GET" else len(event.body),
     }
@@ -97,7 +103,8 @@ def forward(event: InboundEvent, context: Context) -> Json:
     if "connection" in context.config:
         return {"status": _by_connection(event, context, method)}
     content = None if method == "GET" else event.body
-    request = made(method, context.config["url"], headers=_headers(event, context), content=content)
+    url = _with_query(context.config["url"], event, context.config)
+    request = made(method, url, headers=_headers(event, context), content=content)
     reply = context.send(request, seconds=_seconds(context), kept_body_bytes=KEPT_BODY_BYTES)
     context.record_response(**summary(reply))
     if 200 <= reply.status <= 299:
@@ -117,12 +124,19 @@ def _by_connection(event: InboundEvent, context: Context, method: str) -> int:
     del headers["Accept-Encoding"], headers["Accept"]  # the client's own
     answer = context.http(context.config["connection"]).request(
         method,
-        context.config.get("path", ""),
+        _with_query(context.config.get("path", ""), event, context.config),
         content=None if method == "GET" else event.body,
         headers=dict(headers),
         idempotency_key=headers.pop("Idempotency-Key"),
     )
     return answer.raise_for_status().status_code
+
+
+def _with_query(address: str, event: InboundEvent, config: Mapping[str, Any]) -> str:
+    """Return ``address`` with the received query string behind it, byte for byte, where the config wants that."""
+    if not config.get("query_string") or not event.query_string:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}{event.query_string}"
 
 
 def _seconds(context: Context) -> float:

@@ -58,9 +58,12 @@ class ClientState(Scheme):
         return next(index for index in found if index is not None)
 
     def sign(self, request: InboundRequest, key: str, *, now: datetime) -> InboundRequest:
-        """Return ``request`` with the secret in every item."""
+        """Return ``request`` with the secret in every item; raises ValueError for a body that has no items."""
         payload = json.loads(request.body)
-        payload["value"] = [{**item, "clientState": key} for item in payload["value"]]
+        items = _list(payload.get("value")) if isinstance(payload, dict) else []
+        if not items or not all(isinstance(item, dict) for item in items):
+            raise ValueError("Microsoft Graph sends a list of objects as “value”, and the secret in each of them.")
+        payload["value"] = [{**item, "clientState": key} for item in items]
         return replace(request, body=json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode())
 
 

@@ -46,6 +46,15 @@ class SampleTests(ApiTestCase):
                 self.assert_error(self.send(slug), 409, "conflict")
         self.assertFalse(Event.objects.exists())
 
+    def test_conflicts_where_a_payload_has_no_place_for_the_proof(self) -> None:
+        make_endpoint(slug="mail", provider="microsoft_graph", secret="s3cret-of-mail")
+
+        for payload in ({"a": 1}, {"value": []}, {"value": ["text"]}):
+            with self.subTest(payload=payload):
+                answer = self.send("mail", {"payload": payload})
+                self.assert_error(answer, 409, "conflict")
+                self.assertIn("list of objects as “value”", answer.json()["detail"])
+
     def test_refuses_words_it_does_not_know(self) -> None:
         make_endpoint(slug="orders")
 

@@ -109,6 +109,17 @@ class ForwardTests(SimpleTestCase):
         )
         handlers["http.forward"].run(event, context)
 
+    def test_passes_the_query_string_on_where_it_is_wanted(self) -> None:
+        event = replace(EVENT, query_string="a=%C3%A9&b=1+2&b=")
+        with serving(Server()) as server:
+            self.forward(f"{server.url}/in", event=event)
+            self.forward(f"{server.url}/in", event=event, query_string=True)
+            self.forward(f"{server.url}/in?x=1", event=event, query_string=True)
+            self.forward(f"{server.url}/in", query_string=True)
+
+        paths = [request.path for request in server.seen]
+        self.assertEqual(paths, ["/in", "/in?a=%C3%A9&b=1+2&b=", "/in?x=1&a=%C3%A9&b=1+2&b=", "/in"])
+
     def test_sends_the_raw_body_with_its_content_type(self) -> None:
         with serving(Server()) as server:
             self.forward(f"{server.url}/in?x=1")
