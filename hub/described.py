@@ -270,6 +270,7 @@ SECTIONS: tuple[Section, ...] = (
             Described(
                 "HUB_AUDIT_DAYS", "age at which `manage.py prune` and the workers remove entries of the audit log"
             ),
+            Described("HUB_ALERT_DAYS", "how long after its end an alert is listed; then the workers remove it"),
         ),
     ),
     (

@@ -139,6 +139,7 @@ HUB_OIDC_ROLES = env.env_pairs("HUB_OIDC_ROLES")
 HUB_OIDC_PROVES_SECOND_FACTOR = env.env_bool("HUB_OIDC_PROVES_SECOND_FACTOR", False)
 HUB_AUDIT_DAYS = env.env_int("HUB_AUDIT_DAYS", 730, minimum=1)
 HUB_SHAPE_DAYS = env.env_int("HUB_SHAPE_DAYS", 90, maximum=36_500)
+HUB_ALERT_DAYS = env.env_int("HUB_ALERT_DAYS", 400, minimum=1)
 HUB_STATS_DAYS = env.env_int("HUB_STATS_DAYS", 400, minimum=1)
 
 # -- handlers of one's own --------------------------------------------------------------------------------------------

@@ -240,6 +240,18 @@ SPECS: Mapping[str, Spec] = {
         scopes=(),
         for_seconds=60,
     ),
+    "disk_forecast": Spec(
+        gettext_noop("Disk about to fill"),
+        gettext_noop(
+            "If events come as in the last seven days, the database's disk is full in fewer days. For PostgreSQL it "
+            "needs HUB_DATABASE_DISK_BYTES."
+        ),
+        "days",
+        14,
+        least=1,
+        most=365,
+        scopes=(),
+    ),
 }
 #: How old a rule's window can make it look.
 LONGEST_WINDOW_SECONDS = _WEEK

@@ -19,6 +19,7 @@ from deliveries.api.connections import ConnectionViewSet
 from deliveries.api.deliveries import DeliveryViewSet
 from deliveries.api.endpoint_groups import EndpointGroupViewSet
 from deliveries.api.endpoints import EndpointViewSet
+from deliveries.api.erasures import ErasureViewSet
 from deliveries.api.events import EventViewSet
 from deliveries.api.rejections import RejectionViewSet
 from deliveries.api.replays import ReplayViewSet
@@ -56,6 +57,7 @@ router.register("alert-rules", AlertRuleViewSet, "alert-rule")
 router.register("alerts", AlertViewSet, "alert")
 router.register("shapes", ShapeViewSet, "shape")
 router.register("schedules", ScheduleViewSet, "schedule")
+router.register("erasures", ErasureViewSet, "erasure")
 router.register("rejections", RejectionViewSet, "rejection")
 router.register("backfills", BackfillViewSet, "backfill")
 router.register("backfill-runs", BackfillRunViewSet, "backfill-run")

@@ -18,6 +18,7 @@ from deliveries.models import Delivery
 from deliveries.models.ordering import mend_stranded
 from deliveries.retention import (
     BATCH,
+    prune_some_alerts,
     prune_some_answers,
     prune_some_backfill_runs,
     prune_some_counts,
@@ -90,7 +91,8 @@ class Housekeeping:
         rollups = prune_some_rollups(now=now)
         runs = prune_some_backfill_runs(now=now)
         shapes = prune_some_shapes(now=now)
-        has_more = max(removed, counts, items, entries, answers, rollups, runs, shapes) >= BATCH
+        alerts = prune_some_alerts(now=now)
+        has_more = max(removed, counts, items, entries, answers, rollups, runs, shapes, alerts) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

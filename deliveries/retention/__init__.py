@@ -9,7 +9,18 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from deliveries.long_work import Report, unheard
-from deliveries.models import AuditEntry, BackfillRun, Rejection, RejectionCount, ReplayItem, Rollup, RollupTotal, Shape
+from deliveries.models import (
+    Alert,
+    AlertState,
+    AuditEntry,
+    BackfillRun,
+    Rejection,
+    RejectionCount,
+    ReplayItem,
+    Rollup,
+    RollupTotal,
+    Shape,
+)
 from deliveries.models.replay import UNDER_WAY
 from deliveries.models.rollup import Grain
 from integrations.models import Endpoint, StoredAnswer
@@ -30,12 +41,13 @@ def prune_rejections(*, now: datetime, dry_run: bool = False, report: Report = u
     """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be).
 
     Their counts by the hour go too, when they are older than `COUNT_AGE`, and the lists of what bulk replays ran, after
-    `REPLAY_ITEM_AGE`, and old statistics; these are not in the number. ``report`` is told how many of how many
-    rejections are done.
+    `REPLAY_ITEM_AGE`, old alerts and old statistics; these are not in the number. ``report`` is told how many of how
+    many rejections are done.
     """
     if dry_run:
         return _old_rejections(now).count()
-    while prune_some_counts(now=now) or prune_some_replay_items(now=now) or prune_some_rollups(now=now):
+    others = (prune_some_counts, prune_some_replay_items, prune_some_alerts, prune_some_rollups)
+    while any(some(now=now) for some in others):
         pass
     return _all(lambda: prune_some_rejections(now=now), _old_rejections(now).count(), report)
 
@@ -86,6 +98,18 @@ def prune_some_shapes(*, now: datetime) -> int:
     many.
     """
     return Shape.objects.prune(before=now - timedelta(days=settings.HUB_SHAPE_DAYS), limit=BATCH)
+
+
+def prune_some_alerts(*, now: datetime) -> int:
+    """Remove up to `BATCH` alerts that were over more than ``HUB_ALERT_DAYS`` ago; return how many.
+
+    Those that are open, or whose end is still to be told, stay.
+    """
+    before = now - timedelta(days=settings.HUB_ALERT_DAYS)
+    # What began later cannot have been over before: that is what the index of states knows.
+    over = Alert.objects.filter(state=AlertState.RESOLVED, ended_told=True, since__lt=before, resolved_at__lt=before)
+    ids = list(over.order_by("since").values_list("pk", flat=True)[:BATCH])
+    return Alert.objects.filter(pk__in=ids).delete()[0] if ids else 0
 
 
 def prune_audit_log(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:

@@ -12,6 +12,7 @@ from deliveries.alerts.kinds import (
     changed_duplicates,
     circuit_open,
     dead_letters,
+    disk_forecast,
     disk_space,
     drift,
     failure_rate,
@@ -47,4 +48,5 @@ FINDERS: Mapping[str, Finder] = {
     "secret_expiry": secret_expiry.find,
     "certificate_expiry": certificate_expiry.find,
     "disk_space": disk_space.find,
+    "disk_forecast": disk_forecast.find,
 }

@@ -10,12 +10,13 @@ from django.db import connection
 from django.test import SimpleTestCase, override_settings
 
 from deliveries.alerts.certificate import Certificates
-from deliveries.alerts.kinds import FINDERS, certificate_expiry, disk_space
+from deliveries.alerts.kinds import FINDERS, certificate_expiry, disk_forecast, disk_space
 from deliveries.alerts.specs import SPECS
 from deliveries.disk import Disk, disk
 from deliveries.models import Alert, AlertRule, EventVariant, RejectionCount, Worker
 from deliveries.models.rollup import Measure
 from deliveries.stats.counting import counting
+from deliveries.stats.disk import Forecast, forecast
 from integrations.models import Connection, Secret
 from integrations.models.connection_health import ConnectionHealth
 from tests.deliveries.alerts.cases import NOW, AlertTestCase
@@ -228,6 +229,23 @@ class MachineTests(AlertTestCase):
         with mock.patch.object(disk_space, "disk", return_value=None):
             self.look()
         self.assertEqual(self.texts(), [])
+
+    def test_disk_forecast_finds_a_disk_that_is_full_before_its_days_are_over(self) -> None:
+        self.rule("disk_forecast", threshold=10)
+        day, gib = timedelta(days=1), 1024**3
+        told = "At the growth of the last week, 2.00 GiB a day, the database's disk is full in 9 days."
+        for full_in, texts in ((None, []), (10 * day, []), (9.5 * day, [told])):
+            with mock.patch.object(disk_forecast, "forecast", return_value=Forecast(gib, 2 * gib, gib, full_in)):
+                self.look()
+            self.assertEqual(self.texts(), texts)
+
+    def test_disk_forecast_is_that_of_the_statistics(self) -> None:
+        self.rule("disk_forecast", threshold=365)
+        for age in range(1, 4):
+            hear(self.shop, NOW - timedelta(days=age), 10)
+        with override_settings(HUB_DATABASE_DISK_BYTES=forecast(NOW).size + 1):
+            self.look()
+        self.assertEqual(len(self.texts()), 1)
 
     def test_disk_is_that_of_a_file_and_not_of_a_server_or_memory(self) -> None:
         with mock.patch.dict(connection.settings_dict, NAME=ROOT / "db.sqlite3"):

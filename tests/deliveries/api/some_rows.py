@@ -16,6 +16,7 @@ from deliveries.models import (
     Backfill,
     BackfillRun,
     Delivery,
+    Erasure,
     Event,
     EventVariant,
     Rejection,
@@ -72,6 +73,12 @@ def make_rows() -> dict[str, list[Any]]:
         **dict.fromkeys(("since", "seen_at", "fired_at"), timezone.now()),
     )
     shape = make_shape(orders, event)
+    erasures = [
+        Erasure.objects.create(
+            sought="ada@example.com", value_hmac="0" * 64, state="counted", created_at=timezone.now()
+        )
+        for _ in range(2)
+    ]
     make_route(make_endpoint(slug="hub-alerts", provider="internal"))
     groups = [EndpointGroup.objects.create(name="payments", description="What is paid")]
     code = make_endpoint(slug="code", provider="github")
@@ -83,6 +90,7 @@ def make_rows() -> dict[str, list[Any]]:
         "alert-rules": [row.pk for row in rules],
         "alerts": [alert.pk],
         "shapes": [shape.pk],
+        "erasures": [row.pk for row in erasures],
         "rule": [rules[0].pk],
         "time_zone": ["UTC", "Europe/Berlin"],
         "quiet_times": ["", "SAT,SUN"],
@@ -110,6 +118,7 @@ def make_rows() -> dict[str, list[Any]]:
         "config": [{}, {"url": "https://shop.example.com/"}],
         "settings": [{}, {"event_id": "body:id"}],
         "filter": ["", "total > `100`"],
+        "path": ["", "customer.id"],
         "allowed_networks": [[], ["192.0.2.0/24"]],
         "content_types": [[], ["application/json"]],
         "dedupe": ["id", "body", "order.id"],
