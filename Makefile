@@ -59,7 +59,7 @@ bench: bench-rejections bench-engine bench-receive  ## all measurements
 bench-engine: $(VENV)/.development $(CELERY)/.stamp  ## the engine against django-q2 and Celery (BENCH="--save NAME --saturation-seconds 20")
 	$(BIN)/python -m bench.engine $(BENCH)
 
-bench-receive: $(VENV)/.development $(PROFILER)/.stamp  ## how fast the hub says yes, beside what the machine can do (BENCH="--seconds 10 --grow 1000000 --profile FOLDER --save NAME")
+bench-receive: $(VENV)/.development $(PROFILER)/.stamp $(CELERY)/.stamp  ## how fast the hub says yes, beside what the machine can do (BENCH="--seconds 10 --grow 1000000 --profile FOLDER --save NAME")
 	PATH="$(CURDIR)/$(PROFILER)/bin:$$PATH" $(BIN)/python -m bench.receive $(BENCH)
 
 bench-desk: $(VENV)/.development  ## the admin's pages at a million events, on PostgreSQL (BENCH="--save NAME")

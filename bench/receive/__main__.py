@@ -1,9 +1,10 @@
 """How fast, and how surely, the hub says yes: ``python -m bench.receive`` (`make bench-receive`).
 
 Signed GitHub pushes through the real web server, each a new event, with workers running, and everything started from
-scratch on PostgreSQL and on SQLite. Beside it, in the same run, what this machine can do at best. Other work on the
-machine makes the figures noisy: only ratios within one run mean anything. Ends with 1 as soon as something that was
-accepted is not stored, or not handled and recorded.
+scratch on PostgreSQL and on SQLite. Beside it, in the same run, what this machine can do at best, and the same work
+with FastAPI, Celery and Redis. Other work on the machine makes the figures noisy: only ratios within one run count.
+A file therefore keeps several runs, each of a part of the cases and with limits of its own. Ends with 1 as soon as
+something that was accepted is not stored, or not handled and recorded.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
-from bench.receive import limits, load
+from bench.receive import limits, load, results, rival
 from bench.receive.cases import CASES, CONNECTIONS, KILOBYTE, Case
 from bench.receive.measure import Books, Measuring, Options
 from bench.receive.table import ratios, table, with_ratios
@@ -41,7 +42,7 @@ def main() -> int:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         asked = {name: value for name, value in vars(options).items() if name not in {"save", "profile"}}
         found = {"facts": facts, "figures": figures, "measured_at": when, "options": asked}
-        print(f"saved: {report.save(found, options.save).relative_to(ROOT)}")
+        print(f"saved: {report.save(results.with_run(options.save, found), options.save).relative_to(ROOT)}")
     return 0
 
 
@@ -66,7 +67,19 @@ def _measure(database: str, folder: Path, options: argparse.Namespace) -> dict[s
                 figures = measuring.measure(case, connections)
                 cases[case.slug(connections)] = _beside(figures, found, case=case, connections=connections)
                 print(f"  {database} {case.slug(connections)}: {figures['per_second']:,.0f}/s", file=sys.stderr)
+        hub.kill_everything()
+        cases |= _rivals(folder, found, options) if database == "postgres" else {}
         return {"limits": found, "cases": cases, "ratios": ratios(cases, found)}
+
+
+def _rivals(folder: Path, found: dict[str, dict[str, float]], options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of FastAPI with Celery and Redis, where they were asked for."""
+    cases: dict[str, Any] = {}
+    for fsync in options.rival if rival.CONNECTIONS in options.connections else ():
+        figures = rival.measure(folder, fsync=fsync, seconds=options.seconds, most=options.most)
+        hello = found[_hello_name(rival.CONNECTIONS)]
+        cases[f"celery-{fsync}-{rival.CONNECTIONS}"] = with_ratios(figures, commits={}, hello=hello)
+    return cases
 
 
 def _limits(
@@ -141,9 +154,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=4000, help="answers a second that requests are prepared for (4000)")
     parser.add_argument("--settle-seconds", type=float, default=180, help="how long handling may take after it (180)")
     parser.add_argument("--grow", type=int, default=0, metavar="N", help="fill N stored events first")
+    parser.add_argument(
+        "--rival",
+        nargs="*",
+        choices=rival.FSYNCS,
+        default=rival.FSYNCS if rival.is_there() else (),
+        help="how Redis syncs beneath FastAPI and Celery (always everysec, where they are there; nothing for none)",
+    )
     parser.add_argument("--log-level", default="INFO", help="the hub's LOG_LEVEL (INFO, its default)")
     parser.add_argument("--profile", metavar="FOLDER", help="keep py-spy's folded stacks of each run there")
-    parser.add_argument("--save", metavar="NAME", help="write bench/results/NAME.json")
+    parser.add_argument("--save", metavar="NAME", help="add this run to bench/results/NAME.json")
     return parser.parse_args()
 
 

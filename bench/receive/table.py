@@ -47,6 +47,11 @@ def ratios(cases: Mapping[str, Figures], limits: Mapping[str, Figures]) -> dict[
     if alone and commit and hello:
         found["p50 with 1 connection / (hello + one commit)"] = alone["p50_ms"] / (hello["p50_ms"] + commit["ms"])
     for connections in (1, 8, 32, 128):
+        ours = cases.get(f"working-{connections}")
+        for name, theirs in cases.items():
+            if ours and name.startswith("celery-") and name.endswith(f"-{connections}"):
+                found[f"accepted with workers running / {name}"] = ours["per_second"] / theirs["per_second"]
+                found[f"CPU of an event, handled / {name}"] = ours["cpu_us"] / theirs["cpu_us"]
         good, bad = cases.get(f"held-{connections}"), cases.get(f"forged-{connections}")
         if good and bad:
             name = f"bad ones refused / good ones accepted, {connections} connections"
