@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from unittest import TestCase
@@ -80,3 +81,18 @@ os.fstat(closed)
         code = "fork(lambda: print(open('/proc/self/cmdline').read().strip(chr(0)).split(chr(0)))).wait(20)"
 
         self.assertEqual(said(code), "['hub', 'test']\n")
+
+
+class TheSupervisorTests(TestCase):
+    def test_has_loaded_nothing_that_each_tree_of_workers_has_to_make_for_itself(self) -> None:
+        code = (
+            "import sys, threading, django; django.setup(); import deliveries.management.commands.hub; "
+            "print([name for name in sys.modules if name.startswith('deliveries.execution')], threading.active_count())"
+        )
+        settings = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60, check=True
+        )
+
+        # Their order to stop and their bell are memory that is shared with what is forked after it was made.
+        self.assertEqual(done.stdout, "[] 1\n")
