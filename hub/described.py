@@ -99,10 +99,7 @@ SECTIONS: tuple[Section, ...] = (
                 "HUB_OPERATIONS_NETWORKS",
                 "networks that may ask `/health/ready` and [`/metrics`](metrics.md) without a token",
             ),
-            Described(
-                "HUB_EGRESS_ALLOW",
-                "private networks that handlers may call, such as `127.0.0.0/8`; public addresses are always allowed",
-            ),
+            Described("HUB_EGRESS_ALLOW", "private networks that handlers may call; public ones are always allowed"),
             Described(
                 "HUB_EGRESS_CONNECTIONS",
                 "further private networks, which only a connection that names them in `egress` may call",

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 JAVASCRIPT = Path(__file__).parent / "js"
 
 #: Seconds for all of it, a second try after a broken connection included.
-SECONDS = 170
+SECONDS = 300
 
 
 def main(directory: Path) -> None:
