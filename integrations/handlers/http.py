@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -63,6 +63,12 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "description": "names of received headers to pass on, credentials too if they are named; "
             "Content-Type always goes along",
         },
+        "all_headers": {
+            "type": "boolean",
+            "default": False,
+            "description": "whether every received header goes along, signatures and credentials too, so that the "
+            "receiver can verify the request itself; but those of the connection, such as Host",
+        },
         "query_string": {
             "type": "boolean",
             "default": False,
@@ -86,7 +92,7 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Any]:
         "method": method,
         **place,
         **({"query_string": bool(event.query_string)} if config.get("query_string") else {}),
-        "headers": [name for name in ("Content-Type", *config.get("headers", ())) if name in event.headers],
+        "headers": [name for name in _passed_on(event, config) if name in event.headers],
         "body_bytes": 0 if method == "GET" else len(event.body),
     }
 
@@ -139,6 +145,13 @@ def _with_query(address: str, event: InboundEvent, config: Mapping[str, Any]) ->
     return f"{address}{'&' if '?' in address else '?'}{event.query_string}"
 
 
+def _passed_on(event: InboundEvent, config: Mapping[str, Any]) -> Collection[str]:
+    """Return the names of the received headers to pass on, whether they came or not."""
+    if not config.get("all_headers"):
+        return ("Content-Type", *config.get("headers", ()))
+    return [name for name in event.headers if name.lower() not in HOP_BY_HOP]
+
+
 def _seconds(context: Context) -> float:
     limit = context.timeout_seconds - min(_RESERVE_SECONDS, context.timeout_seconds / 10)
     return float(min(limit, context.config.get("timeout_seconds", limit)))
@@ -156,7 +169,7 @@ def _headers(event: InboundEvent, context: Context) -> httpx.Headers:
         encoding="iso-8859-1",  # as WSGI reads them, so that a value goes on as the bytes that came
     )
     of_the_connection = {name.strip().lower() for name in event.headers.get("Connection", "").split(",")}
-    for name in ("Content-Type", *context.config.get("headers", ())):
+    for name in _passed_on(event, context.config):
         value = event.headers.get(name)
         if value is not None and name.lower() not in HOP_BY_HOP | of_the_connection:
             headers[name] = value.encode("iso-8859-1", "replace").decode("iso-8859-1")

@@ -169,6 +169,19 @@ class ForwardTests(SimpleTestCase):
         self.assertEqual(headers["content-length"], str(len(EVENT.body)))
         self.assertNotIn("x-drop", headers)
 
+    def test_passes_every_header_on_where_that_is_wanted_but_those_of_the_connection(self) -> None:
+        with serving(Server()) as server:
+            self.forward(server.url, all_headers=True)
+
+        headers = server.seen[0].headers
+        self.assertEqual(headers["authorization"], "Bearer t0ken")
+        self.assertEqual(headers["x-github-event"], "release")
+        self.assertEqual(headers["host"], server.url.removeprefix("http://"))
+        self.assertEqual(headers["content-length"], str(len(EVENT.body)))
+        self.assertEqual(headers["accept-encoding"], "identity")
+        self.assertNotIn("x-drop", headers)
+        self.assertEqual(headers["x-hub-attempt"], "3")
+
     def test_cannot_be_made_to_send_headers_by_an_event_type(self) -> None:
         event = replace(EVENT, event_type="a\r\nX-Evil: 1\u2028\u00e9")
         with serving(Server()) as server:
