@@ -111,7 +111,7 @@ $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.development: requirements.txt requirements-extras.txt requirements-dev.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
 
 $(SDKS)/.stamp: requirements-sdks.txt tests/sdks/install.py tests/sdks/js/package-lock.json | $(VENV)/bin/python

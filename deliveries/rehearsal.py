@@ -11,7 +11,6 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit
 from deliveries.models import Delivery, Event
 from deliveries.sent_calls import Call, cleared
 from integrations.calling.blocked import Blocked, run_blocked
@@ -43,6 +42,8 @@ def rehearse(route: Route, handler: Handler, event: Event, *, past: Delivery | N
     The event is as handlers get it, credentials included; what comes of it is masked as it is on pages. Errors are
     part of what is returned: of an automation's own only the type, as its text may quote what is hidden.
     """
+    from deliveries.execution.timeouts import HandlerTimedOut, TimeLimit  # not in the supervisor: see its test
+
     journal = Blocked()
     limit = TimeLimit(seconds)
     context = Context(

@@ -33,7 +33,7 @@ class RoleTests(TestCase):
 
         operating = {"deliveries.replay_delivery", "deliveries.order_backfill", "integrations.test_connection"}
         operating |= {"deliveries.run_schedule", "deliveries.export_delivery", "deliveries.test_alertrule"}
-        operating |= {"deliveries.accept_only"}
+        operating |= {"deliveries.accept_only", "deliveries.accept_shape"}
         self.assertEqual(added, operating)
 
     def test_of_an_administrator_includes_the_operators(self) -> None:
@@ -48,7 +48,7 @@ class RoleTests(TestCase):
                 and not name.split(".")[1].startswith(("view_", "replay_", "reveal_", "export_"))
                 and not name.endswith(("_backfill", "_schedule", "_alertrule"))  # how the hub is set up is no history
                 and not name.endswith((".legal_hold", ".erase"))  # it keeps history, or the law wants it
-                and not name.endswith(".accept_only")  # it is about what comes next
+                and not name.endswith((".accept_only", ".accept_shape"))  # they are about what comes next
             }
             self.assertEqual(changing, set(), role)
 

@@ -81,6 +81,7 @@ class DeliveryTests(DeliveryCase):
                     "traceback": "Traceback ...",
                     "log": [{"message": "looked"}],
                     "response": {"status": 500},
+                    "calls": [],
                 }
             ],
         )

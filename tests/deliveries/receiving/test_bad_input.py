@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.template.response import SimpleTemplateResponse
 from django.test import RequestFactory
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -153,5 +154,6 @@ class BadInput(Sender, HypothesisTestCase):
         """Give the view what the test client would not even send."""
         request = RequestFactory().post(f"/hooks/{endpoint.slug}", body, JSON, **environ)
         response = ReceiveView.as_view()(request, slug=endpoint.slug)
-        response.render()
+        if isinstance(response, SimpleTemplateResponse):  # as DRF's are
+            response.render()
         return response.status_code
