@@ -69,9 +69,12 @@ class TokenBuckets:
 
     def clear(self) -> None:
         """Fill every bucket."""
-        for number in range(self._sets):
-            with self._locked(number.to_bytes(16, "little")) as start:
-                self._memory[start : start + self._ways * _SLOT.size] = bytes(self._ways * _SLOT.size)
+        with self._lock:
+            fcntl.lockf(self._file, fcntl.LOCK_EX, _PARTS, 0)
+            try:
+                self._memory[:] = bytes(len(self._memory))
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, _PARTS, 0)
 
     def _digest(self, key: Hashable) -> bytes:
         return blake2b(repr(key).encode(), digest_size=16, key=self._secret).digest()
