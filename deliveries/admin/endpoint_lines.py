@@ -20,7 +20,7 @@ from deliveries.stats.windows import Window
 from integrations.models import Endpoint, EndpointState
 
 #: Endpoints in the table, the busiest.
-MOST_LINES = 50
+MOST_LINES = 25
 #: The drawing's size in its own units; the page stretches it.
 WIDTH, HEIGHT = 120.0, 24.0
 _DRAWN = ((Measure.ACCEPTED, "accepted"), (Measure.REFUSED, "refused"))
