@@ -22,8 +22,8 @@ run: $(VENV)/.runtime .env $(VENV)/.static  ## start the hub: keys, database, fi
 	@exec $(BIN)/python manage.py hub --quickstart --end-with-parent
 
 test: $(VENV)/.development $(SDKS)/.stamp  ## the whole suite, on SQLite and on a PostgreSQL that it brings along
-	$(BIN)/python -m pytest -n 3 $(PYTEST)
-	$(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 3 $(PYTEST)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST)
+	$(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST)
 
 sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to sign and to verify
 
@@ -42,8 +42,8 @@ client: $(VENV)/.development  ## a typed Python client of the API, in the folder
 		--meta uv --overwrite --output-path $(or $(TO),client)
 
 fuzz: $(VENV)/.development  ## any bytes at every provider's endpoint (EXAMPLES=2000 each), any call of the API (CALLS=200 each)
-	HUB_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -n 2 tests/integrations/providers/test_fuzz.py
-	HUB_FUZZ_CALLS=$(or $(CALLS),200) $(BIN)/python -m pytest -n 2 tests/deliveries/api/test_fuzz.py
+	HUB_FUZZ_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 2 tests/integrations/providers/test_fuzz.py
+	HUB_FUZZ_CALLS=$(or $(CALLS),200) $(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 2 tests/deliveries/api/test_fuzz.py
 
 chaos: $(VENV)/.development  ## kill processes 200 times, check every promise (CHAOS="--seed 2 --rounds 50 --database sqlite")
 	HUB_MODEL_EXAMPLES=200 $(BIN)/python -m pytest -q tests/deliveries/execution/test_state_machine.py

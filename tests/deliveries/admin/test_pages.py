@@ -215,9 +215,9 @@ class ListTests(TestCase):
             "q", "p", "o", "all", "endpoint", "route", "status", "event_type", "received_at_from_0", "created_at_to_1",
             "id", "duplicates", "headers", "sealed__startswith", "service", "state", "nonsense",
         )  # fmt: skip
-        for address in LISTS:
-            for name in names:
-                for oddity in oddities:
+        for place, address in enumerate(LISTS):
+            for number, name in enumerate(names):
+                for oddity in oddities[(place + number) % 3 :: 3]:  # each of them at two lists in seven or more
                     answer = client.get(f"{address}?{name}={oddity}")
                     self.assertIn(answer.status_code, {200, 302, 400}, (address, name, oddity))
 

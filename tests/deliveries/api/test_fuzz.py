@@ -136,6 +136,7 @@ def strategies(operation: Any) -> Iterator[st.SearchStrategy[Any]]:
 
 @every_operation
 class TestAnOperation:
+    @pytest.mark.stricter_database
     def test_answers_whatever_comes_as_the_schema_says(self, operation, caller) -> None:
         @many_calls
         @given(case=st.one_of(*strategies(operation)), data=st.data())

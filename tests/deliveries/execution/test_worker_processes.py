@@ -160,6 +160,7 @@ def test_a_killed_flow_goes_on_at_the_step_that_was_not_over(tmp_path: Path) -> 
         assert running.hub.python(STEPS).split() == ["first:succeeded:1:1", "second:succeeded:2:2"]
 
 
+@pytest.mark.any_database
 def test_a_handler_that_kills_its_worker_ends_as_a_dead_letter(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
         running.hub.python(
@@ -170,6 +171,7 @@ def test_a_handler_that_kills_its_worker_ends_as_a_dead_letter(tmp_path: Path) -
         wait_until(lambda: running.statuses() == {"dead": 1}, seconds=40, what="the dead letter")
 
 
+@pytest.mark.any_database
 def test_a_handler_that_stops_its_whole_process_takes_no_other_down(tmp_path: Path) -> None:
     # It stands still for longer than a lease, and than the supervisor waits for a sign of life.
     with workers(tmp_path, HUB_LEASE_SECONDS="10") as running:
@@ -210,6 +212,7 @@ def test_sigterm_lets_handlers_finish(tmp_path: Path) -> None:
         assert not [child for child in children if child.is_running()]
 
 
+@pytest.mark.any_database
 def test_sigterm_gives_back_what_does_not_finish(tmp_path: Path) -> None:
     with workers(tmp_path, HUB_STOP_SECONDS="1") as running:
         running.make("test.sleep", 12, seconds=600, nap=600, timeout=700)

@@ -119,8 +119,8 @@ class BadInput(Sender, HypothesisTestCase):
 
         for place, provider in enumerate(providers):
             endpoint = make_endpoint(provider=provider, secret=SECRET)
-            for number, (body, content_type, _) in enumerate(BODIES):
-                headers = HEADERS[(place + number) % 3]  # each body meets each of them at one provider in three
+            for number, (body, content_type, _) in list(enumerate(BODIES))[place % 3 :: 3]:
+                headers = HEADERS[(place // 3 + number) % 3]  # each body meets each of them at one provider in nine
                 with self.subTest(provider=provider, body=body[:40]):
                     response = self.send(endpoint, body, content_type=content_type, headers=headers, secret="")
                     self.assertLess(response.status_code, 500)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+import pytest
 from django.test import RequestFactory
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +27,8 @@ from integrations.verification.reasons import Reason, unproven
 from integrations.verification.texts import header_text
 from tests.factories import make_endpoint, make_route
 from tests.integrations.providers.facts import ALL, Facts
+
+pytestmark = pytest.mark.stricter_database
 
 EXAMPLES = int(os.environ.get("HUB_FUZZ_EXAMPLES", "6"))
 FORM = "application/x-www-form-urlencoded"
