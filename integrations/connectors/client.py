@@ -31,7 +31,7 @@ from integrations.connectors.http import CallFailed, CallImpossible, Reply
 from integrations.connectors.proving import needs_token
 from integrations.connectors.sent import Note, nowhere
 from integrations.connectors.spec import ConnectionSpec, spellings
-from integrations.connectors.waits import Budget, budget, retry_after
+from integrations.connectors.waits import Budget, budget, is_for_now, retry_after
 from integrations.contracts import current_step
 from integrations.errors import GiveUp, HubError, NotCalled, RetryLater
 
@@ -41,7 +41,6 @@ ANSWER_BYTES = 10 * 1024 * 1024
 #: Methods that do the same when they are done twice (RFC 9110, section 9.2.2).
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_TRIED_AGAIN = frozenset({408, 425, 429})  # and 5xx
 #: What says that nothing was done: these may be tried again whatever the method.
 _NOT_DONE = frozenset({425, 429})
 _METHODS = frozenset({*_IDEMPOTENT, "POST", "PATCH"})
@@ -253,8 +252,7 @@ class HttpClient:
         self._frame.record({"call": call, **kept})
         if wait is not None and wait.total_seconds() > min(self._spec.tries.max_seconds, self._frame.left()):
             raise RetryLater(wait, f"{call} answered {reply.status} and asks for a wait of {wait}")
-        is_busy = reply.status in _TRIED_AGAIN or reply.status >= 500
-        if is_busy and (is_safe or reply.status in _NOT_DONE):
+        if is_for_now(reply.status) and (is_safe or reply.status in _NOT_DONE):
             raise _TryAgain(reply, wait=wait.total_seconds() if wait else 0.0)
         return reply
 

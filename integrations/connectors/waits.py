@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 LONGEST_WAIT = timedelta(days=1)
 #: A reset larger than this is a moment, in seconds since 1970, and not a span.
 _A_MOMENT = 1_000_000_000
-_ASK_FOR_A_WAIT = frozenset({429, 503})
+_FOR_NOW = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,14 @@ class Budget:
     reset: timedelta
 
 
+def is_for_now(status: int) -> bool:
+    """Return whether another try may be answered otherwise: 408, 425, 429, 5xx."""
+    return status in _FOR_NOW or status >= 500
+
+
 def retry_after(status: int, headers: Mapping[str, str], *, now: datetime) -> timedelta | None:
-    """Return the wait that a 429 or 503 asks for, at most `LONGEST_WAIT`; None if it asks for none."""
-    if status not in _ASK_FOR_A_WAIT:
+    """Return the wait that an answer `is_for_now` asks for, at most `LONGEST_WAIT`; None if it asks for none."""
+    if not is_for_now(status):
         return None
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,12}", value):

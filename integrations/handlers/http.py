@@ -102,7 +102,7 @@ def forward(event: InboundEvent, context: Context) -> Json:
     """Send the event's body to an HTTP address; any answer but 2xx is a failure. Returns the answer's ``status``.
 
     The receiver can tell repeated tries by ``Idempotency-Key`` (`Context.idempotency_key`). Raises
-    `AnswerNotSuccessful`, `RetryLater` where the answer asks for it (429 or 503 with Retry-After), and the errors of
+    `AnswerNotSuccessful`, `RetryLater` where the answer asks for it by Retry-After, and the errors of
     `integrations.connectors.http`.
     """
     method = context.config.get("method", "POST")

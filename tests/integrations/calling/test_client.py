@@ -6,6 +6,7 @@ import base64
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 from django.db import connection as database
@@ -178,11 +179,12 @@ class TriesTests(CallingTestCase):
 
     def test_are_left_to_the_delivery_if_the_wait_is_long(self) -> None:
         moment = datetime.now(UTC) + timedelta(seconds=900)
-        for value in ("900", moment.strftime("%a, %d %b %Y %H:%M:%S GMT")):
-            with self.subTest(value=value):
-                self.system.answers(503, Retry_After=value)
+        forms = ("900", moment.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+        for status, value in product((408, 425, 429, 500, 503), forms):
+            with self.subTest(status=status, value=value):
+                self.system.answers(status, Retry_After=value)
                 with self.assertRaises(RetryLater) as caught:
-                    self.client_of(self.system.connection(f"crm-{len(value)}")).get()
+                    self.client_of(self.system.connection(f"crm-{status}-{len(value)}")).get()
                 self.assertAlmostEqual(caught.exception.after.total_seconds(), 900, delta=5)
                 self.assertTrue(caught.exception.spends_attempt)
 

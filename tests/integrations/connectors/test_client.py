@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from itertools import product
 from typing import Any
 
 from integrations.connectors.answers import AnswerNotJson
@@ -114,14 +115,15 @@ class BrokenAnswerTests(ClientTestCase):
 class WaitTests(ClientTestCase):
     def test_is_told_to_the_others_in_both_forms_of_retry_after(self) -> None:
         moment = datetime.now(UTC) + timedelta(seconds=900)
-        for value in ("900", moment.strftime("%a, %d %b %Y %H:%M:%S GMT")):
-            with self.subTest(value=value):
+        forms = ("900", moment.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+        for asked, value in product((408, 425, 429, 500, 503), forms):
+            with self.subTest(status=asked, value=value):
                 self.gate.told.clear()
-                server = self.server(status=429, headers={"Retry-After": value})
+                server = self.server(status=asked, headers={"Retry-After": value})
                 with self.assertRaises(RetryLater):
                     self.client_of(server.url).post("/a")
                 [(status, seconds)] = self.gate.told
-                self.assertEqual(status, 429)
+                self.assertEqual(status, asked)
                 self.assertAlmostEqual(seconds, 900, delta=2)
 
     def test_is_read_from_what_is_left_of_the_budget(self) -> None:

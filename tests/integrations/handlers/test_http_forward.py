@@ -226,7 +226,7 @@ class ForwardTests(SimpleTestCase):
         self.assertEqual(len(server.seen), 1)
 
     def test_retries_no_sooner_than_the_answer_asks(self) -> None:
-        for status in (429, 503):
+        for status in (408, 425, 429, 500, 502, 503, 504):
             with self.subTest(status), serving(Server(status=status, headers={"Retry-After": "120"})) as server:
                 with pytest.raises(RetryLater) as later:
                     self.forward(server.url)
@@ -322,10 +322,12 @@ class TestRetryAfter:
         ],
     )
     def test_is_read_as_seconds_or_date_and_bounded(self, value: str, expected: timedelta | None) -> None:
-        assert retry_after(503, {"Retry-After": value}, now=NOW) == expected
+        for status in (408, 425, 429, 500, 502, 503, 504):
+            assert retry_after(status, {"Retry-After": value}, now=NOW) == expected
 
     def test_counts_only_where_it_means_a_wait(self) -> None:
-        assert retry_after(500, {"Retry-After": "120"}, now=NOW) is None
+        for status in (200, 301, 404, 409):
+            assert retry_after(status, {"Retry-After": "120"}, now=NOW) is None
 
 
 class TestAForwardsConfig:
