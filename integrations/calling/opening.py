@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from integrations.calling.batching import StoredBatches
 from integrations.calling.gate import SharedGate
+from integrations.calling.running import StoredRuns
 from integrations.calling.tokens import SharedTokens
 from integrations.connectors.answers import Answer
 from integrations.connectors.client import ANSWER_BYTES, Frame, Gate, HttpClient
@@ -83,7 +84,8 @@ def client_for(
     exchange = make_exchange(spec, ANSWER_BYTES)
     tokens: Any = SharedTokens(connection, spec, exchange) if needs_token(spec) else None
     noting = replace(exchange, note=frame.sent)  # the tokens' own calls stay apart: they carry nothing but secrets
-    return HttpClient(spec, gate=gate or SharedGate(connection), tokens=tokens, frame=frame, exchange=noting)
+    gate, runs = gate or SharedGate(connection), StoredRuns(str(connection.pk))
+    return HttpClient(spec, gate=gate, tokens=tokens, frame=frame, exchange=noting, runs=runs)
 
 
 def system_for(connection: Connection, frame: Frame, *, gate: Gate | None = None, tries: Tries | None = None) -> System:

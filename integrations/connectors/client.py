@@ -29,6 +29,7 @@ from integrations.connectors.exchange import Exchange
 from integrations.connectors.headers import HOP_BY_HOP
 from integrations.connectors.http import CallFailed, CallImpossible, Reply
 from integrations.connectors.proving import needs_token
+from integrations.connectors.runs import LonelyRuns, Runs
 from integrations.connectors.sent import Note, nowhere
 from integrations.connectors.spec import ConnectionSpec, spellings
 from integrations.connectors.waits import Budget, budget, is_for_now, retry_after
@@ -129,7 +130,18 @@ def entered(gate: Gate, frame: Frame, *, call: str, seconds: float) -> float:
 class HttpClient:
     """Calls paths below one connection's base URL; not to be shared between threads."""
 
-    def __init__(self, spec: ConnectionSpec, *, gate: Gate, tokens: Tokens, frame: Frame, exchange: Exchange) -> None:
+    def __init__(
+        self,
+        spec: ConnectionSpec,
+        *,
+        gate: Gate,
+        tokens: Tokens,
+        frame: Frame,
+        exchange: Exchange,
+        runs: Runs | None = None,
+    ) -> None:
+        #: What workers agree on who have the system begin something that serves many deliveries.
+        self.runs = runs or LonelyRuns()
         self._spec = spec
         self._gate = gate
         self._tokens = tokens

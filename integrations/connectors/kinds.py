@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,10 +34,6 @@ _HTTP_PROOFS = (
     "address",
     "aws",
 )
-
-
-_END = r"(?![\s\S])"
-_FOLDER = re.compile(rf"folder:(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]{{0,99}}){{1,10}}{_END}")
 
 
 class Described(Protocol):
@@ -92,22 +87,8 @@ class ConnectionKind:
             _check_address(connection.base_url, connection.credentials["url"])
 
 
-def _of_form(pattern: re.Pattern[str], text: str) -> Callable[[str], None]:
-    def check(value: str) -> None:
-        if not pattern.match(value):
-            raise ValidationError(f"This has to be {text}.")
-
-    return check
-
-
-def _with_bucket(value: str) -> None:
-    validate_base_url(value)
-    if not httpx.URL(value).path.strip("/"):
-        raise ValidationError("This has to name the bucket or container, such as https://host/bucket/folder.")
-
-
 def _load() -> None:
-    for name in ("redis_stream", "kafka", "sqs"):
+    for name in ("object_kinds", "redis_stream", "kafka", "sqs"):
         import_module(f"integrations.connectors.{name}")
     load_handlers()
 
@@ -116,47 +97,6 @@ kinds: Registry[ConnectionKind] = Registry("connection kind", _load)
 kinds.register("http")(ConnectionKind("HTTP API"))
 kinds.register("slack_webhook")(
     ConnectionKind("Slack incoming webhook", "https://hooks.slack.com", "address", proofs=("address",))
-)
-
-
-kinds.register("s3")(
-    ConnectionKind(
-        "S3 bucket",
-        "https://s3.eu-central-1.amazonaws.com/BUCKET",
-        "aws",
-        proofs=("aws",),
-        form=_with_bucket,
-        is_http=False,
-    )
-)
-kinds.register("gcs")(
-    ConnectionKind(
-        "Google Cloud Storage bucket",
-        "https://storage.googleapis.com/BUCKET",
-        "google_service_account",
-        proofs=("google_service_account", "none"),
-        form=_with_bucket,
-        is_http=False,
-    )
-)
-kinds.register("azure")(
-    ConnectionKind(
-        "Azure Blob Storage container",
-        "https://ACCOUNT.blob.core.windows.net/CONTAINER",
-        "azure_key",
-        proofs=("azure_key", "azure_sas"),
-        form=_with_bucket,
-        is_http=False,
-    )
-)
-kinds.register("folder")(
-    ConnectionKind(
-        "Folder below HUB_OBJECTS_DIR",
-        "folder:/events",
-        proofs=("none",),
-        form=_of_form(_FOLDER, "folder:/NAME/NAME: letters, digits, - _ = and dots that do not come first"),
-        is_http=False,
-    )
 )
 
 

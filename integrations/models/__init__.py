@@ -9,6 +9,7 @@ from integrations.models.endpoint import Batching, Endpoint, EndpointState
 from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet, Restriction, groups_of
 from integrations.models.route import OrderingFailure, Route
 from integrations.models.secret import Secret
+from integrations.models.shared_run import SharedRun
 from integrations.models.stored_answer import StoredAnswer
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Restriction",
     "Route",
     "Secret",
+    "SharedRun",
     "StoredAnswer",
     "groups_of",
 ]

@@ -15,6 +15,7 @@ from django.test import TransactionTestCase, override_settings
 from django.utils import timezone
 
 from integrations.calling.opening import StoredConnections
+from integrations.calling.trying import Trial, try_connection
 from integrations.handlers import handlers
 from integrations.models import Connection
 from integrations.validation import validate_handler_config
@@ -47,6 +48,10 @@ class ObjectsTestCase(TransactionTestCase):
         self.enterContext(override_settings(HUB_OBJECTS_DIR=str(self.root)))
         self.connection = Connection.objects.create(name="lake", kind="folder", base_url="folder:/events")
         self.connection.full_clean()
+
+    def tried(self) -> Trial:
+        """Return what the button of the connection says."""
+        return try_connection(Connection.objects.get())
 
     def objects(self) -> list[Path]:
         return sorted(path for path in self.root.rglob("*") if path.is_file())

@@ -145,6 +145,16 @@ class AnEventForAnObject(ObjectsTestCase):
 
 @pytest.mark.any_database
 class AFolder(ObjectsTestCase):
+    def test_is_tried_by_the_button(self) -> None:
+        trial = self.tried()
+
+        (path,) = self.objects()
+        self.assertEqual(
+            (trial.is_well, trial.text), (True, f"lake took the object {path.relative_to(self.root / 'events')}")
+        )
+        with override_settings(HUB_OBJECTS_DIR=""):
+            self.assertIn("HUB_OBJECTS_DIR names no folder", self.tried().text)
+
     def test_does_not_lead_out_over_a_link(self) -> None:
         with tempfile.TemporaryDirectory() as outside:
             (self.root / "events").symlink_to(outside)

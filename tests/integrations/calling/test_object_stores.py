@@ -63,6 +63,15 @@ class ABucketOfS3(ObjectsTestCase):
             append(numbered(1), batch_seconds=0)
         self.assertNotIn(SECRET, str(refused.value))
 
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_is_tried_by_the_button(self) -> None:
+        trial = self.tried()
+
+        ((name, _),) = self.s3.content("lake").items()
+        self.assertEqual((trial.is_well, trial.text), (True, f"lake took the object {name.removeprefix('raw/')}"))
+        self.leads_to("nowhere")
+        self.assertIn("no such bucket", self.tried().text)
+
     @override_settings(HUB_EGRESS_ALLOW=[])
     def test_is_not_reached_at_an_address_that_is_not_allowed(self) -> None:
         with pytest.raises(EgressRefused, match=r"127\.0\.0\.1 is not a public address"):
@@ -105,6 +114,16 @@ class ABucketOfGoogleCloudStorage(ObjectsTestCase):
 
         self.assertRegex(name, NAME)
         self.assertEqual(numbers_of(content), [1, 2])
+
+    @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
+    def test_is_tried_by_the_button(self) -> None:
+        trial = self.tried()
+
+        ((name, _),) = self.storage.objects["lake"].items()
+        self.storage.delete_file("lake", name)
+        self.assertEqual((trial.is_well, trial.text), (True, f"lake took the object {name.removeprefix('raw/')}"))
+        self.leads_to(f"http://127.0.0.1:{self.port}/nowhere")
+        self.assertFalse(self.tried().is_well)
 
     @override_settings(HUB_EGRESS_ALLOW=[])
     def test_is_not_reached_at_an_address_that_is_not_allowed(self) -> None:
@@ -176,7 +195,7 @@ class AContainerOfAzure(ObjectsTestCase):
         self.assertEqual(numbers_of(content), [1, 2])
 
     @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
-    def test_takes_a_shared_access_signature(self) -> None:
+    def test_takes_a_shared_access_signature_from_the_button_too(self) -> None:
         blob = import_module("azure.storage.blob")
         sas = blob.generate_container_sas(
             ACCOUNT,
@@ -190,6 +209,12 @@ class AContainerOfAzure(ObjectsTestCase):
         append(numbered(1), batch_seconds=0)
 
         self.assertEqual([numbers_of(content) for content in self.taken_out().values()], [[1]])
+        trials = [self.tried(), self.tried()]  # with no more rights than that
+        self.assertEqual(
+            [trial.text for trial in trials], [f"lake took the object {name}" for name in self.taken_out()]
+        )
+        self.leads_to(f"{ACCOUNT}/nowhere", account_key=KEY)
+        self.assertIn("no such container", self.tried().text)
 
     @override_settings(HUB_EGRESS_ALLOW=LOOPBACK)
     def test_that_there_is_not_or_refuses_the_key_is_a_dead_letter_that_names_none(self) -> None:

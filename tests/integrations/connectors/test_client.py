@@ -10,8 +10,8 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from pathlib import Path
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from integrations.connectors.answers import AnswerNotJson
