@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from http import HTTPStatus
 from typing import Any
@@ -12,7 +13,9 @@ from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import TooManyFieldsSent
 from django.test import SimpleTestCase
+from django.urls import clear_url_caches, get_resolver
 
+import hub.wsgi
 from hub.requests import ONLY_FOR_PEOPLE, Handler, Request
 
 FORM = "application/x-www-form-urlencoded"
@@ -87,3 +90,12 @@ class AWebhooksChainTests(SimpleTestCase):
 
     def test_leaves_out_only_what_there_is(self) -> None:
         self.assertEqual(ONLY_FOR_PEOPLE - set(settings.MIDDLEWARE), frozenset())
+
+
+class TheApplication(SimpleTestCase):
+    def test_has_its_views_at_hand_before_the_first_request(self) -> None:
+        clear_url_caches()
+
+        importlib.reload(hub.wsgi)
+
+        self.assertIn("url_patterns", vars(get_resolver()))
