@@ -19,7 +19,8 @@ class Passed:
     """What has passed in so many ``seconds``.
 
     ``came`` are events by the priority of their endpoints, those that were refused among them; ``let_in`` how many were
-    not. ``shortest_wait`` is in seconds, of all requests; None if no thread took one up.
+    not. ``shortest_wait`` is in seconds, of the requests that jumped no queue, if there were any; None if no thread
+    took one up.
     """
 
     seconds: float
@@ -35,12 +36,21 @@ class Flow:
         self._clock = clock
         self._lock = threading.Lock()
         self._shortest: float | None = None
+        self._shortest_urgent: float | None = None
         self._begin()
 
-    def waited(self, seconds: float) -> None:
-        """Note that a request waited for ``seconds`` until a thread took it up."""
+    def waited(self, seconds: float, *, is_urgent: bool = False) -> None:
+        """Note that a request waited for ``seconds`` until a thread took it up.
+
+        What the urgent wait says nothing of the queue that they jump; where all are urgent, they are it.
+        """
         with self._lock:
-            if self._shortest is None or seconds < self._shortest:
+            known = self._shortest_urgent if is_urgent else self._shortest
+            if known is not None and known <= seconds:
+                return
+            if is_urgent:
+                self._shortest_urgent = seconds
+            else:
                 self._shortest = seconds
 
     def came(self, priority: int, *, let_in: bool) -> None:
@@ -53,7 +63,8 @@ class Flow:
         """Return what has passed since the last call."""
         with self._lock:
             seconds = max(self._clock() - self._since, 1e-3)
-            passed = Passed(seconds, tuple(self._came), self._let_in, self._shortest)
+            shortest = self._shortest_urgent if self._shortest is None else self._shortest
+            passed = Passed(seconds, tuple(self._came), self._let_in, shortest)
             self._begin()
         return passed
 
@@ -61,7 +72,7 @@ class Flow:
         self._since = self._clock()
         self._came = [0] * (HIGHEST + 1)
         self._let_in = 0
-        self._shortest = None
+        self._shortest = self._shortest_urgent = None
 
 
 flow = Flow()

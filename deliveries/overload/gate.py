@@ -9,6 +9,7 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from deliveries.overload.flow import HIGHEST
 from deliveries.overload.judging import Room
 from deliveries.overload.shedding import refuse_overload
 from deliveries.overload.standing import overload
@@ -18,6 +19,16 @@ from deliveries.receiving.refusals import Shed, Unavailable
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _PATH = re.compile(r"/hooks/([-a-zA-Z0-9_]{1,100})/?")
+_FIRST_BYTES = re.compile(rb"POST /hooks/([-a-zA-Z0-9_]{1,100})/?[ ?]")
+
+
+def is_urgent(first_bytes: bytes) -> bool:
+    """Return whether a request that begins so is for an endpoint of the highest priority.
+
+    Asks no database: of an endpoint that has not been asked for yet the answer is no.
+    """
+    found = _FIRST_BYTES.match(first_bytes)
+    return found is not None and endpoints.last_priority(found[1].decode()) == HIGHEST
 
 
 def gate(get_response: GetResponse) -> GetResponse:

@@ -135,6 +135,11 @@ class EndpointCache(Generic[T]):
                 loading.release()
         return entry[1]
 
+    def last(self, slug: str) -> T | None:
+        """Return what was at ``slug`` when it was loaded the last time; None if that is not known. Never loads."""
+        entry = self._known(slug, float("inf"))
+        return entry[1] if entry is not None else None
+
     def forget(self) -> None:
         """Load all anew; a load that is under way is used by those who wait for it and not kept."""
         with self._lock:
@@ -215,6 +220,12 @@ _shared = EndpointCache(_load_shared, most=1)
 def at(slug: str) -> LiveEndpoint | None:
     """Return the endpoint that answers at ``/hooks/<slug>``, or None."""
     return _cache.get(slug) if _SLUG.fullmatch(slug) else None
+
+
+def last_priority(slug: str) -> int | None:
+    """Return the priority that the endpoint had when it was loaded the last time; None if there was none."""
+    found = _cache.last(slug)
+    return None if found is None else found.row.priority
 
 
 def recognising(request: InboundRequest) -> list[str]:

@@ -110,6 +110,16 @@ class RequestsThatWait(SimpleTestCase):
         self.assertEqual(found.came, (0, 0, 0, 0, 0, 2, 0, 0, 0, 0))
         self.assertIsNone(flow.take().shortest_wait)
 
+    def test_are_not_judged_by_those_that_jump_the_queue_unless_all_do(self) -> None:
+        flow = Flow()
+        for seconds, is_urgent in ((0.01, True), (0.5, False), (0.2, True), (0.6, False)):
+            flow.waited(seconds, is_urgent=is_urgent)
+        mixed = flow.take()
+        for seconds in (0.4, 0.3):
+            flow.waited(seconds, is_urgent=True)
+
+        self.assertEqual((mixed.shortest_wait, flow.take().shortest_wait), (0.5, 0.3))
+
 
 class AServerAtThreeTimesItsCapacity(SimpleTestCase):
     def test_answers_what_is_critical_in_time_and_goes_on_letting_in_what_it_can(self) -> None:

@@ -68,6 +68,14 @@ class AnEndpointCache(SimpleTestCase):
 
         self.assertEqual(self.loads, ["a", "a"])
 
+    def test_says_what_it_loaded_last_without_loading(self) -> None:
+        cache = EndpointCache(str.upper, clock=self.clock)
+
+        self.assertIsNone(cache.last("a"))
+        cache.get("a")
+        self.clock.now = 1000
+        self.assertEqual(cache.last("a"), "A")
+
     def test_is_bounded(self) -> None:
         for slug in "abcda":
             self.cache.get(slug)
