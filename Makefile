@@ -22,8 +22,8 @@ run: $(VENV)/.runtime .env $(VENV)/.static  ## start the hub: keys, database, fi
 	@exec $(BIN)/python manage.py hub --quickstart --end-with-parent
 
 test: $(VENV)/.development $(SDKS)/.stamp  ## the whole suite, on SQLite and on a PostgreSQL that it brings along
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST)
-	$(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST)
+	$(BIN)/python -m pytest -n 4 $(PYTEST)
+	$(BIN)/python -m tests.with_postgres $(BIN)/python -m pytest -n 4 $(PYTEST)
 
 sdks: $(SDKS)/.stamp  ## the providers' own libraries, which the tests ask to sign and to verify
 

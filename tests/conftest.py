@@ -23,24 +23,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Let every other worker begin with journeys.
+    """Put the journeys between the others, which keep their order; the last tenth has none.
 
-    Each takes a share of the list as it stands, later one takes from another. Journeys wait more than they work: beside
-    them there has to be something to do, and at the end no long one may be left.
+    Journeys wait more than they work: beside them there has to be something to do, and at the end no long one is left.
     """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if workers == 1:
-        return items
     journeys = [item for item in items if item.get_closest_marker("journey")]
     others = [item for item in items if not item.get_closest_marker("journey")]
-    beginners = range(0, workers, 2)
+    gap = len(others) * 0.9 / max(len(journeys), 1)
     spread: list[pytest.Item] = []
-    for worker in range(workers):
-        share = len(items) * (worker + 1) // workers - len(spread)
-        first = journeys[worker // 2 :: len(beginners)] if worker in beginners else []
-        spread += first + others[: max(share - len(first), 0)]
-        del others[: max(share - len(first), 0)]
-    return spread + others
+    for number, journey in enumerate(journeys):
+        spread += [*others[int(number * gap) : int((number + 1) * gap)], journey]
+    return spread + others[int(len(journeys) * gap) :]
 
 
 def _is_proved_on_sqlite(item: pytest.Item) -> bool:
