@@ -10,6 +10,10 @@ from deliveries.models.event import Event, Verdict
 _KNOWN = "SELECT 1 FROM deliveries_event WHERE endpoint_id = %s AND body_sha256 = %s AND verdict <> %s"
 
 
+#: What PostgreSQL calls the types of a look's parameters.
+TYPES = ("uuid", "bytea", "text", "text")
+
+
 @dataclass(frozen=True)
 class Look:
     """A look for an event of the same endpoint with the same body, and with ``key`` as ``comparison`` says.

@@ -16,15 +16,19 @@ from uuid import UUID
 
 from django.db import connections
 
-SHARE = "SELECT pg_advisory_xact_lock_shared(%s::int, %s::int)"
+from deliveries.models.prepared import Statement
+
+_SHARE = "SELECT pg_advisory_xact_lock_shared(%s::int, %s::int)"
 _ALONE = "SELECT pg_advisory_xact_lock(%s::int, %s::int)"
+#: What `share` does, for one endpoint, whose `name_of` are the parameters.
+SHARED = Statement(_SHARE, ["integer", "integer"])
 #: Namespace of these locks among PostgreSQL's advisory ones.
 _CLASS = 0x9A05ED
 
 
 def share(endpoints: Iterable[UUID], *, using: str) -> None:
     """Wait for who pauses or resumes any of ``endpoints``, and keep them waiting to the end of the transaction."""
-    _take(SHARE, endpoints, using)
+    _take(_SHARE, endpoints, using)
 
 
 def take(endpoint: UUID, *, using: str) -> None:

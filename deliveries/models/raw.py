@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from django.db import connections
+
+from deliveries.models import prepared
+from deliveries.models.prepared import Sent
 
 
 @contextmanager
@@ -31,28 +34,33 @@ def takes_pipelines() -> bool:
     return bool(psycopg.Pipeline.is_supported())
 
 
-def row_of_last(statements: Sequence[tuple[str, Sequence[Any]]], *, using: str) -> Any:
+def row_of_last(statements: Sent, *, using: str) -> tuple[bool, ...]:
     """Run ``statements`` in one round trip, outside of a transaction as one of their own; return the last one's row.
 
     The server parses and plans each once for a connection, where that is the hub's own: a pooler between the two, of
     which ``DISABLE_SERVER_SIDE_CURSORS`` tells, may hand it on. Unlike those of `raw_cursor` they are in the log of
-    statements. Errors are Django's.
+    statements, and whoever has wrapped their execution sees them. Errors are Django's.
     """
-    import psycopg
-
     wrapper: Any = connections[using]
     wrapper.close_if_health_check_failed()
     wrapper.ensure_connection()
     raw = wrapper.connection
-    with wrapper.wrap_database_errors, ExitStack() as stack:
+    is_watched = wrapper.queries_logged or wrapper.execute_wrappers
+    with wrapper.wrap_database_errors:
+        if is_watched or wrapper.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS") or not prepared.is_takeable(raw):
+            return _by_cursors(wrapper, statements)
+        wrapper.validate_no_broken_transaction()
+        return prepared.row_of_last(raw, statements)
+
+
+def _by_cursors(wrapper: Any, statements: Sent) -> tuple[bool, ...]:
+    """Return the last one's row, by cursors of psycopg's that Django has wrapped."""
+    import psycopg
+
+    raw = wrapper.connection
+    with ExitStack() as stack:
         cursors = [stack.enter_context(wrapper._prepare_cursor(psycopg.Cursor(raw))) for _ in statements]
-        # Of what was prepared psycopg does not know the text any more, which the log wants.
-        prepares = not (wrapper.queries_logged or wrapper.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
-        raw.prepare_threshold = 0 if prepares else None
-        try:
-            with raw.pipeline() if len(statements) > 1 else nullcontext():
-                for cursor, (statement, values) in zip(cursors, statements, strict=True):
-                    cursor.execute(statement, values)
-        finally:
-            raw.prepare_threshold = None
-        return cursors[-1].fetchone()
+        with raw.pipeline() if len(statements) > 1 else nullcontext():
+            for cursor, (statement, values) in zip(cursors, statements, strict=True):
+                cursor.execute(statement.text, values)
+        return tuple(cursors[-1].fetchone())
