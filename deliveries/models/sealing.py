@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -23,6 +24,8 @@ _CREDENTIAL = re.compile(
     r"(?:\A|(?<!idempotency)[-_.]|api|access|private)key\Z|(?:\A|[-_.])sig\Z",
     re.IGNORECASE,
 )
+#: Strangers choose names: what is remembered of longer ones could fill the memory.
+_USUAL_LENGTH = 64
 
 
 class SealedRequest(models.Model):
@@ -88,19 +91,28 @@ def sealed_columns(
     What is a credential by its name is hidden in any case. ``body`` None means that it is not kept; the caller sets
     ``body_bytes`` to what was received then.
     """
+    headers = dict(headers.items())
     hidden = {name: value for name, value in headers.items() if _is_secret(name, secret_headers)}
-    shown_query = masked_query(query_string, secret_parameters)
+    shown_query = masked_query(query_string, secret_parameters) if query_string else ""
     kept: dict[str, Any] = {}
     if hidden:
         kept["headers"] = hidden
     if shown_query != query_string:
         kept["query_string"] = query_string
     return {
-        "headers": {storable(name): MASK if name in hidden else storable(value) for name, value in headers.items()},
+        "headers": _shown(headers, hidden),
         "query_string": storable(shown_query),
         "sealed": json.dumps(kept) if kept else "",
         **body_columns(body, content_type=content_type, encrypt_body=encrypt_body),
     }
+
+
+def _shown(headers: Mapping[str, str], hidden: Collection[str]) -> dict[str, str]:
+    shown = {name: MASK if name in hidden else value for name, value in headers.items()}
+    text = "".join([*headers, *headers.values()])
+    if text.isascii() and "\x00" not in text:  # all of them at once
+        return shown
+    return {storable(name): storable(value) for name, value in shown.items()}
 
 
 def body_columns(body: bytes | None, *, content_type: str, encrypt_body: bool) -> dict[str, Any]:
@@ -115,6 +127,8 @@ def body_columns(body: bytes | None, *, content_type: str, encrypt_body: bool) -
 
 def storable(text: str, limit: int | None = None) -> str:
     """Return ``text`` as every database can keep it: no NUL, no lone surrogates, at most ``limit`` characters."""
+    if text.isascii() and "\x00" not in text:
+        return text if limit is None else text[:limit]
     clean = text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
     return clean if limit is None else clean[:limit]
 
@@ -171,6 +185,11 @@ def masked_query(query_string: str, secret_parameters: Collection[str], mask: st
 
 def is_credential(name: str) -> bool:
     """Return whether what is called ``name`` is a credential by its name, whatever it belongs to."""
+    return _is_credential(name) if len(name) <= _USUAL_LENGTH else _is_credential.__wrapped__(name)
+
+
+@lru_cache(4096)
+def _is_credential(name: str) -> bool:
     return _CREDENTIAL.search(name) is not None
 
 

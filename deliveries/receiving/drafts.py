@@ -14,6 +14,7 @@ from django.conf import settings
 from deliveries.models import Event, KeptKey, Verdict
 from deliveries.models.known_bodies import Look, under_another_key, under_key_with
 from deliveries.models.sealing import sealed_columns, storable
+from deliveries.models.unsaved import unsaved
 from deliveries.receiving.dedupe import ID, dedupe_key, is_body_key, is_id_key, outdated
 from deliveries.receiving.endpoints import LiveEndpoint
 from integrations import tracing
@@ -88,7 +89,8 @@ def drafted(
 ) -> Event:
     """Return an event, not yet stored, with the columns that `sealed` returned."""
     row = endpoint.row
-    event = Event(
+    event = unsaved(
+        Event,
         **columns,
         endpoint_id=row.pk,
         provider=row.provider,
@@ -173,8 +175,7 @@ def look_for_replay(event: Event, endpoint: LiveEndpoint) -> Look | None:
     """
     if event.verdict not in {Verdict.VERIFIED, Verdict.REVERIFIED}:
         return None
-    settings = endpoint.row.settings
     if is_id_key(event.dedupe_key):
-        return None if endpoint.preset.signs_id(settings) else under_another_key(event)
-    has_ids = endpoint.row.dedupe == "id" and bool(settings.get("event_id") or endpoint.preset.event_id)
+        return None if endpoint.signs_id else under_another_key(event)
+    has_ids = endpoint.row.dedupe == "id" and bool(endpoint.row.settings.get("event_id") or endpoint.preset.event_id)
     return under_key_with(ID) if has_ids else None

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from ipaddress import ip_network
 from typing import Any, Generic, NoReturn, TypeVar
 from uuid import UUID
@@ -70,6 +71,11 @@ class LiveEndpoint:
         """Return the handshake, with ``secrets`` at hand where its answer is computed with them."""
         found = self.preset.handshake
         return found.with_keys([secret.value for secret in secrets]) if isinstance(found, Computed) else found
+
+    @cached_property
+    def signs_id(self) -> bool:
+        """Whether the proof covers the event's id."""
+        return self.preset.signs_id(self.row.settings)
 
     @property
     def is_paused(self) -> bool:

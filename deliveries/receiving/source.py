@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -13,6 +15,12 @@ from integrations.contracts import InboundRequest, case_insensitive
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+
+#: Headers whose names in WSGI do not begin as those of all others.
+_WITHOUT_PREFIX = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
+#: Strangers choose texts: what is remembered of longer ones could fill the memory.
+_USUAL_LENGTH = 64
 
 
 def client_address(request: HttpRequest) -> Address | None:
@@ -54,7 +62,7 @@ def inbound_request(request: HttpRequest, *, received_at: datetime, source: Addr
         method=request.method or "",
         url=f"{settings.HUB_BASE_URL}{request.path_info}{'?' if query_string else ''}{query_string}",
         query_string=query_string,
-        headers=case_insensitive(dict(request.headers)),
+        headers=case_insensitive(_headers(request.META)),
         body=b"",
         received_at=received_at,
         source="" if source is None else str(source),
@@ -62,7 +70,27 @@ def inbound_request(request: HttpRequest, *, received_at: datetime, source: Addr
     )
 
 
+@lru_cache(4096)
+def _header_name(key: str) -> str:
+    return key.replace("_", "-").title()
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers in a WSGI environment, under the names that Django gives them."""
+    found = {}
+    for key, value in environ.items():
+        if key.startswith("HTTP_") or key in _WITHOUT_PREFIX:
+            name = key.removeprefix("HTTP_")
+            found[_header_name(name) if len(name) <= _USUAL_LENGTH else _header_name.__wrapped__(name)] = value
+    return found
+
+
 def _address(text: str) -> Address | None:
+    """Return the address in ``text``, as `_parsed` does; those that came lately are known."""
+    return _known_address(text) if len(text) <= _USUAL_LENGTH else _parsed(text)
+
+
+def _parsed(text: str) -> Address | None:
     """Return the address in ``text``, which may carry a port, brackets or a zone; None if there is none."""
     text = text.strip()
     if text.startswith("["):
@@ -74,3 +102,6 @@ def _address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+_known_address = lru_cache(4096)(_parsed)

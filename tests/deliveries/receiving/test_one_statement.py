@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
-from django.test import TestCase, TransactionTestCase
+from django.test import SimpleTestCase, TestCase, TransactionTestCase
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as HypothesisTestCase
 
 from deliveries.models import Delivery, Event, KeptKey, Verdict
+from deliveries.models.unsaved import unsaved
 from deliveries.receiving import endpoints, ingest, queueing
 from deliveries.receiving.drafts import draft, look_for_replay
 from integrations.contracts import InboundRequest, case_insensitive
@@ -99,6 +101,24 @@ class WhatTheHubStores(HypothesisTestCase):
         django = columns(event), [columns(made) for made in Delivery.objects.filter(event=event).order_by("route_id")]
         self.assertEqual(ours, django)
         Endpoint.objects.filter(pk=row.pk).update(state="disabled")
+
+
+class ARowThatIsNotSavedTests(SimpleTestCase):
+    def test_is_what_its_model_makes(self) -> None:
+        values = {"id": uuid4(), "endpoint_id": uuid4(), "headers": {"a": "b"}, "sealed": "secret"}
+        for model in (Event, Delivery):
+            given_ = {name: value for name, value in values.items() if hasattr(model, name)}
+            ours, django = unsaved(model, **given_), model(**given_)
+
+            for field in model._meta.concrete_fields:
+                self.assertEqual(getattr(ours, field.attname), getattr(django, field.attname), field.name)
+            self.assertTrue(ours._state.adding)
+
+    def test_shares_nothing_with_another(self) -> None:
+        one, other = unsaved(Event), unsaved(Event)
+        one.flags.append("a")
+
+        self.assertEqual((other.flags, one.pk == other.pk), ([], False))
 
 
 class AnEventAtAnEndpointOfWhichEventsHaveGoneTests(Sender, TestCase):

@@ -4,17 +4,33 @@ from ipaddress import ip_address, ip_network
 
 from django.test import RequestFactory, SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deliveries.models import Event
 from deliveries.receiving.source import client_address, inbound_request
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 
+ANY_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=80)
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 
 def address(peer: str, forwarded: str | None = None) -> str:
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     return str(client_address(RequestFactory().post("/hooks/x", headers=headers, REMOTE_ADDR=peer)))
+
+
+class TheHeaders(SimpleTestCase):
+    @given(st.dictionaries(st.from_regex(r"[A-Za-z0-9-]{1,70}", fullmatch=True), ANY_TEXT, max_size=5))
+    def test_are_those_that_django_finds(self, headers: dict[str, str]) -> None:
+        request = RequestFactory().post("/hooks/x", b"{}", "application/json", headers=headers)
+
+        found = inbound_request(request, received_at=timezone.now(), source=None).headers
+
+        self.assertEqual(dict(found), dict(request.headers))
+        self.assertEqual(list(found.items()), list(request.headers.items()))
+        for name in (*headers, "content-TYPE", "x-not-there"):
+            self.assertEqual((found.get(name), name in found), (request.headers.get(name), name in request.headers))
 
 
 class TheSource(SimpleTestCase):
