@@ -50,10 +50,16 @@ class SignatureAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Proof]:
         """Return the proof; raises `VerificationFailed`. An endpoint without a live secret proves nothing."""
-        view = cast("ReceiveView", request.parser_context["view"])
-        return AnonymousUser(), prove(view.endpoint, view.inbound, now=view.inbound.received_at)
+        return AnonymousUser(), self.proof(cast("ReceiveView", request.parser_context["view"]))
 
     def authenticate_header(self, request: Request) -> str:
-        """Return the challenge of a 401: some clients send Basic credentials only when they are asked to."""
-        view = cast("ReceiveView", request.parser_context["view"])
+        """Return the challenge of a 401."""
+        return self.challenge(cast("ReceiveView", request.parser_context["view"]))
+
+    def proof(self, view: ReceiveView) -> Proof:
+        """Return the proof of the request that ``view`` has read; raises `VerificationFailed`."""
+        return prove(view.endpoint, view.inbound, now=view.inbound.received_at)
+
+    def challenge(self, view: ReceiveView) -> str:
+        """Return what a 401 asks for: some clients send Basic credentials only when they are asked to."""
         return 'Basic realm="hooks"' if view.endpoint.scheme.kind == "basic" else "Signature"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -31,27 +31,27 @@ class SharedReceiveView(ReceiveView):
     without a proof belongs to an endpoint's own URL.
     """
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Check as an endpoint's own URL does, for all the endpoints that may be meant."""
         self.received_at = timezone.now()
         source_rate, endpoint_rate = self.get_throttles()
         if request.method != "POST":
             raise MethodNotAllowed
-        self.source = client_address(request._request)
-        self.inbound = inbound_request(request._request, received_at=self.received_at, source=self.source)
+        self.source = client_address(request)
+        self.inbound = inbound_request(request, received_at=self.received_at, source=self.source)
         left = self.recognising()
         left = self.passing(left, lambda: self.check_load(request))
         left = self.passing(left, lambda: refuse_announced(request.META, limit=self.endpoint.row.max_body_bytes))
-        left = self.passing(left, lambda: self.check_permissions(request))
+        left = self.passing(left, lambda: self.check_permissions(cast(Request, request)))
         left = self.passing(left, lambda: self.check_rate(request, source_rate))
         self.endpoint = max(left, key=lambda endpoint: endpoint.row.max_body_bytes)
-        self.inbound = replace(self.inbound, body=self.read_body(request))
+        self.inbound = self.inbound.with_body(self.read_body(request))
         left = self.passing(left, self.check_length)
         left = self.passing(left, self.check_media_type)
         self.prove(request, left)
         self.check_rate(request, endpoint_rate)
 
-    def get_authenticate_header(self, request: Request) -> str:
+    def get_authenticate_header(self, request: HttpRequest) -> str:
         """Return the same challenge for all endpoints."""
         return "Signature"
 
@@ -95,7 +95,7 @@ class SharedReceiveView(ReceiveView):
         if size > limit:
             raise PayloadTooLarge("too_large", body_bytes=size, limit=limit)
 
-    def prove(self, request: Request, candidates: Sequence[LiveEndpoint]) -> None:
+    def prove(self, request: HttpRequest, candidates: Sequence[LiveEndpoint]) -> None:
         """Settle on the endpoint whose secret fits; raises the first one's `VerificationFailed` if none does."""
         refusals = []
         for candidate in candidates:

@@ -31,8 +31,9 @@ class Rate(BaseThrottle, ABC):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Return whether the request is within the rate of the view's endpoint, and take it off if so."""
-        key, rate = self.limit(cast("ReceiveView", view))
-        self._wait = 0.0 if rate is None else self._buckets.take(key, rate)
+        receiving = cast("ReceiveView", view)
+        rate = self.rate(receiving)
+        self._wait = 0.0 if rate is None else self._buckets.take(self.key(receiving), rate)
         return not self._wait
 
     def wait(self) -> float:
@@ -40,8 +41,12 @@ class Rate(BaseThrottle, ABC):
         return self._wait
 
     @abstractmethod
-    def limit(self, view: ReceiveView) -> tuple[Hashable, float | None]:
-        """Return what is counted together, and how much of it a second."""
+    def key(self, view: ReceiveView) -> Hashable:
+        """Return what is counted together."""
+
+    @abstractmethod
+    def rate(self, view: ReceiveView) -> float | None:
+        """Return how much of it may come a second; None for any number."""
 
 
 class SourceRate(Rate):
@@ -50,9 +55,13 @@ class SourceRate(Rate):
     reason = "source_rate_limited"
     _buckets = TokenBuckets()
 
-    def limit(self, view: ReceiveView) -> tuple[Hashable, float | None]:
+    def key(self, view: ReceiveView) -> Hashable:
         """Count by endpoint and address."""
-        return (view.endpoint.row.pk, neighbourhood(view.source)), view.endpoint.row.source_rate_per_second
+        return view.endpoint.row.pk, neighbourhood(view.source)
+
+    def rate(self, view: ReceiveView) -> float | None:
+        """Return the endpoint's rate for a source."""
+        return view.endpoint.row.source_rate_per_second
 
 
 class EndpointRate(Rate):
@@ -61,9 +70,13 @@ class EndpointRate(Rate):
     reason = "endpoint_rate_limited"
     _buckets = TokenBuckets()
 
-    def limit(self, view: ReceiveView) -> tuple[Hashable, float | None]:
+    def key(self, view: ReceiveView) -> Hashable:
         """Count by endpoint."""
-        return view.endpoint.row.pk, view.endpoint.row.rate_per_second
+        return view.endpoint.row.pk
+
+    def rate(self, view: ReceiveView) -> float | None:
+        """Return the endpoint's rate."""
+        return view.endpoint.row.rate_per_second
 
 
 def neighbourhood(address: Address | None) -> Hashable:

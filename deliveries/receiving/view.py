@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,7 +17,6 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
@@ -94,6 +94,7 @@ class ReceiveView(APIView):
     endpoint: LiveEndpoint
     source: Address | None
     inbound: InboundRequest
+    proof: Proof
     #: The answer to a handshake that carries no proof; such a request is no event.
     handshake_answer: Answer | None = None
     #: The body once it has been read whole, None before.
@@ -101,14 +102,24 @@ class ReceiveView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer, with one trace from here on, and with what the log lines of it have in common."""
-        with lines_with(), tracing.receipt(request.headers.get("traceparent", "")) as self.span:
+        lines = nullcontext() if getattr(request, "has_lines_of_its_own", False) else lines_with()
+        with lines, tracing.receipt(request.META.get("HTTP_TRACEPARENT", "")) as self.span:
             if trace_id := tracing.trace_id():
                 bind_contextvars(trace_id=trace_id)
-            response = super().dispatch(request, *args, **kwargs)
+            response = self.respond(request, *args, **kwargs)
             self.span.note(http__request__method=request.method or "", http__response__status_code=response.status_code)
             return response
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Do what DRF's own ``dispatch`` does, but for its wrapping of the request, which nothing here asks for."""
+        self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
+        try:
+            self.initial(request, *args, **kwargs)
+            return self.post(request, *args, **kwargs)
+        except Exception as exc:
+            return self.handle_exception(exc)
+
+    def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Check in the order that the documentation promises; DRF's own would prove first and look at the method last.
 
         The cheap comes first, and nothing is read of a request that will be refused without it.
@@ -118,13 +129,13 @@ class ReceiveView(APIView):
         self.endpoint = self.find_endpoint(request.method or "", kwargs.get("slug") or "")
         bind_contextvars(endpoint=self.endpoint.row.slug)
         self.span.note(hub__endpoint=self.endpoint.row.slug)
-        self.source = client_address(request._request)
-        self.inbound = inbound_request(request._request, received_at=self.received_at, source=self.source)
+        self.source = client_address(request)
+        self.inbound = inbound_request(request, received_at=self.received_at, source=self.source)
         self.check_load(request)
         refuse_announced(request.META, limit=self.endpoint.row.max_body_bytes)
-        self.check_permissions(request)
+        self.check_permissions(cast(Request, request))
         self.check_rate(request, source_rate)
-        self.inbound = replace(self.inbound, body=self.read_body(request))
+        self.inbound = self.inbound.with_body(self.read_body(request))
         self.check_media_type()
         self.handshake_answer = delivered_secrets.take(self.endpoint, self.inbound) or self.shake_hands_unproven()
         if self.handshake_answer is None:
@@ -143,32 +154,37 @@ class ReceiveView(APIView):
             raise UnknownEndpoint if slug else UnknownProvider
         return endpoint
 
-    def check_load(self, request: Request) -> None:
+    def perform_authentication(self, request: HttpRequest) -> None:
+        """Keep the proof of the request; raises `VerificationFailed`."""
+        (authentication,) = self.get_authenticators()
+        self.proof = cast(SignatureAuthentication, authentication).proof(self)
+
+    def check_load(self, request: HttpRequest) -> None:
         """Refuse what there is no room for, unless that was looked at already. Only a POST can be an event."""
-        if request.method == "POST" and not getattr(request._request, "let_in_by_gate", False):
+        if request.method == "POST" and not getattr(request, "let_in_by_gate", False):
             refuse_overload(self.endpoint.row.priority, is_test=self.from_the_hub_itself)
 
-    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
+    def permission_denied(self, request: HttpRequest, message: str | None = None, code: str | None = None) -> Any:
         """Refuse the source; DRF would make a 401 of it, as nobody has proven anything yet."""
         raise SourceNotAllowed
 
-    def check_rate(self, request: Request, throttle: BaseThrottle) -> None:
+    def check_rate(self, request: HttpRequest, throttle: BaseThrottle) -> None:
         """Refuse what is over the rate; DRF would look at all throttles at once."""
         rate = cast(Rate, throttle)
-        if not rate.allow_request(request, self):
+        if not rate.allow_request(cast(Request, request), self):
             raise RateLimited(rate.reason, wait_seconds=rate.wait())
 
-    def read_body(self, request: Request) -> bytes:
+    def read_body(self, request: HttpRequest) -> bytes:
         """Return the body as it came, from the server's own input: nothing may parse it before the proof."""
         parser = cast(RawBodyParser, self.get_parsers()[0])
-        body: bytes = parser.parse(request._request, parser_context=request.parser_context)
+        body: bytes = parser.parse(request, parser_context={"view": self})
         self.body = body
         return body
 
     def check_media_type(self) -> None:
         """Refuse what is compressed, and types outside the endpoint's own list."""
-        encodings = {part.strip().lower() for part in self.inbound.headers.get("Content-Encoding", "").split(",")}
-        if encodings - {"", "identity"}:
+        encodings = self.inbound.headers.get("Content-Encoding", "")
+        if encodings and {part.strip().lower() for part in encodings.split(",")} - {"", "identity"}:
             raise UnsupportedMediaType("content_encoding")
         if self.endpoint.row.content_types and self.inbound.content_type not in self.endpoint.row.content_types:
             raise UnsupportedMediaType("content_type", {"content_type": self.concealed().content_type[:255]})
@@ -191,13 +207,13 @@ class ReceiveView(APIView):
         """Return whether the endpoint refuses everything, as it has no live secret to judge with."""
         return self.endpoint.scheme.needs_key and not self.endpoint.secrets_at(self.received_at)
 
-    def post(self, request: Request, slug: str = "") -> HttpResponseBase:
+    def post(self, request: HttpRequest, slug: str = "") -> HttpResponseBase:
         """Store what has been verified, or answer the handshake."""
         if self.handshake_answer is not None:
             return _as_response(self.handshake_answer)
         endpoint = self.endpoint
         payload = endpoint.preset.decode(self.inbound.content_type, self.inbound.body)
-        proof = cast(Proof, request.auth)
+        proof = self.proof
         # Answered with the secret that the provider itself has just used.
         handshake = endpoint.handshake_with([secret for secret in endpoint.secrets if secret.id == proof.secret_id])
         if handshake is not None:
@@ -218,20 +234,13 @@ class ReceiveView(APIView):
         )
         return self.as_accepted(accepted, payload)
 
-    # Only a handshake comes this far with another method; DRF's own OPTIONS would describe the view to strangers.
-    get = head = post
-    options = cast(Any, post)
-
     def as_accepted(self, accepted: Acceptance, payload: Any) -> HttpResponseBase:
         """Return the answer to an event: the provider's own, else the hub's; a repeated one gets the same status."""
         answer = self.endpoint.preset.answer_to(payload, self.endpoint.row.settings)
         if answer is not None:
             return _as_response(answer)
         status = self.endpoint.row.accepted_status
-        if status in {204, 205}:
-            return Response(None, status=status)
-        # What DRF would make of it, without its negotiation and rendering.
-        return HttpResponse(json.dumps(accepted.as_json(), separators=(",", ":")), _JSON, status)
+        return _as_json(None if status in {204, 205} else accepted.as_json(), status)
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], HttpResponseBase | None]:
         """Return what turns a refusal into its answer; anything else is a fault of the hub and stays one."""
@@ -249,7 +258,7 @@ class ReceiveView(APIView):
         if isinstance(exc, VerificationFailed) and self.endpoint.preset.refused is not None:
             refused = self.endpoint.preset.refused
             return _as_response(replace(refused, headers={**self.headers_of(exc), **refused.headers}))
-        answer = Response({"error": exc.error}, status=exc.status_code, headers=self.headers_of(exc))
+        answer = _as_json({"error": exc.error}, exc.status_code, self.headers_of(exc))
         # Django would log each as an error. Of shedding there is a line when it begins, and one when it ends.
         answer._has_been_logged = isinstance(exc, Shed)  # type: ignore[attr-defined]
         return answer
@@ -274,13 +283,27 @@ class ReceiveView(APIView):
         if isinstance(refusal, MethodNotAllowed):
             return {"Allow": "POST"}
         if refusal.status_code == 401:
-            return {"WWW-Authenticate": self.get_authenticate_header(self.request) or ""}
+            return {"WWW-Authenticate": self.get_authenticate_header(self.request)}
         return {}
+
+    def get_authenticate_header(self, request: HttpRequest) -> str:
+        """Return the challenge of a 401."""
+        (authentication,) = self.get_authenticators()
+        return cast(SignatureAuthentication, authentication).challenge(self)
 
     @property
     def default_response_headers(self) -> dict[str, str]:
         """Return none: DRF would tell strangers on every answer which methods there are."""
         return {}
+
+
+def _as_json(value: Any, status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return ``value`` as JSON, as DRF would render it; None as nothing."""
+    if value is None:
+        answer = HttpResponse(status=status, headers=headers)
+        del answer["Content-Type"]
+        return answer
+    return HttpResponse(json.dumps(value, separators=(",", ":")), _JSON, status, headers=headers)
 
 
 def _as_response(answer: Answer) -> HttpResponse:
