@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, TextIO
 
 import structlog
@@ -14,6 +15,10 @@ _OURS = ("hub", "deliveries", "integrations")
 _SPEAKS_OF_CODE = frozenset(
     {AttributeError, ImportError, ImproperlyConfigured, MemoryError, ModuleNotFoundError, NameError, RecursionError}
 )
+
+_OF_EACH_LINE = frozenset({"timestamp", "level", "event", "logger"})
+#: Fields that are rendered on lines of their own.
+_OF_ERRORS = frozenset({"exc_info", "exception", "stack"})
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -42,12 +47,13 @@ def logging_config(log_format: str, *, level: str, own: Sequence[str] = ()) -> d
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    logging.setLoggerClass(_Logger)
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "hub": {
-                "()": structlog.stdlib.ProcessorFormatter,
+                "()": Formatter,
                 "foreign_pre_chain": _SHARED,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -73,6 +79,28 @@ def logging_config(log_format: str, *, level: str, own: Sequence[str] = ()) -> d
             "httpcore": {"level": "WARNING"},
         },
     }
+
+
+class Formatter(structlog.stdlib.ProcessorFormatter):
+    """structlog's formatter, with a shorter way for its own lines that tell of no error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of ``record``."""
+        fields: Any = record.msg
+        if not hasattr(record, "_logger") or not isinstance(fields, dict) or not _OF_ERRORS.isdisjoint(fields):
+            return super().format(record)
+        return str(self.processors[-1](None, "", fields.copy()))
+
+
+class _Logger(logging.Logger):
+    """A logger that does not look for the line of code that it is called from: no line of the log says that."""
+
+    def findCaller(  # noqa: N802 - a method of the standard library's
+        self, stack_info: bool = False, stacklevel: int = 1
+    ) -> tuple[str, int, str, str | None]:
+        if stack_info:
+            return super().findCaller(stack_info, stacklevel)
+        return "(unknown file)", 0, "(unknown function)", None
 
 
 class RefusedRequests(logging.Filter):
@@ -115,12 +143,40 @@ def _named(error: BaseException) -> str:
     return name
 
 
+class _Json:
+    """structlog's renderer, with one encoder for all lines."""
+
+    def __init__(self) -> None:
+        rest = structlog.processors.JSONRenderer()._dumps_kw
+        self._encode = json.JSONEncoder(**rest).encode
+
+    def __call__(self, logger: Any, name: str, fields: MutableMapping[str, Any]) -> str:
+        return self._encode(fields)
+
+
+class _Console:
+    """structlog's renderer for a terminal; what it writes of a plain line is written here at once."""
+
+    def __init__(self) -> None:
+        # repr of texts, so that a sender's line break cannot begin a line of its own; and a formatter of tracebacks,
+        # because the one that "rich", if it is installed, puts in its place shows local variables, secrets among them.
+        self._whole = structlog.dev.ConsoleRenderer(
+            colors=False, repr_native_str=True, exception_formatter=_plain_frames
+        )
+
+    def __call__(self, logger: Any, name: str, fields: MutableMapping[str, Any]) -> str:
+        if not fields.keys() >= _OF_EACH_LINE or not _OF_ERRORS.isdisjoint(fields) or "logger_name" in fields:
+            return self._whole(logger, name, fields)
+        head = (
+            f"{fields.pop('timestamp')} [{fields.pop('level'):9}] {fields.pop('event')!s:30} [{fields.pop('logger')}]"
+        )
+        return " ".join([head, *[f"{key}={fields[key]!r}" for key in sorted(fields)]]).rstrip(" ")
+
+
 def _renderers(log_format: str) -> list[Any]:
     if log_format == "json":
         return [
             structlog.processors.ExceptionRenderer(frames),
-            structlog.processors.JSONRenderer(),
+            _Json(),
         ]
-    # repr of texts, so that a sender's line break cannot begin a line of its own; and a formatter of tracebacks,
-    # because the one that "rich", if it is installed, puts in its place shows local variables, secrets among them.
-    return [structlog.dev.ConsoleRenderer(colors=False, repr_native_str=True, exception_formatter=_plain_frames)]
+    return [_Console()]

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from django.core.exceptions import TooManyFieldsSent
 
-from hub.logging import logging_config
+from hub.logging import _renderers, logging_config
 
 
 @contextmanager
@@ -140,6 +140,32 @@ class TestAConsoleLine:
         assert "test_logging.py" in stream.getvalue()
         assert "stream =" not in stream.getvalue()
         assert "ValueError: broken" not in stream.getvalue()
+
+
+class TestAPlainLine:
+    LINES: tuple[dict[str, Any], ...] = (
+        {"event": "event.accepted", "deliveries": 1, "request_id": "r", "event_uuid": "e"},
+        {"event": "e" * 40, "b": None, "a": "line\nbreak \x1b", "of": object},
+        {"event": "", "level": "warning"},
+        {"event": 7, "level": "exception", "logger": ""},
+        {"event": "a", "logger_name": "other"},
+        {"event": "a", "exception": "Traceback"},
+        {"event": "a", "stack": "Stack"},
+        {"level": "info", "a": 1},
+    )
+
+    @pytest.mark.parametrize("fields", LINES)
+    def test_is_what_structlog_writes(self, fields: dict[str, Any]) -> None:
+        line = {"timestamp": "2026-05-01T12:00:00Z", "level": "info", "logger": "hub.test", **fields}
+        console = structlog.dev.ConsoleRenderer(colors=False, repr_native_str=True)
+
+        assert _renderers("console")[-1](None, "", dict(line)) == console(None, "", dict(line))
+        assert _renderers("json")[-1](None, "", dict(line)) == structlog.processors.JSONRenderer()(None, "", dict(line))
+
+    def test_of_the_standard_library_shows_the_stack_where_that_was_asked_for(self) -> None:
+        with logs("console") as stream:
+            logging.getLogger("hub.test").info("a", stack_info=True)
+        assert "test_of_the_standard_library_shows" in stream.getvalue()
 
 
 class TestTheConfiguration:
