@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Origin:
 
 
 _COMMAND = Origin()
-_origin: ContextVar[Origin] = ContextVar("origin", default=_COMMAND)
+_origin: ContextVar[Callable[[], Origin]] = ContextVar("origin", default=lambda: _COMMAND)
 
 
 def origin_of(request: HttpRequest) -> Origin:
@@ -77,9 +77,12 @@ def origin_of(request: HttpRequest) -> Origin:
 
 
 @contextmanager
-def coming_from(origin: Origin) -> Iterator[None]:
-    """Note ``origin`` with whatever is recorded within."""
-    token = _origin.set(origin)
+def coming_from(origin: Origin | HttpRequest) -> Iterator[None]:
+    """Note ``origin``, or that of a request, with whatever is recorded within.
+
+    A request is looked at only where something is: of the very most nothing is recorded.
+    """
+    token = _origin.set(lambda: origin if isinstance(origin, Origin) else origin_of(origin))
     try:
         yield
     finally:
@@ -157,7 +160,7 @@ def _entry(
     who: str = "",
     now: datetime | None,
 ) -> AuditEntry:
-    origin = _origin.get()
+    origin = _origin.get()()
     known = by if by is not None and by.is_authenticated else None
     return AuditEntry(
         at=now or timezone.now(),

@@ -34,28 +34,35 @@ _ADMIN_POLICY = (
 #: What people use in a browser: it is where ``HUB_ADMIN_HOSTS`` and ``HUB_ADMIN_NETWORKS`` say.
 _FOR_PEOPLE = ("/admin", "/api/docs")
 # All else is JSON, text or a file; a page with needs of its own sets its own policy.
-_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
     """Give each request an id, the sender's if it is sane; it is on the answer and on every log line."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        offered = request.headers.get("X-Request-ID", "")
-        request.request_id = offered if _SANE_ID.fullmatch(offered) else uuid.uuid4().hex  # type: ignore[attr-defined]
-        with lines_with(request_id=request.request_id):  # type: ignore[attr-defined]
+        name = id_for(request)
+        with lines_with(request_id=name):
             response = get_response(request)
-        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        response["X-Request-ID"] = name
         return response
 
     return middleware
+
+
+def id_for(request: HttpRequest) -> str:
+    """Return the id of ``request`` from here on, which it has as ``request_id``: the sender's if it is sane."""
+    offered = request.META.get("HTTP_X_REQUEST_ID", "")
+    name = offered if offered and _SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+    request.request_id = name  # type: ignore[attr-defined]
+    return name
 
 
 def origin(get_response: GetResponse) -> GetResponse:
     """Let the audit log know where each order comes from."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        with audit.coming_from(audit.origin_of(request)):
+        with audit.coming_from(request):
             return get_response(request)
 
     return middleware
@@ -129,7 +136,7 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         is_page = request.path_info.startswith("/admin/")
-        response.headers.setdefault("Content-Security-Policy", _ADMIN_POLICY if is_page else _POLICY)
+        response.headers.setdefault("Content-Security-Policy", _ADMIN_POLICY if is_page else POLICY)
         return response
 
     return middleware

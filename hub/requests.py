@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.http import HttpRequest
+from django.core.signals import request_started
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
+from django.utils.log import log_response
 from django.utils.module_loading import import_string
+
+from hub import webhooks
 
 #: What a webhook has no use for: who is logged in, what their browser keeps, and files. All else applies to it, too.
 ONLY_FOR_PEOPLE = frozenset(
@@ -51,6 +56,23 @@ class Handler(WSGIHandler):
     """Django's WSGI application, with that request, and a chain of middleware for webhooks of what concerns them."""
 
     request_class = Request
+    #: What answers webhooks, where all of what they pass through is the hub's own.
+    _webhook: Callable[[HttpRequest], HttpResponse] | None = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> HttpResponseBase:
+        """Answer a request; a webhook without what Django does for whoever makes links to pages, or sets cookies."""
+        path = environ.get("PATH_INFO", "")
+        if self._webhook is None or not _is_webhook(path) or environ.get("SCRIPT_NAME") or settings.FORCE_SCRIPT_NAME:
+            return super().__call__(environ, start_response)
+        request_started.send(sender=self.__class__, environ=environ)
+        request = self.request_class(environ)
+        response = self._webhook(request)
+        response._resource_closers.append(request.close)  # type: ignore[attr-defined]
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
+        response._handler_class = self.__class__  # type: ignore[attr-defined]
+        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        return response
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Make both chains, and choose between them by the path."""
@@ -65,9 +87,11 @@ class Handler(WSGIHandler):
 
     def _chain_for_webhooks(self) -> Callable[[HttpRequest], HttpResponseBase]:
         chain: Any = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
-        for name in reversed(settings.MIDDLEWARE):
-            if name in ONLY_FOR_PEOPLE:
-                continue
+        names = [name for name in settings.MIDDLEWARE if name not in ONLY_FOR_PEOPLE]
+        if webhooks.can_do(names):
+            self._webhook = webhooks.chain(chain)
+            return self._webhook
+        for name in reversed(names):
             try:
                 chain = convert_exception_to_response(import_string(name)(chain))
             except MiddlewareNotUsed:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import io
+from collections.abc import Callable
 from http import HTTPStatus
+from ipaddress import ip_network
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import TooManyFieldsSent
+from django.http import HttpRequest, HttpResponse
 from django.test import SimpleTestCase
 from django.urls import clear_url_caches, get_resolver
 
@@ -32,6 +35,17 @@ def request(content_type: str, *, query: str = "", body: bytes = b"") -> Request
             "wsgi.input": io.BytesIO(body),
         }
     )
+
+
+def marked(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Be a site's own middleware."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["X-Marked"] = "yes"
+        return response
+
+    return middleware
 
 
 class TestAnAnnouncedCharset:
@@ -75,9 +89,46 @@ class AWebhooksChainTests(SimpleTestCase):
                 self.assertEqual(self.answer(path), (whole.status_code, headers))
                 self.assertEqual(whole.status_code, HTTPStatus.METHOD_NOT_ALLOWED)
 
+    def test_sends_them_over_https_and_behind_a_proxy(self) -> None:
+        proxied = {"HTTP_X_FORWARDED_PROTO": "https"}
+        with self.settings(SECURE_HSTS_SECONDS=60, HUB_TRUSTED_PROXIES=[ip_network("127.0.0.0/8")]):
+            whole = self.client.put("/hooks/orders", **proxied)
+            headers = {name: value for name, value in whole.items() if name != "X-Request-ID"}
+
+            self.assertEqual(self.answer("/hooks/orders", **proxied), (405, headers))
+            self.assertIn("Strict-Transport-Security", headers)
+            self.assertNotIn("Strict-Transport-Security", self.answer("/hooks/orders")[1])
+
+    def test_is_the_one_that_django_makes_where_a_site_adds_to_it(self) -> None:
+        self.assertIsNotNone(Handler()._webhook)
+        with self.settings(MIDDLEWARE=[*settings.MIDDLEWARE, "tests.hub.test_requests.marked"]):
+            self.assertIsNone(Handler()._webhook)
+            status, headers = self.answer("/hooks/orders")
+        whole = self.answer("/hooks/orders")
+
+        self.assertEqual((status, headers.pop("X-Marked")), (405, "yes"))
+        self.assertEqual((status, headers), whole)
+
+    def test_takes_over_a_sane_request_id(self) -> None:
+        answers: list[dict[str, str]] = []
+        environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/hooks/orders", "HTTP_HOST": "testserver"}
+        for offered in ("order-4711", "a b"):
+            asked = {**environ, "HTTP_X_REQUEST_ID": offered, "wsgi.input": io.BytesIO()}
+            Handler()(asked, lambda _, headers: answers.append(dict(headers))).close()
+
+        self.assertEqual(answers[0]["X-Request-ID"], "order-4711")
+        self.assertRegex(answers[1]["X-Request-ID"], r"^[0-9a-f]{32}$")
+
     def test_refuses_a_host_that_is_not_the_hubs(self) -> None:
-        with self.settings(ALLOWED_HOSTS=["hub.example.com"]):
-            self.assertEqual(self.answer("/hooks/orders", HTTP_HOST="other.example.com")[0], HTTPStatus.BAD_REQUEST)
+        for allowed in (["hub.example.com"], ["other.example.com", "hub.example.com"], ["*"], [".example.com"]):
+            with self.settings(ALLOWED_HOSTS=allowed):
+                whole = self.client.put("/hooks/orders", headers={"host": "other.example.com:8000"})
+                headers = {name: value for name, value in whole.items() if name != "X-Request-ID"}
+                answer = self.answer("/hooks/orders", HTTP_HOST="other.example.com:8000")
+
+                self.assertEqual(answer, (whole.status_code, headers))
+                self.assertEqual(answer[0] == HTTPStatus.BAD_REQUEST, allowed == ["hub.example.com"])
+        self.assertEqual(self.answer("/hooks/orders", HTTP_HOST="a b")[0], HTTPStatus.BAD_REQUEST)
 
     def test_opens_no_session(self) -> None:
         with patch.object(SessionMiddleware, "process_request", side_effect=AssertionError) as opened:
