@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import sys
+from collections.abc import Callable
+from types import FrameType
 from unittest.mock import patch
 
 import pytest
@@ -14,9 +19,13 @@ from django.utils import timezone
 from deliveries import wakeup
 from deliveries.models import Delivery, Event
 from deliveries.receiving import endpoints
+from hub.requests import Handler
 from integrations.models import Endpoint
-from tests.deliveries.receiving.cases import Sender, signed_endpoint
+from tests.deliveries.receiving.cases import Sender, signature, signed_endpoint
 from tests.factories import make_route
+
+#: Calls of Python functions, a few over what they are with Python 3.11.
+ACCEPTED_ON_POSTGRES, ACCEPTED_ON_SQLITE = 770, 880
 
 
 class Warm(Sender, TransactionTestCase):
@@ -61,6 +70,20 @@ class OneAcceptedEventTests(Warm):
         one_by_one = ["BEGIN", "INSERT", "SELECT", "INSERT", "COMMIT"]
         self.assertEqual(statements, at_once if connection.vendor == "postgresql" else one_by_one)
 
+    @pytest.mark.stricter_database
+    def test_is_planned_once_for_all(self) -> None:
+        if connection.vendor != "postgresql":
+            self.skipTest("SQLite plans what it is given")
+        for number, endpoint in enumerate((self.warm(), self.warm(routes=10), self.warm(state="paused"))):
+            connection.close()  # the next one has planned nothing yet
+            for again in range(8):
+                self.assertEqual(self.send(endpoint, event_id=f"{number}-{again}").status_code, 200)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement ~ 'WITH'"
+                )
+                self.assertEqual(cursor.fetchall(), [(3, 5)])  # the server tries five plans before it keeps one
+
     def test_takes_two_short_transactions_where_it_came_before(self) -> None:
         statements = self.statements(self.warm(), event_id="warm", body=b'{"warm": 1}')
 
@@ -86,6 +109,60 @@ class OneAcceptedEventTests(Warm):
 
             self.send(self.warm(), event_id="1")
             self.assertTrue(hint.called)
+
+
+class WhatOneAcceptCallsTests(Warm):
+    """Calls of Python functions: the processor time of an accept is theirs, and no clock counts as surely."""
+
+    def calls(self, endpoint: Endpoint) -> int:
+        """Return how many functions are called for one more event, by the application that the server runs."""
+        application = Handler()
+        counts = []
+        for number in range(4):
+            body = b'{"type": "push", "number": %d}' % number
+            environ = {
+                "REQUEST_METHOD": "POST",
+                "PATH_INFO": f"/hooks/{endpoint.slug}",
+                "CONTENT_TYPE": "application/json",
+                "CONTENT_LENGTH": str(len(body)),
+                "HTTP_HOST": "testserver",
+                "HTTP_X_SIGNATURE": signature(body),
+                "HTTP_X_EVENT_ID": f"counted-{number}",
+                "REMOTE_ADDR": "127.0.0.1",
+                "wsgi.url_scheme": "http",
+                "wsgi.input": io.BytesIO(body),
+            }
+            counts.append(_calls_of(lambda environ=environ: application(environ, lambda *_: None).close()))
+        return min(counts)
+
+    def test_are_no_more_than_they_were(self) -> None:
+        is_postgres = connection.vendor == "postgresql"
+        keeps = patch.dict(connection.settings_dict, {"CONN_HEALTH_CHECKS": is_postgres, "CONN_MAX_AGE": 600})
+        keeps.start()
+        self.addCleanup(keeps.stop)
+        connection.close()  # the next one is kept from request to request
+        logging.disable(logging.INFO)  # what listens to the lines is the test run's own
+        self.addCleanup(logging.disable, logging.NOTSET)
+        with patch.object(wakeup._Last, "at", float("inf")):
+            accepted = self.calls(self.warm())
+
+        self.assertLessEqual(accepted, ACCEPTED_ON_POSTGRES if is_postgres else ACCEPTED_ON_SQLITE)
+        self.assertEqual(Event.objects.filter(event_id__startswith="counted").count(), 4)
+
+
+def _calls_of(run: Callable[[], object]) -> int:
+    count = 0
+
+    def counted(_frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(counted)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 @pytest.mark.stricter_database
