@@ -26,6 +26,7 @@ from deliveries.models.erasure import UNDER_WAY, ErasurePhase
 from deliveries.models.keeping import EVERYTHING, Part
 from deliveries.models.states import FINISHED
 from deliveries.retention.stripping import BYTES_AT_ONCE, NO_BODY, NO_HEADERS, strip
+from deliveries.shapes.forgetting import forget_names
 from integrations.models import BatchedItem, Endpoint
 
 log = structlog.get_logger(__name__)
@@ -110,6 +111,8 @@ def _go_on(row: Erasure, *, now: datetime) -> None:
     elif row.state == ErasureState.COUNTING:
         row.state = ErasureState.COUNTED
     else:
+        if not row.path:  # what a path finds is a value, and of those no shape has any
+            forget_names(Sought(row.sought))
         row.state, row.sought, row.finished_at = ErasureState.FINISHED, "", now
         log.info("erasure.finished", erasure=str(row.pk), left=len(row.left), **row.counts)
 

@@ -14,12 +14,24 @@ from django.utils import timezone
 
 from deliveries import erasing
 from deliveries.erasing import steps
-from deliveries.models import Attempt, AuditEntry, Batch, Delivery, Erasure, Event, EventVariant, KeptKey, Rejection
+from deliveries.models import (
+    Attempt,
+    AuditEntry,
+    Batch,
+    Delivery,
+    Erasure,
+    Event,
+    EventVariant,
+    KeptKey,
+    Rejection,
+    Shape,
+)
 from deliveries.models.erasure import hmac_of
 from deliveries.models.sealing import body_columns
 from integrations.models import BatchedItem
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.retention.aging import MARKER, RetentionTestCase, ago
+from tests.deliveries.shapes.cases import new_shape, see
 from tests.factories import make_delivery
 
 
@@ -58,6 +70,16 @@ class ErasureTests(ErasingTestCase):
         self.erase()
 
         self.assertEqual(BatchedItem.objects.get().key, str(other.pk))
+
+    def test_forgets_a_shape_that_has_it_among_its_names(self) -> None:
+        for event_type, name in (("plain", "mail"), ("named", f"to {MARKER}"), (f"of {MARKER}", "mail")):
+            row = new_shape(self.endpoint, event_type=event_type)
+            see(row, {"by": {name: 1}})
+            row.save()
+
+        self.erase()
+
+        self.assertEqual([row.event_type for row in Shape.objects.all()], ["plain"])
 
     def test_finds_it_wherever_it_is(self) -> None:
         in_header = self.plain(headers={"X-Mail": MARKER})
