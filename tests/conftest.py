@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 from django.test import SimpleTestCase, TransactionTestCase
 
+from tests import log_watch
 from tests.emptying import replace_flush
 
 replace_flush()
+log_watch.start()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,6 +47,19 @@ def _is_proved_on_sqlite(item: pytest.Item) -> bool:
         return not issubclass(owner, TransactionTestCase)
     asks = {"db", "transactional_db"}.intersection(getattr(item, "fixturenames", ()))
     return not (asks or item.get_closest_marker("django_db") or item.get_closest_marker("journey"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Begin to note secrets and lines before what a class makes for all of its tests."""
+    log_watch.suite.begin(getattr(item, "cls", None) or getattr(item, "module", None))
+
+
+@pytest.fixture(autouse=True)
+def no_secret_in_the_log() -> Iterator[None]:
+    """Whatever a test logs holds nothing of what it keeps secret."""
+    yield
+    assert log_watch.suite.found() == []
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,8 @@ from tests.shell import Shell
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_SECRET_SETTINGS = ("SECRET_KEY", "HUB_ENCRYPTION_KEYS", "HUB_ADMIN_PASSWORD")
+
 
 def free_port() -> int:
     """Return a port that was free a moment ago."""
@@ -143,6 +145,11 @@ class RunningHub:
                     process.kill()
         self.process.wait(10)
 
+    def told_secrets(self) -> list[str]:
+        """Return the names of the settings whose values stand in what it wrote."""
+        told = self.output.read_text(errors="replace") if self.output.exists() else ""
+        return [name for name in _SECRET_SETTINGS if (value := self.environment.get(name)) and value in told]
+
     def _close_shell(self) -> None:
         if self._shell is not None:
             self._shell.close()
@@ -183,3 +190,4 @@ def running_hub(folder: Path, *, database_url: str = "", **settings: str) -> Ite
             yield hub
         finally:
             hub.kill_everything()
+        assert hub.told_secrets() == []
