@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import subprocess
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from jsonschema import Draft202012Validator as Validator
 from ruamel.yaml import YAML
 
 from deliveries.database_roles import Roles, making
 from hub import env
+from tests.image import Dockerfile, is_let_through
 from tests.running_hub import ROOT
 
 pytestmark = pytest.mark.any_database
@@ -25,7 +31,32 @@ def compose() -> Any:
     return YAML(typ="safe").load(ROOT / "compose.yaml")
 
 
+@pytest.fixture(scope="module")
+def specification() -> Validator:
+    """Return the Compose specification's own schema, which check-jsonschema brings along."""
+    found = resources.files("check_jsonschema").joinpath("builtin_schemas", "vendor", "compose-spec.json")
+    return Validator(json.loads(found.read_text()))
+
+
 class TestCompose:
+    def test_is_what_the_specification_takes(self, compose: Any, specification: Validator) -> None:
+        assert [error.message for error in specification.iter_errors(compose)] == []
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("read-only", True), ("tmpfs", 7), ("secrets", {"web_url": {}}), ("depends_on", {"db": {"condition": "up"}})],
+    )
+    def test_would_be_refused(self, name: str, value: object, compose: Any, specification: Validator) -> None:
+        wrong = {**compose, "services": {**compose["services"], "web": {**compose["services"]["web"], name: value}}}
+        assert not specification.is_valid(wrong)
+
+    def test_names_files_and_volumes_that_there_are(self, compose: Any) -> None:
+        sources = [each.partition(":")[0] for s in compose["services"].values() for each in s.get("volumes", [])]
+        files = [source for source in sources if source.startswith("./")]
+        assert len(files) == 2
+        assert [file for file in files if not (ROOT / file).is_file()] == []
+        assert {source for source in sources if source not in files} == set(compose["volumes"])
+
     def test_runs_everything_of_ours_read_only_and_without_rights(self, compose: Any) -> None:
         for name in OURS:
             service = compose["services"][name]
@@ -77,7 +108,36 @@ class TestCompose:
         assert all(f"{statement};" in script for statement in making(Roles()))
 
 
+class TestTheProxy:
+    @pytest.mark.skipif(not os.environ.get("CI") and not shutil.which("caddy"), reason="needs Debian's caddy")
+    def test_is_set_up_in_words_that_caddy_takes(self, tmp_path: Path) -> None:
+        file = DEPLOYMENT / "Caddyfile"
+        assert self.judged(file) == ""
+        wrong = tmp_path / "Caddyfile"
+        wrong.write_text(file.read_text().replace("lb_try_duration", "lb_try_durations"))
+        assert "lb_try_durations" in self.judged(wrong)
+
+    def judged(self, file: Path) -> str:
+        """Return what caddy has against ``file``."""
+        command = ["caddy", "validate", "--adapter", "caddyfile", "--config", str(file)]
+        given = {**os.environ, "PUBLIC_HOST": "hub.example.com"}
+        done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=20, check=False)
+        return done.stderr if done.returncode else ""
+
+
 class TestTheImage:
+    def test_is_made_of_what_there_is_and_is_let_through(self) -> None:
+        copied = Dockerfile().copied
+        assert copied
+        assert [name for name in copied if not (ROOT / name).exists()] == []
+        assert [name for name in copied if name != "." and not is_let_through(name)] == []
+
+    def test_has_nothing_of_this_machine_in_it(self) -> None:
+        for name in (".env", ".venv", ".venv-sdks", ".git", "secrets", "db.sqlite3", "db.sqlite3-wal", "var", "tests"):
+            assert not is_let_through(name), name
+        for name in ("manage.py", "hub", "integrations", "deliveries", "templates", "requirements.txt"):
+            assert is_let_through(name), name
+
     def test_is_of_two_stages_for_a_user_without_rights_and_says_how_it_is(self) -> None:
         text = (ROOT / "Dockerfile").read_text()
         assert len(re.findall(r"^FROM ", text, re.MULTILINE)) == 2
