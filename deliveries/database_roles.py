@@ -108,7 +108,7 @@ def _default(app: str) -> Grant:
 
 def _exceptions() -> dict[str, Grant]:
     history = (Event, EventVariant, Batch, Delivery, Attempt)
-    of_connections = ("connectionhealth", "connectiontoken", "storedanswer")
+    of_calls = ("batcheditem", "connectionhealth", "connectiontoken", "itembatch", "sharedrun", "unnamedhealth")
     return {
         "django_migrations": Grant(web=_READ, worker=_READ),
         "auth_permission": Grant(web=_READ, worker=_READ),
@@ -117,5 +117,5 @@ def _exceptions() -> dict[str, Grant]:
         Endpoint._meta.db_table: _LOCKED,
         Connection._meta.db_table: _LOCKED,
         **{model._meta.db_table: _HISTORY for model in history},
-        **{f"integrations_{name}": Grant(web=_ALL, worker=_ALL) for name in of_connections},
+        **{f"integrations_{name}": Grant(web=_ALL, worker=_ALL) for name in (*of_calls, "storedanswer")},
     }

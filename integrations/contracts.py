@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from integrations.connectors.client import HttpClient
     from integrations.connectors.http import Reply
     from integrations.connectors.system import System
+    from integrations.connectors.unnamed import Unnamed
     from integrations.flows.record import FlowRecord
 
 T = TypeVar("T")
@@ -159,8 +160,11 @@ class Connections(Protocol):
     def outside(self, name: str, context: Context) -> HttpClient | System:
         """Return a connection of any kind; raises `ConnectionMissing`."""
 
-    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
-        """Send a request to an address without a connection (`integrations.connectors.http.send_once`)."""
+    def unnamed(self, unnamed: Unnamed, context: Context) -> System:
+        """Return an outside system that there is no connection for."""
+
+    def send(self, request: httpx.Request, context: Context, *, seconds: float, kept_body_bytes: int) -> Reply:
+        """Send a request to an address without a connection, and keep what was sent."""
 
 
 class NoConnections:
@@ -182,11 +186,21 @@ class NoConnections:
         """Raise `ConnectionMissing`."""
         raise ConnectionMissing(f"There is no connection {name!r}.")
 
-    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
-        """Send it: that needs no connection."""
-        from integrations.connectors.http import send_once
+    def unnamed(self, unnamed: Unnamed, context: Context) -> System:
+        """Return it, behind no circuit."""
+        from integrations.connectors.unnamed import FreeGate, frame_without_deadline, unnamed_system
 
-        return send_once(request, seconds=seconds, kept_body_bytes=kept_body_bytes)
+        return unnamed_system(unnamed, gate=FreeGate(), frame=frame_without_deadline(context))
+
+    def send(self, request: httpx.Request, context: Context, *, seconds: float, kept_body_bytes: int) -> Reply:
+        """Send it: that needs no connection, and asks no circuit."""
+        from integrations.connectors.http import send_once
+        from integrations.connectors.sent import noted
+
+        with noted(context.journal.sent, request, request, None) as call:
+            reply = send_once(request, seconds=seconds, kept_body_bytes=kept_body_bytes)
+            call.status = reply.status
+        return reply
 
 
 @dataclass(frozen=True)
@@ -241,15 +255,19 @@ class Context:
     def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int = 64 * 1024) -> Reply:
         """Send a request to an address of which there is no connection, once, and return the answer.
 
-        The address is guarded by ``HUB_EGRESS_ALLOW``, no redirect is followed, nothing is tried again. What was sent
-        is kept (`record_call`). Raises what `integrations.connectors.http.call` raises.
+        The address is guarded by ``HUB_EGRESS_ALLOW``, no redirect is followed, nothing is tried again within the
+        attempt. The route's calls of the host have a circuit, which all workers share. What was sent is kept
+        (`record_call`). Raises what `http` clients raise: `NotCalled`, `RetryLater` for a long wait that is asked for,
+        `CallFailed` and the like. Not to be called from a coroutine, which has `ahttp`.
         """
-        from integrations.connectors.sent import noted
+        return self.connections.send(request, self, seconds=seconds, kept_body_bytes=kept_body_bytes)
 
-        with noted(self.journal.sent, request, request, None) as call:
-            reply = self.connections.send(request, seconds=seconds, kept_body_bytes=kept_body_bytes)
-            call.status = reply.status
-        return reply
+    def unnamed(self, unnamed: Unnamed) -> System:
+        """Return an outside system that is reached by something else than a connection, such as a setting.
+
+        It is behind a circuit that all workers share, and what is sent to it is kept, as with a connection.
+        """
+        return self.connections.unnamed(unnamed, self)
 
     def log(self, message: str, **fields: Any) -> None:
         """Keep ``message`` and plain values on the attempt, where the operator reads them."""

@@ -20,6 +20,7 @@ from deliveries.admin.route_previews import may_preview
 from deliveries.dry_run import MOST, dry_run, past_events
 from integrations.admin.base import HubAdmin
 from integrations.admin.route_form import RoutePageForm
+from integrations.handlers import handlers
 from integrations.models import Route
 
 
@@ -68,11 +69,13 @@ def show_dry_run(admin: HubAdmin, request: HttpRequest, pk: UUID) -> HttpRespons
         context["different"] = sum(row.differs for row in context["rows"])
         said = f"Dry run on {len(context['rows'])} past events{', of a form that was not saved' * is_shadow}."
         audit.record(audit.Action.ORDERED, route, by=cast(User, request.user), message=said)
+    entry = handlers.get(route.handler)
     page = {
         **admin.admin_site.each_context(request),
         "opts": admin.opts,
         "title": gettext("Dry run"),
         "subtitle": str(route),
+        "is_run": bool(entry and entry.dry_run),
     }
     return TemplateResponse(request, "admin/integrations/route/dry_run.html", {**page, "original": route, **context})
 

@@ -84,7 +84,7 @@ class Concern:
     def key(self) -> str:
         """What tells it from all others that may be there at one time."""
         filters = self.place.filters
-        return f"{self.kind}:{self.place.pk or filters.get('route') or filters.get('endpoint', '')}"
+        return f"{self.kind}:{self.place.pk or filters.get('route') or filters.get('endpoint') or self.about}"
 
     @property
     def rank(self) -> tuple[bool, int, int, str, str]:

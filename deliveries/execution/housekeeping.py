@@ -22,6 +22,7 @@ from deliveries.retention import (
     prune_some_answers,
     prune_some_backfill_runs,
     prune_some_counts,
+    prune_some_health,
     prune_some_of_the_audit_log,
     prune_some_rejections,
     prune_some_replay_items,
@@ -92,7 +93,8 @@ class Housekeeping:
         runs = prune_some_backfill_runs(now=now)
         shapes = prune_some_shapes(now=now)
         alerts = prune_some_alerts(now=now)
-        has_more = max(removed, counts, items, entries, answers, rollups, runs, shapes, alerts) >= BATCH
+        health = prune_some_health(now=now)
+        has_more = max(removed, counts, items, entries, answers, rollups, runs, shapes, alerts, health) >= BATCH
         self._at = time.monotonic() + (_NEXT_BATCH_SECONDS if has_more else _EVERY_SECONDS)
         if removed:
             logger.info("rejections.pruned", removed=removed)

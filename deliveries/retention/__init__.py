@@ -23,7 +23,7 @@ from deliveries.models import (
 )
 from deliveries.models.replay import UNDER_WAY
 from deliveries.models.rollup import Grain
-from integrations.models import Endpoint, StoredAnswer
+from integrations.models import Endpoint, StoredAnswer, UnnamedHealth
 from integrations.models.stored_answer import KEPT
 
 BATCH = 1000
@@ -41,12 +41,12 @@ def prune_rejections(*, now: datetime, dry_run: bool = False, report: Report = u
     """Remove rejections older than ``HUB_REJECTION_DAYS``; return how many (or how many it would be).
 
     Their counts by the hour go too, when they are older than `COUNT_AGE`, and the lists of what bulk replays ran, after
-    `REPLAY_ITEM_AGE`, old alerts and old statistics; these are not in the number. ``report`` is told how many of how
-    many rejections are done.
+    `REPLAY_ITEM_AGE`, old alerts, old statistics, and what is known of systems that nobody calls any more; these are
+    not in the number. ``report`` is told how many of how many rejections are done.
     """
     if dry_run:
         return _old_rejections(now).count()
-    others = (prune_some_counts, prune_some_replay_items, prune_some_alerts, prune_some_rollups)
+    others = (prune_some_counts, prune_some_replay_items, prune_some_alerts, prune_some_rollups, prune_some_health)
     while any(some(now=now) for some in others):
         pass
     return _all(lambda: prune_some_rejections(now=now), _old_rejections(now).count(), report)
@@ -110,6 +110,11 @@ def prune_some_alerts(*, now: datetime) -> int:
     over = Alert.objects.filter(state=AlertState.RESOLVED, ended_told=True, since__lt=before, resolved_at__lt=before)
     ids = list(over.order_by("since").values_list("pk", flat=True)[:BATCH])
     return Alert.objects.filter(pk__in=ids).delete()[0] if ids else 0
+
+
+def prune_some_health(*, now: datetime) -> int:
+    """Remove up to `BATCH` outside systems without a connection that nothing was heard of for long; return how many."""
+    return UnnamedHealth.objects.prune(now=now, limit=BATCH)
 
 
 def prune_audit_log(*, now: datetime, dry_run: bool = False, report: Report = unheard) -> int:

@@ -25,7 +25,7 @@ from integrations.connectors.exchange import Exchange
 from integrations.connectors.http import Reply
 from integrations.connectors.sent import record
 from integrations.connectors.system import Sent, System
-from integrations.connectors.waits import Budget
+from integrations.connectors.unnamed import FreeGate, Unnamed
 from integrations.contracts import Context, InboundEvent, Json
 from integrations.errors import GiveUp
 from integrations.flows.record import MemoryRecord
@@ -102,14 +102,19 @@ class _BlockedConnections(StoredConnections):
         frame = replace(frame_of(context, made=self.made, numbers=self.numbers), sleep=lambda _seconds: None)
         spec = spec_of(self._row(name))
         exchange = _Unsent(spec, ANSWER_BYTES, note=frame.sent, answers=self.answers)
-        return HttpClient(spec, gate=_OpenGate(), tokens=_NoTokens(), frame=frame, exchange=exchange)
+        return HttpClient(spec, gate=FreeGate(), tokens=_NoTokens(), frame=frame, exchange=exchange)
 
     def system(self, name: str, context: Context) -> System:
         frame = frame_of(context, made=self.made, numbers=self.numbers)
         row = self._row(name)
-        return _UnsentSystem(spec_of(row), identity=str(row.pk), gate=_OpenGate(), frame=frame, batches=_NoBatches())
+        return _UnsentSystem(spec_of(row), identity=str(row.pk), gate=FreeGate(), frame=frame, batches=_NoBatches())
 
-    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
+    def unnamed(self, unnamed: Unnamed, context: Context) -> System:
+        frame = frame_of(context, made=self.made, numbers=self.numbers)
+        return _UnsentSystem(unnamed.spec(), identity="", gate=FreeGate(), frame=frame, batches=_NoBatches())
+
+    def send(self, request: httpx.Request, context: Context, *, seconds: float, kept_body_bytes: int) -> Reply:
+        context.record_call(**record(request, request, None))
         return _reply({})
 
 
@@ -147,19 +152,6 @@ class _Unsent(Exchange):
         below = request.url.path.removeprefix(httpx.URL(self.spec.base_url).path.rstrip("/"))
         call = f"{request.method} {shown_path(below.lstrip('/'))}"
         return next((answer for pattern, answer in self.answers.items() if fnmatchcase(call, pattern)), {})
-
-
-class _OpenGate:
-    """Lets everything through and notes nothing: what workers share is not touched."""
-
-    def enter(self) -> float:
-        return 0.0
-
-    def answered(self, status: int, *, told: Budget | None, wait: timedelta | None) -> None:
-        return None
-
-    def failed(self, text: str) -> None:
-        return None
 
 
 class _NoTokens:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connections, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.connectors.unnamed import Unnamed
 from integrations.connectors.waits import Budget
 from integrations.errors import CircuitOpen, ConnectionPaused, NotCalled, RateLimited
-from integrations.models import Circuit, Connection, ConnectionHealth, ConnectionState
+from integrations.models import Circuit, Connection, ConnectionHealth, ConnectionState, Health, UnnamedHealth
 
 #: A call whose turn comes within this time waits for it in its thread; a longer wait is the delivery's.
 PATIENCE = timedelta(seconds=1)
@@ -38,9 +40,9 @@ class Place:
 
 
 class SharedGate:
-    """The `integrations.connectors.client.Gate` of one connection, for one attempt."""
+    """The `integrations.connectors.client.Gate` of one outside system, for one attempt."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection | Unnamed) -> None:
         self._connection = connection
         self._place = Place(0.0, probe=False, was_well=True)
 
@@ -69,16 +71,16 @@ class SharedGate:
         failed(self._connection, self._place, now=timezone.now(), text=text)
 
 
-def enter(connection: Connection, *, now: datetime, probe_seconds: float) -> Place:
+def enter(connection: Connection | Unnamed, *, now: datetime, probe_seconds: float) -> Place:
     """Take a place for one call; raises `ConnectionPaused`, `CircuitOpen` or `RateLimited`, with when to come back."""
     if connection.state == ConnectionState.PAUSED:
         raise ConnectionPaused(_WHEN_PAUSED, f"the connection {connection.name!r} is paused")
-    health, _ = ConnectionHealth.objects.get_or_create(connection=connection)
+    health = _health(connection)
     is_quiet = health.open_until is None and (health.closed_until is None or health.closed_until <= now)
     if is_quiet and connection.rate_per_second is None:
         return Place(0.0, probe=False, was_well=not health.failures, noted_at=health.last_success_at)
     with transaction.atomic():
-        health = ConnectionHealth.objects.select_for_update(no_key=True).get(pk=health.pk)
+        health = _rows(connection).select_for_update(no_key=True).get()
         found = _place(health, connection, now=now, probe_seconds=probe_seconds)
         health.save()
     if isinstance(found, NotCalled):
@@ -86,9 +88,9 @@ def enter(connection: Connection, *, now: datetime, probe_seconds: float) -> Pla
     return found
 
 
-def succeeded(connection: Connection, place: Place, *, now: datetime, told: Budget | None) -> None:
+def succeeded(connection: Connection | Unnamed, place: Place, *, now: datetime, told: Budget | None) -> None:
     """Note an answer that shows the system well; written only if that is news."""
-    rows = ConnectionHealth.objects.filter(pk=connection.pk)
+    rows = _rows(connection)
     if place.probe or not place.was_well:
         rows.update(failures=0, openings=0, open_until=None, probe_until=None)
     if place.noted_at is None or place.noted_at <= now - _NOTE_EVERY:
@@ -99,16 +101,16 @@ def succeeded(connection: Connection, place: Place, *, now: datetime, told: Budg
         asked_to_wait(connection, now=now, wait=told.reset)
 
 
-def asked_to_wait(connection: Connection, *, now: datetime, wait: timedelta) -> None:
+def asked_to_wait(connection: Connection | Unnamed, *, now: datetime, wait: timedelta) -> None:
     """Note that the system wants no calls for ``wait``: other workers are not refused first."""
     earlier = Q(closed_until=None) | Q(closed_until__lt=now + wait)
-    ConnectionHealth.objects.filter(earlier, pk=connection.pk).update(closed_until=now + wait)
+    _rows(connection).filter(earlier).update(closed_until=now + wait)
 
 
-def failed(connection: Connection, place: Place, *, now: datetime, text: str) -> None:
+def failed(connection: Connection | Unnamed, place: Place, *, now: datetime, text: str) -> None:
     """Note a failure; the one too many opens the circuit, for longer each time until a success."""
     with transaction.atomic():
-        health = ConnectionHealth.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        health = _rows(connection).select_for_update(no_key=True).get()
         health.failures += 1
         health.last_error, health.last_error_at = text[:500], now
         opens = connection.breaker_failures and health.failures >= connection.breaker_failures
@@ -119,12 +121,25 @@ def failed(connection: Connection, place: Place, *, now: datetime, text: str) ->
         health.save()
 
 
+def _rows(connection: Connection | Unnamed) -> Any:
+    """Return the one row of ``connection``, as a queryset."""
+    kept: Any = ConnectionHealth if isinstance(connection, Connection) else UnnamedHealth
+    return kept.objects.filter(pk=connection.pk)
+
+
+def _health(connection: Connection | Unnamed) -> Health:
+    """Return the row, made if it is not there."""
+    if isinstance(connection, Connection):
+        return ConnectionHealth.objects.get_or_create(connection=connection)[0]
+    return UnnamedHealth.objects.get_or_create(key=connection.pk, defaults={"name": connection.name[:300]})[0]
+
+
 def _remaining(told: Budget, now: datetime) -> dict[str, object]:
     return {"remaining": told.remaining, "remaining_until": now + told.reset}
 
 
 def _place(
-    health: ConnectionHealth, connection: Connection, *, now: datetime, probe_seconds: float
+    health: Health, connection: Connection | Unnamed, *, now: datetime, probe_seconds: float
 ) -> Place | NotCalled:
     """Return a place, or why there is none; ``health`` is changed, the caller saves it."""
     circuit = health.circuit(now)
@@ -148,7 +163,7 @@ def _place(
     return Place(max(0.0, wait.total_seconds()), probe=is_probe, was_well=not health.failures, noted_at=noted_at)
 
 
-def _wait_by_rate(health: ConnectionHealth, connection: Connection, *, now: datetime) -> timedelta:
+def _wait_by_rate(health: Health, connection: Connection | Unnamed, *, now: datetime) -> timedelta:
     """Return how long a call would have to wait for its turn; one that is short enough is taken."""
     if connection.rate_per_second is None:
         return timedelta(0)
@@ -161,7 +176,7 @@ def _wait_by_rate(health: ConnectionHealth, connection: Connection, *, now: date
     return wait
 
 
-def _turn(health: ConnectionHealth, connection: Connection, *, now: datetime, wait: timedelta) -> timedelta:
+def _turn(health: Health, connection: Connection | Unnamed, *, now: datetime, wait: timedelta) -> timedelta:
     """Return when a delivery that is sent away comes back; each one later than the one before."""
     turn = max(health.next_turn_at or now, now + wait)
     health.next_turn_at = turn + timedelta(seconds=1 / (connection.rate_per_second or 10.0))

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.models import Q
@@ -22,13 +23,14 @@ from integrations.calling.tokens import SharedTokens
 from integrations.connectors.answers import Answer
 from integrations.connectors.client import ANSWER_BYTES, Frame, Gate, HttpClient
 from integrations.connectors.exchange import Exchange
-from integrations.connectors.http import Reply, send_once
+from integrations.connectors.http import Reply, shown
 from integrations.connectors.kinds import is_http
 from integrations.connectors.proving import needs_token
 from integrations.connectors.reach import networks_of
 from integrations.connectors.spec import ConnectionSpec
 from integrations.connectors.system import System
 from integrations.connectors.tries import Tries
+from integrations.connectors.unnamed import Unnamed, address_client, unnamed_system
 from integrations.contracts import Context
 from integrations.errors import ConnectionMissing, ReferenceMissing
 from integrations.models import Connection
@@ -134,9 +136,25 @@ class StoredConnections:
         """Return the same for ``async def`` handlers; whether there is such a connection shows at the first call."""
         return AsyncHttpClient(lambda: self.client(name, context))
 
-    def send(self, request: httpx.Request, *, seconds: float, kept_body_bytes: int) -> Reply:
-        """Send a request to an address without a connection."""
-        return send_once(request, seconds=seconds, kept_body_bytes=kept_body_bytes)
+    def unnamed(self, unnamed: Unnamed, context: Context) -> System:
+        """Return an outside system that there is no connection for, behind a gate that all workers share."""
+        frame = frame_of(context, made=self.made, numbers=self.numbers)
+        return unnamed_system(unnamed, gate=SharedGate(unnamed), frame=frame)
+
+    def send(self, request: httpx.Request, context: Context, *, seconds: float, kept_body_bytes: int) -> Reply:
+        """Send a request to an address without a connection; the route has a gate of its own for each host."""
+        place = shown(request.url)
+        # Not the host alone: behind one there can be many systems, and routes of others.
+        parts = (str(self.endpoint_id), context.route, place)
+        client = address_client(
+            request,
+            gate=SharedGate(Unnamed("address", f"{place} ({context.route})", parts)),
+            frame=frame_of(context, made=self.made, numbers=self.numbers),
+            seconds=seconds,
+            kept_body_bytes=kept_body_bytes,
+            allow=tuple(settings.HUB_EGRESS_ALLOW),
+        )
+        return client.send(request)
 
     def _row(self, name: str) -> Connection:
         for_this = Q(group=None) | Q(group__endpoints=self.endpoint_id)
@@ -193,9 +211,10 @@ class AsyncHttpClient:
 
 def frame_of(context: Context, *, made: list[str], numbers: Counter[str]) -> Frame:
     """Return what a client takes from an attempt; ``made`` and ``numbers`` are where its calls are noted."""
+    reserve = min(_RESERVE_SECONDS, context.timeout_seconds / 10)
 
     def left() -> float:
-        return (context.deadline - datetime.now(UTC)).total_seconds() - _RESERVE_SECONDS
+        return (context.deadline - datetime.now(UTC)).total_seconds() - reserve
 
     return Frame(
         left=left,

@@ -20,7 +20,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from integrations.connectors.deadline import cut_off
 from integrations.connectors.egress import Address, EgressRefused, Network, Resolve, is_allowed, refusal, resolve
-from integrations.errors import GiveUp, HubError
+from integrations.connectors.system import SystemFailed, SystemRefused
+from integrations.errors import HubError
 
 _SCHEMES = ("postgres://", "postgresql://")
 _NEEDED = ("host", "user", "dbname")
@@ -31,11 +32,11 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _FINAL = ("22", "23", "3F", "42")
 
 
-class DatabaseFailed(HubError):
+class DatabaseFailed(SystemFailed):
     """The database cannot be reached, or broke off, or was too slow; the message holds neither address nor value."""
 
 
-class DatabaseRefused(GiveUp):
+class DatabaseRefused(SystemRefused):
     """The address is none that may be used, or the database refuses a statement for good."""
 
 

@@ -60,7 +60,7 @@ def record(request: httpx.Request, proven: httpx.Request, spec: ConnectionSpec |
     headers = [pair for pair in proven.headers.items() if pair[0].lower() != "host"]  # which the address says
     body = kept_body(_masked_content(proven), is_whole=True, kept_bytes=KEPT_BYTES, secrets=secrets)
     return {
-        **({"connection": spec.name} if spec else {}),
+        **({"connection": spec.name} if spec and spec.is_named else {}),
         "method": proven.method,
         "url": masked(_url(request.url), secrets)[:_LONGEST_URL] + _proof_in_url(request, proven, spec),
         "headers": kept_headers(headers, secrets, hidden=proof),

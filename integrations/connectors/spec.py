@@ -38,6 +38,8 @@ class ConnectionSpec:
     follow_redirects: bool = False
     idempotency_header: str = "Idempotency-Key"
     kept_response_bytes: int = 4096
+    #: Whether ``name`` is a connection's, and not only what an address, say, is called.
+    is_named: bool = True
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:

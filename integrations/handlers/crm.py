@@ -71,7 +71,7 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
     return {"email": email, "properties": {name: text for name, text in texts.items() if text}}
 
 
-@handler("crm.upsert_contact", config_schema=CONFIG_SCHEMA, preview=preview)
+@handler("crm.upsert_contact", config_schema=CONFIG_SCHEMA, preview=preview, dry_run=True)
 def upsert_contact(event: InboundEvent, context: Context) -> Json:
     """Create or update a contact in HubSpot, found by its e-mail, with values of the event.
 

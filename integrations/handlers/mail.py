@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import smtplib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from email.utils import formataddr
 from hashlib import sha256
@@ -15,6 +16,8 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.validators import validate_email
 
+from integrations.connectors.system import Sent, SystemFailed
+from integrations.connectors.unnamed import Unnamed
 from integrations.contracts import Json
 from integrations.errors import GiveUp, RetryLater
 from integrations.handlers import Context, InboundEvent, handler
@@ -100,35 +103,57 @@ def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
     return mail
 
 
-@handler("email.send", config_schema=CONFIG_SCHEMA, preview=preview, max_attempts=8)
+@handler("email.send", config_schema=CONFIG_SCHEMA, preview=preview, max_attempts=8, dry_run=True)
 def send(event: InboundEvent, context: Context) -> Json:
     """Send a mail made from the event; another try writes only to those for whom the server has not taken it.
 
     Each recipient is a step of its own (`Context.once`). Returns the ``message_id`` and how many ``recipients`` there
-    were. Raises `RetryLater` while the server refuses for now (4xx),
-    `GiveUp` if it refuses for good (5xx), and what `smtplib` raises where it cannot be reached.
+    were. Raises `RetryLater` while the server refuses for now (4xx), `GiveUp` if it refuses for good (5xx), and
+    `SystemFailed` where it cannot be reached.
     """
     if not settings.EMAIL_HOST:
         raise GiveUp("No mail server is set: HUB_EMAIL_URL.")
     mail = preview(event, context.config)
     message = _message(mail, context.idempotency_key)
-    refused: dict[int, list[str]] = {}
     recipients = list(dict.fromkeys(_bare(text) for name in ("to", "cc", "bcc") for text in mail[name]))
-    with get_connection(timeout=min(_MOST_SECONDS, context.timeout_seconds / 2)) as connection:
-        for number, recipient in enumerate(recipients, start=1):
-            message.connection, message.recipient = connection, recipient
-            try:
-                context.once(f"mail:{sha256(recipient.encode()).hexdigest()}", message.send)
-            except smtplib.SMTPRecipientsRefused as exc:
-                code, answer = next(iter(exc.recipients.values()))
-                refused.setdefault(code // 100, []).append(f"recipient {number}: {_said(code, answer, recipient)}")
-            except smtplib.SMTPResponseException as exc:
-                said = _said(exc.smtp_code, exc.smtp_error, recipient)
-                refused.setdefault(exc.smtp_code // 100, []).append(f"recipient {number}: {said}")
-    sent = {"recipients": len(recipients), "message_id": message.extra_headers["Message-ID"]}
+    host = settings.EMAIL_HOST
+    server = Unnamed("smtp", f"[{host}]" if ":" in host else host, (host, str(settings.EMAIL_PORT)))
+    message_id = message.extra_headers["Message-ID"]
+    refused = context.unnamed(server).tried(
+        "SEND",
+        lambda seconds: _handed_over(message, recipients, context, min(_MOST_SECONDS, seconds / 2)),
+        is_safe=False,
+        sent=Sent(json.dumps(mail, ensure_ascii=False).encode("utf-8", "backslashreplace"), {"Message-ID": message_id}),
+    )
+    sent = {"recipients": len(recipients), "message_id": message_id}
     context.log("mail", **sent)
     _judge(refused, context)
     return sent
+
+
+def _handed_over(message: _Mail, recipients: Sequence[str], context: Context, seconds: float) -> dict[int, list[str]]:
+    """Hand the mail to the server for each recipient; return who was refused, by the first digit of the answer.
+
+    The server may be silent for ``seconds``. Raises `SystemFailed` if it cannot be reached or does not let the hub in.
+    """
+    refused: dict[int, list[str]] = {}
+    try:
+        with get_connection(timeout=seconds) as connection:
+            for number, recipient in enumerate(recipients, start=1):
+                message.connection, message.recipient = connection, recipient
+                try:
+                    context.once(f"mail:{sha256(recipient.encode()).hexdigest()}", message.send)
+                except smtplib.SMTPRecipientsRefused as exc:
+                    code, answer = next(iter(exc.recipients.values()))
+                    refused.setdefault(code // 100, []).append(f"recipient {number}: {_said(code, answer, recipient)}")
+                except smtplib.SMTPResponseException as exc:
+                    said = _said(exc.smtp_code, exc.smtp_error, recipient)
+                    refused.setdefault(exc.smtp_code // 100, []).append(f"recipient {number}: {said}")
+    except OSError as exc:  # smtplib's own, too; not its text: servers repeat what they were sent
+        said = f" {exc.smtp_code}" if isinstance(exc, smtplib.SMTPResponseException) else ""
+        text = f"the mail server cannot be reached, or does not let the hub in ({type(exc).__name__}{said})"
+        raise SystemFailed(text) from None
+    return refused
 
 
 def _judge(refused: Mapping[int, list[str]], context: Context) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils import timezone
-
 from integrations.connectors.postgres import database
+from integrations.connectors.system import Sent
 from integrations.connectors.tables import EVENT_ID, EVENT_KEY, EVENT_TIME, FITTING, Cell, Table
+from integrations.connectors.unnamed import Unnamed
 from integrations.contracts import Json
 from integrations.errors import GiveUp
 from integrations.handlers import Context, InboundEvent, handler
@@ -19,7 +19,6 @@ from integrations.references import is_reference, resolve
 from integrations.routing import search
 from integrations.values import root_of
 
-_RESERVE_SECONDS = 1.0
 _LONGEST_NAME_BYTES = 63  # PostgreSQL would cut a longer one off and say nothing
 _EXPRESSION: dict[str, Any] = {"type": "string", "format": "jmespath", "minLength": 1, "maxLength": 1000}
 
@@ -81,14 +80,10 @@ CONFIG_SCHEMA: dict[str, Any] = {
 
 def preview(event: InboundEvent, config: Mapping[str, Any]) -> Json:
     """Return the table and the row that would be written; raises `GiveUp` as `row_of` does."""
-    cells = row_of(event, config)
-    shown = {
-        name: cell.value.isoformat() if isinstance(cell.value, datetime) else cell.value for name, cell in cells.items()
-    }
-    return {"table": config["table"], "row": shown}
+    return {"table": config["table"], "row": _shown(row_of(event, config))}
 
 
-@handler("table.append", config_schema=CONFIG_SCHEMA, preview=preview)
+@handler("table.append", config_schema=CONFIG_SCHEMA, preview=preview, dry_run=True)
 def append(event: InboundEvent, context: Context) -> Json:
     """Write the event as a row of a PostgreSQL table: each event once, or the latest one of each key.
 
@@ -99,12 +94,23 @@ def append(event: InboundEvent, context: Context) -> Json:
     if not is_reference(config["database"]):
         raise GiveUp("database: it has to be a reference")
     schema, _, name = config["table"].rpartition(".")
-    seconds = (context.deadline - timezone.now()).total_seconds()
-    seconds -= min(_RESERVE_SECONDS, context.timeout_seconds / 10)
-    with database(resolve(config["database"]), seconds=seconds) as connection:
-        is_written = Table(schema, name).write(row, connection)
+
+    def write(seconds: float) -> bool:
+        with database(resolve(config["database"]), seconds=seconds) as connection:
+            return Table(schema, name).write(row, connection)
+
+    reference = config["database"].partition(":")[2]
+    system = context.unnamed(Unnamed("postgresql", reference, (config["database"],)))
+    sent = Sent(json.dumps(_shown(row), ensure_ascii=False).encode("utf-8", "backslashreplace"), {})
+    is_written = system.tried(f"INSERT {config['table']}", write, is_safe=False, sent=sent)
     context.log("written" if is_written else "it is there already, or a later one is", table=config["table"])
     return {"written": is_written}
+
+
+def _shown(row: Mapping[str, Cell]) -> dict[str, Json]:
+    """Return the values by the names of their columns, as JSON."""
+    values = {name: cell.value for name, cell in row.items()}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def row_of(event: InboundEvent, config: Mapping[str, Any]) -> dict[str, Cell]:

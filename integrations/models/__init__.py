@@ -3,7 +3,7 @@
 from integrations.models.awaited_secret import AwaitedSecret
 from integrations.models.batched_item import BatchedItem, ItemBatch
 from integrations.models.connection import Connection, ConnectionState
-from integrations.models.connection_health import Circuit, ConnectionHealth
+from integrations.models.connection_health import Circuit, ConnectionHealth, Health, UnnamedHealth
 from integrations.models.connection_token import ConnectionToken
 from integrations.models.endpoint import Batching, Endpoint, EndpointState
 from integrations.models.endpoint_group import EndpointGroup, OfEndpointsQuerySet, Restriction, groups_of
@@ -24,6 +24,7 @@ __all__ = [
     "Endpoint",
     "EndpointGroup",
     "EndpointState",
+    "Health",
     "ItemBatch",
     "OfEndpointsQuerySet",
     "OrderingFailure",
@@ -32,5 +33,6 @@ __all__ = [
     "Secret",
     "SharedRun",
     "StoredAnswer",
+    "UnnamedHealth",
     "groups_of",
 ]

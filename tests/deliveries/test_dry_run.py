@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.http import HttpResponse
-from django.test import TestCase
+from django.test import TestCase, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -22,7 +22,7 @@ from deliveries.dry_run import dry_run, past_events
 from deliveries.models import Attempt, AuditEntry, Delivery, Event, FlowStep, StepResult
 from integrations.handlers import Context, GiveUp, Handler, InboundEvent, handlers
 from integrations.masking import MASK
-from integrations.models import Connection, Endpoint, EndpointGroup, Route
+from integrations.models import Connection, Endpoint, EndpointGroup, Route, UnnamedHealth
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.api.cases import client_of
 from tests.deliveries.visibility.two_teams import restrict
@@ -153,6 +153,36 @@ class RehearsalTests(_Tried):
         self.assertTrue(row.differs)
         self.assertEqual(row.then[0].calls[0]["body"], {"id": 8})
 
+    @override_settings(EMAIL_HOST="mail.example.com", DEFAULT_FROM_EMAIL="hub@example.com")
+    def test_shows_a_mail_a_row_and_a_contact_as_they_would_go_out_beside_what_did(self) -> None:
+        mail: dict[str, Any] = {"to": ["ann@example.com"], "subject": "No. {{ payload.id }}", "text": "Hi"}
+        row = {"database": "env:HUB_SECRET_WAREHOUSE", "table": "orders", "columns": {"number": "id"}}
+        contact: dict[str, Any] = {
+            "connection": "crm", "email": "ann@example.com", "properties": {"no": "{{ payload.id }}"}
+        }  # fmt: skip
+        sent = {"from": "hub@example.com", "cc": [], "bcc": [], "reply_to": [], "html": "", **mail, "subject": "No. 7"}
+        upserted = {"idProperty": "email", "id": "ann@example.com", "properties": {"no": "7"}}
+        upsert = "https://crm.example.com/api/crm/v3/objects/contacts/batch/upsert"
+        for key, config, url, body in (
+            ("email.send", mail, "smtp://mail.example.com/", sent),
+            ("table.append", row, "postgresql://hub_secret_warehouse/orders", {"number": 7}),
+            ("crm.upsert_contact", contact, upsert, {"inputs": [upserted]}),
+        ):
+            with self.subTest(key):
+                Delivery.objects.all().delete()
+                self.route.handler, self.route.config = key, config
+
+                (call,) = self.tried()[0].told.calls or []
+
+                self.assertEqual(call["url"], url)
+                self.assertEqual({name: call["body"][name] for name in body}, body)
+                attempt = self.sent(url=url, method=call["method"], body=json.dumps(call["body"]))
+                self.assertFalse(self.tried()[0].differs)
+                attempt.calls = [{**attempt.calls[0], "body": json.dumps({**call["body"], "another": 1})}]
+                attempt.save()
+                self.assertTrue(self.tried()[0].differs)
+        self.assertFalse(UnnamedHealth.objects.exists())
+
     def test_counts_a_call_that_was_tried_again_once(self) -> None:
         attempt = self.sent()
         attempt.calls = [{**attempt.calls[0], "status": 503}, *attempt.calls]
@@ -249,7 +279,12 @@ class DryRunPageTests(_Tried):
         self.client = logged_in("administrator")
 
     def test_shows_each_event_and_leaves_an_entry(self) -> None:
-        self.assertContains(self.client.get(self.url), "Nothing is sent")
+        page = self.client.get(self.url)
+        self.assertContains(page, "Nothing is sent")
+        self.assertContains(page, "what is shown is what would go out")
+        Route.objects.filter(pk=self.route.pk).update(handler="airbyte.sync")
+        self.assertContains(self.client.get(self.url), "The handler is not run")
+        Route.objects.filter(pk=self.route.pk).update(handler=self.route.handler)
         self.assertFalse(AuditEntry.objects.filter(message__startswith="Dry run").exists())
 
         page = self.client.post(self.url, {"last": "10"})

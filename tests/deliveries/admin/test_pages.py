@@ -176,7 +176,7 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 22,
+                "/admin/": 23,
                 "/admin/deliveries/event/": 8,
                 "/admin/deliveries/delivery/": 9,
                 "/admin/deliveries/rejection/": 8,

@@ -119,7 +119,7 @@ class AlertTests(AlertTestCase):
         for kind in evaluating.FINDERS:
             self.rule(kind)
         claim(NOW)
-        with self.assertNumQueries(22):
+        with self.assertNumQueries(23):
             evaluate(now=NOW)
         self.assertEqual(AlertClock.objects.get().evaluated_at, NOW)
 

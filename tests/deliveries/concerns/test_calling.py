@@ -8,7 +8,7 @@ from django.test import TestCase
 from django.utils import timezone
 
 from deliveries.concerns import Concern, Kind, Level, Page, Place, Sight, concerns
-from integrations.models import Connection, ConnectionHealth, EndpointGroup
+from integrations.models import Connection, ConnectionHealth, EndpointGroup, UnnamedHealth
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.visibility.two_teams import restrict
 
@@ -43,6 +43,25 @@ class OpenCircuitTests(TestCase):
         [concern] = self.found()
         self.assertEqual(concern.level, Level.WARNING)
         self.assertIn("The next call tries it again", concern.text)
+
+    def test_is_told_of_what_is_called_without_a_connection_to_who_sees_all(self) -> None:
+        open_until = self.now + timedelta(minutes=1)
+        for key, name in (("a", "mail.example.com"), ("b", "https://old.example.com (mirror)")):
+            UnnamedHealth.objects.create(
+                key=key, name=name, failures=6, open_until=open_until, last_error_at=self.now
+            )  # fmt: skip
+        waiting = Place(Page.DELIVERIES, filters={"status": "waiting"})
+
+        found = [concern for concern in self.found() if concern.place == waiting]
+
+        names = ["https://old.example.com (mirror)", "mail.example.com"]
+        self.assertEqual([concern.about for concern in found], names)
+        self.assertEqual(len({concern.key for concern in self.found()}), 3)
+        user = make_user("viewer")
+        restrict(user, EndpointGroup.objects.create(name="a"))
+        self.assertEqual([one.about for one in self.found(Sight(user, now=self.now))], [])
+        self.now += timedelta(days=2)  # nobody has called it since, and nobody may ever
+        self.assertEqual([one.about for one in self.found()], ["crm"])
 
     def test_is_not_told_of_what_is_retired(self) -> None:
         Connection.objects.update(retired_at=self.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -9,8 +10,10 @@ from email.message import EmailMessage
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from django.test import SimpleTestCase, override_settings
 
+from integrations.connectors.system import SystemFailed
 from integrations.errors import GiveUp, RetryLater
 from integrations.handlers import handlers
 from integrations.validation import validate_handler_config
@@ -137,8 +140,35 @@ class EmailSendTests(SimpleTestCase):
             self.send()
 
     def test_tries_again_by_the_routes_policy_when_the_server_is_away(self) -> None:
-        with override_settings(EMAIL_PORT=free_port()), self.assertRaises(OSError):
+        away = "the mail server cannot be reached, or does not let the hub in (ConnectionRefusedError)"
+        with override_settings(EMAIL_PORT=free_port()), self.assertRaisesMessage(SystemFailed, away):
             self.send()
+
+    def test_tries_again_by_the_routes_policy_when_it_is_not_let_in(self) -> None:
+        refuses: dict[str, Any] = {
+            "authenticator": lambda *_: AuthResult(success=False, handled=False),
+            "auth_require_tls": False,
+        }
+        strict = Controller(self.box, hostname="127.0.0.1", port=free_port(), **refuses)
+        strict.start()
+        self.addCleanup(strict.stop)
+        credentials = {"EMAIL_HOST_USER": "hub", "EMAIL_HOST_PASSWORD": "s3cret-Of-The-Mail"}
+        with override_settings(EMAIL_PORT=strict.port, **credentials), self.assertRaises(SystemFailed) as caught:
+            self.send()
+
+        self.assertIn("does not let the hub in (SMTPAuthenticationError 535)", str(caught.exception))
+        self.assertNotIn("s3cret", str([str(caught.exception), self.journal.calls, self.journal.answers]))
+
+    def test_is_on_record_with_the_whole_mail_and_its_message_id(self) -> None:
+        self.send(bcc=["log@example.org"])
+
+        (call,) = self.journal.calls
+        self.assertEqual((call["method"], call["url"]), ("SEND", "smtp://127.0.0.1/"))
+        self.assertEqual(call["headers"]["message-id"], f"<{KEY}@example.org>")
+        mail = json.loads(call["body"])
+        self.assertEqual((mail["to"], mail["bcc"]), (["ann@example.com"], ["log@example.org"]))
+        self.assertEqual((mail["subject"], mail["text"]), ("Hello Ann <b> – ok", "Hi Ann <b>"))
+        self.assertNotIn("connection", call)
 
     def test_previews_the_whole_mail_and_sends_none(self) -> None:
         preview = handlers["email.send"].preview

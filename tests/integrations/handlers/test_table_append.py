@@ -333,6 +333,12 @@ class ATable(TestCase):
         with to_own, self.assertRaisesMessage(GiveUp, "(django_migrations) stand in this schema"):
             written(ORDER, table="public.orders")
 
+    def test_that_lets_the_hub_not_in_is_tried_again(self) -> None:
+        url = self.url(self.DATABASE).replace(f"//{self.known['user']}:", "//nobody_here:")
+        to_it = mock.patch.dict(os.environ, {"HUB_SECRET_WAREHOUSE": url})
+        with to_it, self.assertRaisesMessage(DatabaseFailed, "refuses the login"):
+            written(ORDER)
+
     def test_that_somebody_holds_is_waited_for_until_the_time_is_up(self) -> None:
         written(ORDER)
         with psycopg.connect(**self.known, dbname=self.DATABASE) as other:
