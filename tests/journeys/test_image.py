@@ -96,6 +96,8 @@ class Container:
 def container(tmp_path: Path) -> Container:
     if os.getuid() != 0:
         pytest.skip("only root can take rights away and make the root read-only")
+    if subprocess.run(image.confined(["true"], writable=[], user=65534), check=False).returncode != 0:
+        pytest.skip("this machine gives its root no mounts of its own")
     made = Container(tmp_path)
 
     def migrate(url: str) -> None:
