@@ -23,31 +23,23 @@ _GAP = 0.2
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One part of a bar: its class, where it begins from the top, and how high it is."""
-
-    kind: str
-    y: float
-    height: float
-
-
-@dataclass(frozen=True)
 class Bar:
     """What happened from ``at`` on; ``counts`` are those of `STACKED`, in its order."""
 
     at: datetime
-    x: float
-    width: float
-    pieces: list[Piece]
     counts: list[int]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """The bars, ``top`` being the count that fills the whole height (0 if nothing happened)."""
+    """The bars, ``top`` being the count that fills the whole height (0 if nothing happened).
+
+    ``drawn`` has the class and the path of each of `STACKED`: three elements, and not three for each bar.
+    """
 
     bars: list[Bar]
     top: int
+    drawn: list[tuple[str, str]]
 
     @property
     def names(self) -> list[tuple[str, str]]:
@@ -64,19 +56,18 @@ def chart(slots: Mapping[datetime, Figures]) -> Chart:
     """Return the chart of ``slots``, in their order, equally wide."""
     counted = [(at, [figures.counts[measure] for measure, _, _ in STACKED]) for at, figures in slots.items()]
     top = max((sum(counts) for _, counts in counted), default=0)
-    step = WIDTH / max(len(counted), 1)
-    bars = [
-        Bar(at, round((number + _GAP / 2) * step, 2), round(step * (1 - _GAP), 2), _pieces(counts, top), counts)
-        for number, (at, counts) in enumerate(counted)
-    ]
-    return Chart(bars, top)
+    return Chart([Bar(at, counts) for at, counts in counted], top, _drawn([counts for _, counts in counted], top))
 
 
-def _pieces(counts: list[int], top: int) -> list[Piece]:
-    pieces, y = [], HEIGHT
-    for (_, kind, _), count in zip(STACKED, counts, strict=True):
-        if count:
-            height = count / top * HEIGHT
-            y -= height
-            pieces.append(Piece(kind, round(y, 2), round(height, 2)))
-    return pieces
+def _drawn(bars: list[list[int]], top: int) -> list[tuple[str, str]]:
+    step = WIDTH / max(len(bars), 1)
+    width = step * (1 - _GAP)
+    paths = ["" for _ in STACKED]
+    for number, counts in enumerate(bars):
+        x, y = (number + _GAP / 2) * step, HEIGHT
+        for part, count in enumerate(counts):
+            if count:
+                height = count / top * HEIGHT
+                y -= height
+                paths[part] += f"M{x:.2f} {y:.2f}h{width:.2f}v{height:.2f}h-{width:.2f}z"
+    return [(kind, path) for (_, kind, _), path in zip(STACKED, paths, strict=True) if path]

@@ -68,7 +68,7 @@ def endpoint_lines(sight: Sight, found: Summary, chosen: Window) -> tuple[list[E
     in_service = [pk for pk, row in sight.endpoints.items() if row.retired_at is None]
     known = [pk for pk in {*in_service, *found.endpoints} if pk in sight.endpoints]
     nothing = EndpointFigures()
-    busiest = sorted(known, key=lambda pk: (-found.endpoints.get(pk, nothing).requests, sight.endpoints[pk].slug))
+    busiest = sorted(known, key=lambda pk: (-found.endpoints.get(pk, nothing).requests, pk))
     shown = sorted(busiest[:MOST_LINES], key=lambda pk: sight.endpoints[pk].slug)
     last = _last_events(shown)
     slots = spans(chosen).slots

@@ -173,12 +173,13 @@ def _latency(figures: Figures) -> dict[str, Any]:
 
 
 def _endpoints(found: Summary) -> list[dict[str, Any]]:
+    named = Endpoint.objects.filter(pk__in=found.endpoints).order_by("slug").values_list("slug", "pk")
     return [
         {
-            "endpoint": figures.slug,
+            "endpoint": slug,
             "counts": _counts(figures.counts),
             "latency_ms": _latency(figures),
             "slots": [_slot(at, figures.slots[at]) for at in sorted(figures.slots)],
         }
-        for figures in sorted(found.endpoints.values(), key=lambda item: item.slug)
+        for slug, figures in ((slug, found.endpoints[pk]) for slug, pk in named)
     ]

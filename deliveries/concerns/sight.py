@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from deliveries.concerns.traffic import Traffic, traffic
 from deliveries.models import Worker
 from deliveries.stats import queue, standing
 from deliveries.stats.queue import Queue
@@ -71,6 +72,11 @@ class Sight:
         """How many dead letters a route has, counted up to one more than `MOST_DEAD`; only routes that have any."""
         found = standing.dead_letters(most=MOST_DEAD + 1) if self.routes else {}
         return {route: count for route, count in found.items() if route in self.routes}
+
+    @cached_property
+    def traffic(self) -> Mapping[UUID, Traffic]:
+        """What each endpoint took and refused of late; of those that heard nothing, nothing."""
+        return {pk: found for pk, found in traffic(self.now).items() if pk in self.endpoints}
 
     @cached_property
     def workers(self) -> list[Worker]:

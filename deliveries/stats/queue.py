@@ -54,8 +54,9 @@ def look(user: Person, *, now: datetime, endpoints: Collection[UUID] | None = No
 def by_route(routes: Collection[UUID], *, now: datetime, most: int) -> dict[UUID, Queue]:
     """Return what is due on each of ``routes``, counted up to ``most`` in each lane (live, bulk replay)."""
     found = _found(now, most)
+    nothing = Queue()
     return {
-        pk: Queue(min(found[pk][0], 2 * most), found[pk][0] > most, found[pk][1]) if pk in found else Queue()
+        pk: Queue(min(found[pk][0], 2 * most), found[pk][0] > most, found[pk][1]) if pk in found else nothing
         for pk in routes
     }
 
@@ -98,6 +99,8 @@ def _found(now: datetime, most: int) -> Mapping[UUID, tuple[int, datetime | None
         rows = cursor.fetchall()
     found: dict[UUID, tuple[int, datetime | None]] = {}
     for route, count, oldest in rows:
+        if not count:
+            continue
         pk = route if isinstance(route, UUID) else UUID(str(route))
         before, moment = found.get(pk, (0, None))
         moments = [value for value in (moment, _moment(oldest, connection)) if value is not None]

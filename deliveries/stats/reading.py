@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,13 +13,19 @@ from uuid import UUID
 from django.db.models import Sum
 
 from deliveries.models import RejectionCount, Rollup, RollupTotal
-from deliveries.models.rollup import COUNTS, TIMINGS, Grain, Measure, RollupQuerySet, TotalQuerySet
+from deliveries.models.rollup import COUNTS, TIMINGS, Grain, Measure, RollupQuerySet
 from deliveries.stats.buckets import percentile
 from deliveries.stats.windows import Window
-from integrations.models.endpoint_group import groups_of
+from integrations.models import groups_of
 
 if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
+
+#: What comes in: the busiest endpoints have most of it.
+REQUESTS = (Measure.ACCEPTED, Measure.REFUSED)
+#: By their names, as rows have them: to look one up a thousand times takes as long as to read them.
+_MEASURES = {str(measure): measure for measure in Measure}
+_TIMED = frozenset(TIMINGS)
 
 #: Counts of durations by bucket, for each of `TIMINGS`.
 Timings = defaultdict[Measure, Counter[int]]
@@ -52,7 +58,6 @@ class Figures:
 class EndpointFigures(Figures):
     """Those of one endpoint; ``slots`` has only the spans in which something was counted."""
 
-    slug: str = ""
     slots: defaultdict[datetime, Counter[Measure]] = field(default_factory=lambda: defaultdict(Counter))
 
     @property
@@ -67,12 +72,6 @@ class Summary(Figures):
 
     slots: dict[datetime, Figures] = field(default_factory=dict)
     endpoints: dict[UUID, EndpointFigures] = field(default_factory=dict)
-
-    def with_slot(self, at: datetime) -> Iterator[Figures]:
-        """Yield the sums and the span that begins ``at``; one that has begun since counts in the sums alone."""
-        yield self
-        if at in self.slots:
-            yield self.slots[at]
 
 
 @dataclass(frozen=True)
@@ -90,60 +89,74 @@ class Detail:
 
 
 def overall(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None) -> Summary:
-    """Return what happened in ``window`` at all the endpoints together that ``user`` may see, by span: two statements.
+    """Return what happened in ``window`` at all the endpoints together that ``user`` may see, by span: one statement.
 
     With ``endpoints``: at those only.
     """
-    rows: RollupQuerySet | TotalQuerySet
+    found = Summary(slots={at: Figures() for at in window.slots})
+    columns = ("starts_at", "measure", "bucket")
+    counted: Iterable[tuple[datetime, str, int, int]]
     if endpoints is None and groups_of(user) is None:
         rows = RollupTotal.objects.within(window.grain, window.since)
+        counted = rows.values_list(*columns, "count")  # each is in one row
     else:
-        rows = _of(user, endpoints).within(window.grain, window.since)
-    found = Summary(slots={at: Figures() for at in window.slots})
-    by_span = rows.values_list("starts_at", "measure")
-    for at, name, count in by_span.filter(measure__in=COUNTS).annotate(sum=Sum("count")).order_by():
-        for figures in found.with_slot(at):
-            figures.counts[Measure(name)] += count
-    timed = rows.filter(measure__in=TIMINGS).values_list("starts_at", "measure", "bucket")
-    for at, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
-        for figures in found.with_slot(at):
-            figures.timings[Measure(name)][bucket] += count
+        own = _of(user, endpoints).within(window.grain, window.since)
+        counted = own.values_list(*columns).annotate(sum=Sum("count")).order_by()
+    for at, name, bucket, count in counted:
+        measure = _MEASURES[name]
+        # One that has begun since counts in the sums alone.
+        for figures in (found, found.slots[at]) if at in found.slots else (found,):
+            if measure in _TIMED:
+                figures.timings[measure][bucket] += count
+            else:
+                figures.counts[measure] += count
     return found
 
 
 def summary(
     user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None, detail: Detail | None = None
 ) -> Summary:
-    """Return `overall`, and what happened at each endpoint: five statements, however much it was."""
+    """Return `overall`, and what happened at each endpoint: five statements, however much it was.
+
+    Of endpoints that are not among the busiest, where only those are asked for, requests alone are counted.
+    """
     endpoints = None if endpoints is None else list(endpoints)
     found = overall(user, window, endpoints=endpoints)
+    detail = detail or Detail()
     rows = _of(user, endpoints)
     # By the longest spans: a week of hours would be seven times as many rows.
     sums = rows.within_parts(window.parts)
-    counted = sums.filter(measure__in=COUNTS).values_list("endpoint", "endpoint__slug", "measure")
-    for pk, slug, name, count in counted.annotate(sum=Sum("count")).order_by():
-        found.endpoints.setdefault(pk, EndpointFigures(slug=slug)).counts[Measure(name)] += count
-    detail = detail or Detail()
     drawn = detail.spans or window
     spans = rows.within(drawn.grain, drawn.since)
-    if detail.most is not None:
+    if detail.most is None:
+        _add_sums(found, sums.filter(measure__in=COUNTS))
+    else:
+        _add_sums(found, sums.filter(measure__in=REQUESTS))
         shown = busiest(found.endpoints, detail.most)
-        sums = sums.filter(endpoint__in=shown)
-        if drawn.grain != Grain.DAY:  # few rows, for which PostgreSQL reads the whole table if they are named
-            spans = spans.filter(endpoint__in=shown)
+        if len(shown) == detail.most:  # else there are few, and one without requests may have had deliveries
+            sums = sums.filter(endpoint__in=shown)
+            if drawn.grain != Grain.DAY:  # few rows, for which PostgreSQL reads the whole table if they are named
+                spans = spans.filter(endpoint__in=shown)
+        _add_sums(found, sums.filter(measure__in=[measure for measure in COUNTS if measure not in REQUESTS]))
     _add_detail(found, spans, sums, detail)
     return found
 
 
+def _add_sums(found: Summary, sums: RollupQuerySet) -> None:
+    counted = sums.values_list("endpoint_id", "measure").annotate(sum=Sum("count")).order_by()
+    for pk, name, count in counted:
+        found.endpoints.setdefault(pk, EndpointFigures()).counts[_MEASURES[name]] += count
+
+
 def _add_detail(found: Summary, spans: RollupQuerySet, sums: RollupQuerySet, detail: Detail) -> None:
-    by_span = spans.filter(measure__in=detail.measures).values_list("endpoint", "starts_at", "measure")
+    by_span = spans.filter(measure__in=detail.measures).values_list("endpoint_id", "starts_at", "measure")
     for pk, at, name, count in by_span.annotate(sum=Sum("count")).order_by():
         if pk in found.endpoints:  # else it is the first of its endpoint, and has come since
-            found.endpoints[pk].slots[at][Measure(name)] += count
-    timed = sums.filter(measure__in=detail.timings).values_list("endpoint", "measure", "bucket")
+            found.endpoints[pk].slots[at][_MEASURES[name]] += count
+    timed = sums.filter(measure__in=detail.timings).values_list("endpoint_id", "measure", "bucket")
     for pk, name, bucket, count in timed.annotate(sum=Sum("count")).order_by():
         if pk in found.endpoints:
-            found.endpoints[pk].timings[Measure(name)][bucket] += count
+            found.endpoints[pk].timings[_MEASURES[name]][bucket] += count
 
 
 def merged(slots: Mapping[datetime, Figures], *, most: int) -> dict[datetime, Figures]:
@@ -158,8 +171,8 @@ def merged(slots: Mapping[datetime, Figures], *, most: int) -> dict[datetime, Fi
 
 
 def busiest(endpoints: Mapping[UUID, EndpointFigures], most: int) -> list[UUID]:
-    """Return up to ``most`` endpoints, those first to which most requests came."""
-    return sorted(endpoints, key=lambda pk: (-endpoints[pk].requests, endpoints[pk].slug))[:most]
+    """Return up to ``most`` endpoints, those first to which most requests came; of equals, the older ones."""
+    return sorted(endpoints, key=lambda pk: (-endpoints[pk].requests, pk))[:most]
 
 
 def refusals(user: Person, window: Window, *, endpoints: Iterable[UUID] | None = None) -> Mapping[str, int]:

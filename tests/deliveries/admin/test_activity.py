@@ -56,9 +56,11 @@ class ActivityTests(TestCase):
         drawn = page.context["activity"].chart
         self.assertEqual(drawn.top, 10)
         self.assertEqual([bar.counts for bar in drawn.rows], [[6, 3, 1], [5, 0, 0]])
-        self.assertEqual([(piece.y, piece.height) for piece in drawn.bars[-1].pieces], [(40, 60), (10, 30), (0, 10)])
-        self.assertEqual([(piece.y, piece.height) for piece in drawn.bars[-4].pieces], [(50, 50)])
-        self.assertContains(page, "<rect", count=4)
+        paths = [
+            (kind, [bar.partition("h")[0].split()[1] for bar in path.split("M")[1:]]) for kind, path in drawn.drawn
+        ]
+        self.assertEqual(paths, [("accepted", ["50.00", "40.00"]), ("refused", ["10.00"]), ("dead", ["0.00"])])
+        self.assertIn("v60.00h", drawn.drawn[0][1])
         self.assertContains(page, "As a table")
 
     def test_draws_a_week_in_bars_of_three_hours(self) -> None:
@@ -82,8 +84,11 @@ class ActivityTests(TestCase):
         with translation.override("de"):
             page = logged_in("viewer").get("/admin/?window=1h").content.decode()
 
-        self.assertEqual(len(re.findall(r"<rect [^>]*>", page)), 2)
-        self.assertEqual([tag for tag in re.findall(r"<rect [^>]*>", page) if "," in tag], [])
+        [path] = re.findall(
+            r'<svg viewBox="0 0 1000 100".*?<path class="hub-fill-accepted" d="([^"]*)"', page, re.DOTALL
+        )
+        self.assertEqual(path.count("M"), 2)
+        self.assertNotIn(",", path)
 
     def test_draws_answers_against_the_strictest_deadline_and_how_long_handlers_ran(self) -> None:
         now, orders = timezone.now(), make_endpoint(slug="orders", provider="github")

@@ -176,9 +176,8 @@ class ConcernsTests(TestCase):
                 route = make_route(make_endpoint())
                 make_delivery(route, status="dead", finished_at=now)
                 make_delivery(route, due_at=now - timedelta(minutes=3))
-            # endpoints, routes, workers, queue, dead letters, keys, traffic, silence, circuits (two);
-            # the disk's two
-            with self.assertNumQueries(12):
+            # endpoints, routes, workers, queue, dead letters, keys, traffic, circuits (two); the disk's two
+            with self.assertNumQueries(11):
                 concerns(Sight(None, now=now))
 
 
