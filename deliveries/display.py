@@ -66,7 +66,12 @@ def label(text: object, kind: str = "neutral") -> SafeString:
 
 def state(value: str, text: str | None = None) -> SafeString:
     """Return the label of a status, outcome, verdict or endpoint state, in the colour it has everywhere."""
-    return label(text or _STATES.get(value) or value.replace("_", " "), KINDS.get(value, "neutral"))
+    return label(text or state_name(value), KINDS.get(value, "neutral"))
+
+
+def state_name(value: str) -> str:
+    """Return what people read for a status, outcome, verdict or endpoint state."""
+    return str(_STATES.get(value) or value.replace("_", " "))
 
 
 def moment(value: datetime | None) -> SafeString:

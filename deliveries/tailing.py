@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Min, QuerySet
+from django.utils.translation import gettext
 
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Event, Outcome, Rejection
 
@@ -136,7 +137,8 @@ def reception(pk: UUID, at: datetime, slug: str, event_type: str, event_id: str,
 
 def refusal(pk: UUID, at: datetime, slug: str, reason: str, source: str) -> Line:
     """Return the line of a rejection, from its id and `REJECTION_COLUMNS`."""
-    return Line(at, REFUSED, slug, "", "", f"{reason} from {source or 'an unknown address'}", str(pk))
+    text = gettext("%(reason)s from %(source)s") % {"reason": reason, "source": source or gettext("an unknown address")}
+    return Line(at, REFUSED, slug, "", "", text, str(pk))
 
 
 def attempts() -> QuerySet[Attempt]:
@@ -150,15 +152,12 @@ def attempts() -> QuerySet[Attempt]:
 def outcome(attempt: Attempt) -> Line:
     """Return the line of an attempt that has come to an end."""
     delivery: Delivery = attempt.delivery
-    took = f"{attempt.duration.total_seconds() * 1000:.0f} ms" if attempt.duration is not None else ""
     if attempt.outcome == Outcome.SUCCEEDED:
-        status, text = "succeeded", f"attempt {attempt.number}, {took}"
+        status, text = "succeeded", gettext("attempt %(number)s, %(took)s") % _run(attempt)
     else:
         is_last = attempt.number == delivery.attempt_count
         status = str(delivery.status) if is_last and delivery.status in _AFTER_FAILURE else FAILED
-        error = ": ".join(part for part in (attempt.error_type, attempt.error_message.partition("\n")[0]) if part)
-        again = f"; again at {delivery.due_at:%H:%M:%S} UTC" if status == DeliveryStatus.WAITING else ""
-        text = f"attempt {attempt.number} {attempt.outcome}, {took}: {error[:200]}{again}"
+        text = _failed(attempt, again_at=delivery.due_at if status == DeliveryStatus.WAITING else None)
     return Line(
         attempt.finished_at or attempt.started_at,
         status,
@@ -168,6 +167,20 @@ def outcome(attempt: Attempt) -> Line:
         text,
         str(delivery.pk),
     )
+
+
+def _run(attempt: Attempt) -> dict[str, Any]:
+    took = f"{attempt.duration.total_seconds() * 1000:.0f} ms" if attempt.duration is not None else ""
+    return {"number": attempt.number, "took": took}
+
+
+def _failed(attempt: Attempt, *, again_at: datetime | None) -> str:
+    error = ": ".join(part for part in (attempt.error_type, attempt.error_message.partition("\n")[0]) if part)
+    values = {**_run(attempt), "outcome": Outcome(attempt.outcome).label.lower(), "error": error[:200]}
+    if again_at is None:
+        return gettext("attempt %(number)s %(outcome)s, %(took)s: %(error)s") % values
+    text = gettext("attempt %(number)s %(outcome)s, %(took)s: %(error)s; again at %(again_at)s UTC")
+    return text % {**values, "again_at": f"{again_at:%H:%M:%S}"}
 
 
 _AFTER_FAILURE = (DeliveryStatus.WAITING, DeliveryStatus.DEAD)

@@ -26,6 +26,16 @@ GIVEN = re.compile(r"""\b(\w+)=(["'])(.*?)\2""")
 SHOWN = re.compile(r"""(?:^|\|(?:default|default_if_none|pluralize|yesno):)\s*(["'])(.*?)\1""")
 MARKED = ("gettext", "gettext_lazy", "gettext_noop", "ngettext")
 
+#: Where a script puts what is read: what is set there, or said.
+_SAID = re.compile(r"""(?:\.(?:textContent|innerText|title|placeholder|ariaLabel) = |(?<!function )\bsay\()([^;]*)""")
+_STRING = re.compile(r"""(["'`])((?:(?!\1).)*)\1""")
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+#: Two letters of a word; UTC is none.
+_WORD = re.compile(r"[a-z]{2}")
+_VALUE = re.compile(r"\{\w+\}")
+#: A name for the page's style or for an event, as the second thing that is said.
+_KIND = re.compile(r"(?:info|success|warning|danger|neutral)")
+
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -33,6 +43,18 @@ def templates() -> list[Path]:
     """Return the templates whose text is to be marked."""
     folder = ROOT / "templates"
     return [path for path in sorted(folder.rglob("*.html")) if not str(path.relative_to(folder)).startswith(ENGLISH)]
+
+
+def scripts() -> list[Path]:
+    """Return the scripts of the admin's pages."""
+    return [path for path in sorted(ROOT.glob("*/static/**/*.js")) if path.name != "api-docs.js"]
+
+
+def spoken(source: str) -> list[str]:
+    """Return the texts in a script that it shows."""
+    said = "\n".join(_SAID.findall(_COMMENT.sub("", source)))
+    texts = [text for _, text in _STRING.findall(said)]
+    return [text for text in texts if _WORD.search(_VALUE.sub("", text)) and not _KIND.fullmatch(text)]
 
 
 def unmarked(source: str) -> list[str]:

@@ -6,7 +6,7 @@ import re
 
 from django.test import SimpleTestCase
 
-from tests.marked_text import made_up, marked, out_of_reach, templates, unmarked
+from tests.marked_text import made_up, marked, out_of_reach, scripts, spoken, templates, unmarked
 from tests.running_hub import ROOT
 
 PLACE = re.compile(r"%\((\w+)\)[sd]")
@@ -50,6 +50,21 @@ class FinderTests(SimpleTestCase):
 
     def test_leaves_code_and_signs(self) -> None:
         self.assertEqual(unmarked("<code>manage.py tail</code><script>go()</script> {{ a }} → {{ b }}&nbsp;·"), [])
+
+
+class ScriptTests(SimpleTestCase):
+    """What a script puts on a page comes with the page, where it can be translated."""
+
+    def test_have_no_text_of_their_own(self) -> None:
+        found = {path.name: texts for path in scripts() if (texts := spoken(path.read_text()))}
+
+        self.assertEqual(found, {})
+
+    def test_are_found_out_by_what_they_set(self) -> None:
+        source = """note.textContent = "Copied"; // "as here"
+            note.title = ready ? 'Go on' : texts.pause; say("no answer", "warning"); made.className = "hub-label";"""
+
+        self.assertEqual(spoken(source), ["Copied", "Go on", "no answer"])
 
 
 class MessageTests(SimpleTestCase):

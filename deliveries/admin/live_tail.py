@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from deliveries import display
 from deliveries.live_tail import Cursor, look
 from deliveries.tailing import RECEIVED, REFUSED, STATUSES, Line
 from integrations.models import Endpoint
@@ -40,7 +41,8 @@ def _page(request: HttpRequest) -> HttpResponse:
         "title": gettext("Live tail"),
         "endpoints": endpoints[:_OFFERED],
         "chosen": request.GET.get("endpoint", ""),
-        "statuses": STATUSES,
+        "statuses": _statuses(),
+        "texts": _texts(),
         "lines_url": reverse("live-tail-lines"),
     }
     return TemplateResponse(request, "admin/deliveries/live_tail.html", context)
@@ -56,6 +58,25 @@ def _lines(request: HttpRequest) -> HttpResponse:
     found = look(cursor, user=request.user, endpoint=endpoint, now=now)
     shown = [_as_json(line) for line in found.lines]
     return JsonResponse({"lines": shown, "cursor": found.cursor.text, "is_cut": found.is_cut})
+
+
+def _statuses() -> dict[str, str]:
+    own = {RECEIVED: gettext("Received"), REFUSED: gettext("Refused")}
+    return {status: own.get(status) or display.state_name(status) for status in STATUSES}
+
+
+def _texts() -> dict[str, Any]:
+    """Return what the page's script says."""
+    return {
+        "live": gettext("live"),
+        "cut": gettext("live, some left out"),
+        "away": gettext("no answer, trying again"),
+        "paused": gettext("paused"),
+        "pause": gettext("Pause"),
+        "go_on": gettext("Go on"),
+        "no_type": gettext("(no type)"),
+        "statuses": _statuses(),
+    }
 
 
 def _check(request: HttpRequest) -> None:

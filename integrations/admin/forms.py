@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.text import format_lazy
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.fields import JsonObjectField, LinesField, WriteOnlyTextarea
@@ -22,7 +22,7 @@ from integrations.guards import (
     guard_settings,
     guard_shared_url,
 )
-from integrations.handlers import handler_choices, handlers
+from integrations.handlers import Handler, handler_choices, handlers
 from integrations.masking import MASK, entered_settings, shown_settings
 from integrations.models import Endpoint, Route, Secret
 from integrations.providers import provider_choices, providers
@@ -238,7 +238,7 @@ class RouteForm(_RouteForm):
         super().__init__(*args, **kwargs)
         _ask_for(self, "handler", handler_choices())
         if "handler" in self.fields:
-            self.fields["handler"].widget.attrs["data-handlers"] = json.dumps(handler_defaults())
+            self.fields["handler"].widget.attrs["data-handlers"] = _handlers_as_json(get_language())
         self._stored = (self.instance.handler, self.initial.get("config") or {})
 
     def clean(self) -> dict[str, Any]:
@@ -261,19 +261,30 @@ def _ask_for(form: forms.ModelForm[Any], name: str, choices: list[tuple[str, str
 
 
 def handler_defaults() -> dict[str, dict[str, Any]]:
-    """Return what a new route starts from, by handler: summary, config_schema, retry, timeout_seconds."""
+    """Return what a new route starts from, by handler: config, retry, timeout_seconds, and a ``note`` to show."""
     found = {}
     for key in handlers:
         entry = handlers[key]
         policy = RetryPolicy() if entry.max_attempts is None else RetryPolicy(max_attempts=entry.max_attempts)
         found[key] = {
-            "summary": entry.summary,
+            "note": _note(entry),
             "config": _starting_config(entry.config_schema),
-            "config_schema": entry.config_schema,
             "retry": policy.as_json(),
             "timeout_seconds": entry.timeout.total_seconds() if entry.timeout else _default_timeout(),
         }
     return found
+
+
+@lru_cache(maxsize=8)
+def _handlers_as_json(language: str | None) -> str:  # noqa: ARG001 - what it is kept by
+    return json.dumps(handler_defaults())
+
+
+def _note(entry: Handler) -> str:
+    names = ", ".join(entry.config_schema.get("properties", {}))
+    if not names:
+        return entry.summary
+    return gettext("%(summary)s Config: %(names)s.") % {"summary": entry.summary, "names": names}
 
 
 def _starting_config(schema: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 
 def shown_moment(value: datetime | None, form: str = "%Y-%m-%d %H:%M:%S") -> SafeString:
@@ -18,9 +19,9 @@ def shown_moment(value: datetime | None, form: str = "%Y-%m-%d %H:%M:%S") -> Saf
         return mark_safe('<span class="hub-quiet">–</span>')
     in_utc = value.astimezone(UTC)
     return format_html(
-        '<time datetime="{}" title="{} UTC (shown in {})">{}</time>',
+        '<time datetime="{}" title="{}">{}</time>',
         in_utc.isoformat(),
-        f"{in_utc:%Y-%m-%d %H:%M:%S.%f}",
-        timezone.get_current_timezone_name(),
+        gettext("%(moment)s UTC (shown in %(zone)s)")
+        % {"moment": f"{in_utc:%Y-%m-%d %H:%M:%S.%f}", "zone": timezone.get_current_timezone_name()},
         f"{timezone.localtime(value):{form}}",
     )

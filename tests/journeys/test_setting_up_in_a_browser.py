@@ -62,7 +62,7 @@ def take_the_first_steps(visit: Visit, erp_url: str) -> None:
     visit.click("First steps")
     search = visit.find("//*[@data-picker-search]")
     search.send_keys("hmac")
-    assert visit.find("//*[@data-picker-count]").text == "1 found"
+    assert visit.find("//*[@data-picker-count]").text == "Found: 1"
     search.send_keys(Keys.ARROW_DOWN)
     visit.browser.switch_to.active_element.send_keys(Keys.ENTER)
 
@@ -168,7 +168,7 @@ def watch_the_tail(visit: Visit) -> None:
         ),
         what="the line",
     )
-    visit.find("//*[@data-tail-body]//*[.='succeeded']")
+    visit.find("//*[@data-tail-body]//*[.='Succeeded']")
 
 
 @pytest.mark.any_database

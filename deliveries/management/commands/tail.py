@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser, no_translations
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
@@ -41,6 +41,7 @@ class Command(HubCommand):
         parser.add_argument("--once", action="store_true", help="look once, and end")
         parser.add_argument("--json", action="store_true", help="print a line of JSON for each")
 
+    @no_translations  # programs read it
     def handle(self, *args: Any, **options: Any) -> None:
         """Look again and again."""
         begin = timezone.now()

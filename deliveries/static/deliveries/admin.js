@@ -33,10 +33,11 @@
             return;
         }
         const source = document.getElementById(button.dataset.copy);
-        const before = button.textContent;
+        const before = button.dataset.before || button.textContent;
+        button.dataset.before = before; // a second click may come while it still says what became of the first
         copy(source.textContent.trim()).then(
-            () => { button.textContent = "Copied"; },
-            () => { button.textContent = "Select and copy by hand"; }
+            () => { button.textContent = button.dataset.copied; },
+            () => { button.textContent = button.dataset.notCopied; }
         ).finally(() => setTimeout(() => { button.textContent = before; }, 1500));
     }
 
@@ -87,8 +88,7 @@
             note.className = "hub-handler-note hub-quiet";
             frame.after(note);
         }
-        const names = Object.keys(handler.config_schema.properties || {});
-        note.textContent = handler.summary + (names.length ? " Config: " + names.join(", ") + "." : "");
+        note.textContent = handler.note;
     }
 
     function onChange(event) {

@@ -20,7 +20,7 @@
                 left += card.hidden ? 0 : 1;
             }
             none.hidden = left > 0;
-            count.textContent = words.length ? left + " found" : "";
+            count.textContent = words.length ? count.dataset.pickerCount.replace("{count}", left) : "";
         }
 
         // How many cards stand in a row is what the browser made of the width.

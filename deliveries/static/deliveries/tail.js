@@ -7,6 +7,7 @@
     const KINDS = { received: "info", refused: "danger", succeeded: "success", waiting: "warning", dead: "danger", failed: "danger" };
 
     function start(part) {
+        const texts = JSON.parse(document.getElementById("tail-texts").textContent);
         const at = (name) => part.querySelector("[data-tail-" + name + "]");
         const body = at("body");
         const known = new Set();
@@ -42,11 +43,11 @@
                 .join(":") + "." + String(moment.getMilliseconds()).padStart(3, "0");
             const label = document.createElement("span");
             label.className = "hub-label hub-" + (KINDS[line.status] || "neutral");
-            label.textContent = line.status;
+            label.textContent = texts.statuses[line.status] || line.status;
             const link = document.createElement("a");
             link.className = "hub-link";
             link.href = line.url;
-            link.textContent = line.event_type || "(no type)";
+            link.textContent = line.event_type || texts.no_type;
             made.dataset.status = line.status;
             made.dataset.type = line.event_type.toLowerCase();
             made.append(cell(time), cell(label), cell(line.endpoint), cell(link),
@@ -109,8 +110,8 @@
                 }
                 cursor = found.cursor;
                 show(found.lines);
-                say(found.is_cut ? "live, some left out" : "live", found.is_cut ? "warning" : "success");
-            }, () => say("no answer, trying again", "warning")).finally(() => {
+                say(found.is_cut ? texts.cut : texts.live, found.is_cut ? "warning" : "success");
+            }, () => say(texts.away, "warning")).finally(() => {
                 if (mine === round) {
                     timer = setTimeout(ask, EVERY_MS);
                 }
@@ -119,8 +120,8 @@
 
         at("pause").addEventListener("click", () => {
             paused = !paused;
-            at("pause").textContent = paused ? "Go on" : "Pause";
-            say(paused ? "paused" : "live", paused ? "warning" : "success");
+            at("pause").textContent = paused ? texts.go_on : texts.pause;
+            say(paused ? texts.paused : texts.live, paused ? "warning" : "success");
         });
         at("clear").addEventListener("click", () => {
             body.replaceChildren();

@@ -94,12 +94,17 @@
         return node.keys ? "{" + count + "}" : "[" + count + "]";
     }
 
-    function shownValue(value) {
-        const text = value instanceof Exact ? value.text : JSON.stringify(value);
-        return text.length > TEXT ? text.slice(0, TEXT) + "… (" + text.length + " characters)" : text;
+    // A text of the page with its values.
+    function filled(text, values) {
+        return text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
     }
 
-    function rowOf(node) {
+    function shownValue(value, cut) {
+        const text = value instanceof Exact ? value.text : JSON.stringify(value);
+        return text.length > TEXT ? text.slice(0, TEXT) + filled(cut, { count: text.length }) : text;
+    }
+
+    function rowOf(node, cut) {
         const row = element("span", "hub-tree-row");
         if (node.isRange) {
             row.append(element("span", "hub-tree-key", node.range[0] + " … " + (node.range[1] - 1)));
@@ -112,7 +117,7 @@
             row.append(element("span", "hub-tree-sum", summary(node)));
         } else {
             const kind = node.value === null ? "null" : node.value instanceof Exact ? "number" : typeof node.value;
-            row.append(element("span", "hub-tree-" + kind, shownValue(node.value)));
+            row.append(element("span", "hub-tree-" + kind, shownValue(node.value, cut)));
         }
         return row;
     }
@@ -146,7 +151,7 @@
             if (node.range && node.range[1] > node.range[0]) {
                 item.setAttribute("aria-expanded", "false");
             }
-            item.append(rowOf(node));
+            item.append(rowOf(node, this.place.dataset.cut));
             node.item = item;
             this.nodes.set(item, node);
             return item;
@@ -300,12 +305,12 @@
                 }
             }
             if (waiting.length && this.hits.length < MOST_HITS) {
-                this.status.textContent = "Searching…";
+                this.status.textContent = this.status.dataset.searching;
                 setTimeout(() => { if (run === this.run) { this.lookOn(run, term, waiting); } });
             } else if (this.hits.length) {
                 this.goOn(1);
             } else {
-                this.status.textContent = "Nothing found.";
+                this.status.textContent = this.status.dataset.nothing;
             }
         }
 
@@ -314,8 +319,9 @@
                 return;
             }
             this.hit = (this.hit + by + this.hits.length) % this.hits.length;
-            const more = this.hits.length === MOST_HITS ? "the first " : "";
-            this.status.textContent = (this.hit + 1) + " of " + more + this.hits.length;
+            const { hit, hitOfMany } = this.status.dataset;
+            const text = this.hits.length === MOST_HITS ? hitOfMany : hit;
+            this.status.textContent = filled(text, { at: this.hit + 1, hits: this.hits.length });
             this.reveal(this.hits[this.hit]);
         }
 

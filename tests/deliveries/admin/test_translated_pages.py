@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from django.test import TestCase, override_settings
+from django.urls import reverse
 from django.utils import translation
 
 from deliveries.models import Delivery, Event, Rejection
@@ -15,6 +17,7 @@ from integrations.models import Endpoint, Route
 from tests.compiled_messages import LANGUAGE, pseudo, write_pseudo_language
 from tests.deliveries.admin.people import logged_in
 from tests.deliveries.admin.test_pages import fill
+from tests.factories import make_event
 
 
 @pytest.mark.any_database
@@ -70,3 +73,15 @@ class TranslatedPageTests(TestCase):
         self.shows(
             f"/admin/integrations/route/{route.pk}/change/", "One a line, such as push or pull_request.*; empty: all."
         )
+
+    def test_texts_that_scripts_show_come_with_the_page_in_it(self) -> None:
+        event = make_event(Endpoint.objects.get(), body=b'{"a": 1}', content_type="application/json")
+        self.shows(f"/admin/deliveries/event/{event.pk}/change/", "Nothing found.", "{at} of {hits}", "Copied")
+        self.shows(reverse("admin:first_steps"), "Found: {count}")
+        with override_settings(LOCALE_PATHS=[self.folder]), translation.override(LANGUAGE):
+            page = logged_in("superuser").get("/admin/tail/")
+            form = logged_in("superuser").get(f"/admin/integrations/route/{Route.objects.get().pk}/change/")
+        self.assertEqual(page.context["texts"]["go_on"], pseudo("Go on"))
+        self.assertEqual(page.context["texts"]["statuses"]["refused"], pseudo("Refused"))
+        offered = json.loads(form.context["adminform"].form.fields["handler"].widget.attrs["data-handlers"])
+        self.assertIn("⟦", offered["http.forward"]["note"])
