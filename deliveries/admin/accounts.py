@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from deliveries import display
 from deliveries.admin.closed import UNGRANTABLE_APPS
@@ -59,6 +60,13 @@ class AccountPages(HubPages):
     """Pages of who may do what. They are shut to who is restricted to groups: they lead, and name, beyond those."""
 
     of_endpoints = False
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let roles and permissions be ticked: two lists with arrows between them are in the way of a screen reader."""
+        return super().formfield_for_manytomany(
+            db_field, request, **kwargs, widget=UnfoldAdminCheckboxSelectMultipleWidget()
+        )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the acting user may look."""

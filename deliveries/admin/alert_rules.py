@@ -66,6 +66,7 @@ class AlertRuleAdmin(HubPages):
     form = AlertRuleForm
     change_form_template = "admin/deliveries/alertrule/change_form.html"
     list_before_template = "admin/deliveries/alertrule/channels.html"
+    empty_hint = gettext_lazy("Without a rule nobody is told of what goes wrong.")
     list_display = ("name", "state_shown", "kind", "scope_shown", "limit_shown")
     list_select_related = ("endpoint", "route")
     list_filter = ("enabled", "kind")

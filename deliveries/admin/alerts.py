@@ -46,6 +46,7 @@ class AlertAdmin(HistoryAdmin):
     """Alerts, the newest first."""
 
     page_template: ClassVar[str] = "admin/deliveries/alert/page.html"
+    empty_hint = gettext_lazy("No alert has fired. What is watched for stands in the alert rules.")
     list_display = ("named", "state_shown", "text_shown", "since_shown", "resolved_shown")
     list_display_links = ("named",)
     list_filter = ("state", "kind")

@@ -82,6 +82,7 @@ class AuditEntryAdmin(HistoryAdmin):
     """Entries, the newest first."""
 
     page_template = "admin/deliveries/auditentry/page.html"
+    empty_hint = gettext_lazy("Nothing was changed yet.")
     list_display = ("what_shown", "action_shown", "object_column", "who_shown", "from_shown", "at_shown")
     list_display_links = ("what_shown",)
     list_filter = (WhoFilter, ActionFilter, ObjectFilter, EndpointFilter, ("at", MomentFilter))

@@ -49,6 +49,7 @@ class BackfillAdmin(HubPages):
 
     form = BackfillForm
     change_form_template = "admin/deliveries/backfill/change_form.html"
+    empty_hint = gettext_lazy("A backfill asks a provider for the events that never arrived.")
     list_display = ("endpoint_shown", "schedule_shown", "last_shown", "next_shown")
     list_display_links = ("endpoint_shown",)
     list_select_related = ("endpoint", "connection")

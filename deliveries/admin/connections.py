@@ -37,6 +37,7 @@ class ConnectionAdmin(RetiringAdmin):
 
     form = ConnectionForm
     change_form_template = "admin/integrations/connection/change_form.html"
+    empty_hint = gettext_lazy("A connection has the address and the credentials of a system that handlers call.")
     list_display = ("name", "base_url", "kind", "group_shown", "state_shown")
     list_select_related = ("group", "health")
     list_filter = ("kind", "state")

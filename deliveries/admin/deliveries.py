@@ -8,24 +8,22 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import display
 from deliveries.admin import failures, orders, replay_orders
+from deliveries.admin.counted_filters import DeliveringEndpointFilter, DeliveringRouteFilter, EndedStatusFilter
 from deliveries.admin.filters import (
     CreatedWhenFilter,
     DeliveredTypeFilter,
-    EndpointFilter,
     ErrorFilter,
     EventProviderFilter,
     FailedInReplayFilter,
     FingerprintFilter,
     MomentFilter,
-    RouteFilter,
-    StatusFilter,
 )
 from deliveries.admin.history import HistoryAdmin, same
 from deliveries.admin.orders import ORDERS, Order
@@ -49,6 +47,7 @@ class DeliveryAdmin(HistoryAdmin):
 
     page_template = "admin/deliveries/delivery/page.html"
     list_before_template = "admin/deliveries/delivery/list_before.html"
+    empty_hint = gettext_lazy("No delivery yet. One is made for each event and each route that it fits.")
     list_display = (
         "type_shown",
         "status_shown",
@@ -61,9 +60,9 @@ class DeliveryAdmin(HistoryAdmin):
     list_display_links = ("type_shown",)
     list_filter = (
         CreatedWhenFilter,
-        StatusFilter,
-        EndpointFilter,
-        RouteFilter,
+        EndedStatusFilter,
+        DeliveringEndpointFilter,
+        DeliveringRouteFilter,
         EventProviderFilter,
         DeliveredTypeFilter,
         ("created_at", MomentFilter),
@@ -83,7 +82,7 @@ class DeliveryAdmin(HistoryAdmin):
     search_help_text = gettext_lazy(
         "The delivery's id, the event's id (the provider's or the hub's), or a request id; whole."
     )
-    actions = ("replay", "replay_from_start", "discard")
+    actions = ("replay", "replay_from_start", "replay_in_bulk", "discard")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -118,6 +117,14 @@ class DeliveryAdmin(HistoryAdmin):
     def replay_from_start(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
         """Run the selected deliveries again, every step of them."""
         return self._order_selected(request, queryset, orders.REPLAY_FROM_START)
+
+    @admin.action(description=gettext_lazy("Replay at a rate, with progress…"), permissions=["replay"])
+    def replay_in_bulk(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:
+        """Lead to the order of a bulk replay of the selected deliveries."""
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)[: self.list_per_page]
+        query = request.GET.copy()
+        query[replay_orders.TICKED] = ",".join(str(row.pk) for row in queryset.filter(pk__in=ticked))
+        return HttpResponseRedirect(reverse("admin:deliveries_delivery_replay") + f"?{query.urlencode()}")
 
     @admin.action(description=gettext_lazy("Discard"), permissions=["replay"])
     def discard(self, request: HttpRequest, queryset: DeliveryQuerySet) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 
 from deliveries import audit, display, hold, waiting
@@ -67,6 +67,9 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
     form = EndpointForm
     change_form_template = "admin/integrations/endpoint/change_form.html"
     inlines = (SecretInline, RouteInline)
+    empty_hint = gettext_lazy(
+        "An endpoint is a URL for one sender. The first steps lead from the sender to its first handled event."
+    )
     list_display = ("slug", "provider_shown", "state_shown", "last_event_shown", "refused_shown")
     list_filter = ("state", "provider", GroupFilter, ServiceFilter)
     list_filter_submit = True
@@ -178,19 +181,7 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
     @admin.display(description=gettext_lazy("What the provider's settings mean"))
     def settings_help(self, row: Endpoint) -> SafeString:
         """Return the names and meanings of every provider's settings; the page shows those of the chosen one."""
-        presets = [
-            {
-                "key": key,
-                "preset": providers[key],
-                "properties": providers[key].settings_schema.get("properties", {}),
-                "required": providers[key].settings_schema.get("required", []),
-            }
-            for key in providers
-        ]
-        chosen = row.provider if row and row.provider else ""
-        return render_to_string(
-            "admin/integrations/endpoint/settings_help.html", {"presets": presets, "chosen": chosen}
-        )
+        return _settings_help(row.provider if row and row.provider else "", get_language())
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Add what stands above the form of an existing endpoint."""
@@ -343,6 +334,21 @@ class EndpointChangeList(SafeChangeList):
             has_live_secret=Exists(Secret.objects.live(now).filter(endpoint=OuterRef("pk"))),
         )
         return annotated
+
+
+@lru_cache(maxsize=8)
+def _settings_help(chosen: str, language: str | None) -> SafeString:  # noqa: ARG001 - what it is kept by
+    """Return the help of all presets, kept: the page asks for it several times, and presets do not change."""
+    presets = [
+        {
+            "key": key,
+            "preset": providers[key],
+            "properties": providers[key].settings_schema.get("properties", {}),
+            "required": providers[key].settings_schema.get("required", []),
+        }
+        for key in providers
+    ]
+    return render_to_string("admin/integrations/endpoint/settings_help.html", {"presets": presets, "chosen": chosen})
 
 
 def proof_warning(row: Endpoint, *, has_live_secret: bool) -> str:

@@ -20,12 +20,11 @@ from django.utils.translation import gettext, gettext_lazy
 from deliveries import display, edited_replay, payload_search, variants
 from deliveries import fixture as test_fixture
 from deliveries.admin import accepting, comparing, editing, fixtures, orders, rerouting
+from deliveries.admin.counted_filters import AcceptedProviderFilter, AcceptingEndpointFilter
 from deliveries.admin.filters import (
-    EndpointFilter,
     EventTypeFilter,
     MomentFilter,
     PayloadFilter,
-    ProviderFilter,
     ReceivedWhenFilter,
     VerdictFilter,
     wanted_in,
@@ -74,12 +73,13 @@ class EventAdmin(LegalHoldAdmin, RevealingAdmin):
 
     page_template = "admin/deliveries/event/page.html"
     list_before_template = "admin/deliveries/list_before.html"
+    empty_hint = gettext_lazy("Nothing was received yet. What is sent to the URL of an endpoint shows here.")
     list_display = ("type_shown", "endpoint_shown", "verdict_shown", "id_shown", "size_shown", "received_shown")
     list_display_links = ("type_shown",)
     list_filter = (
         ReceivedWhenFilter,
-        EndpointFilter,
-        ProviderFilter,
+        AcceptingEndpointFilter,
+        AcceptedProviderFilter,
         VerdictFilter,
         EventTypeFilter,
         ("received_at", MomentFilter),

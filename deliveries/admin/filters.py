@@ -54,7 +54,10 @@ class EndpointFilter(ChoiceFilter):
         """Return the endpoints that the user may see, the retired ones last."""
         rows = Endpoint.objects.visible_to(request.user).order_by("retired_at", "slug")
         live_first = sorted(rows.values_list("pk", "slug", "retired_at"), key=lambda row: row[2] is not None)
-        return [(str(pk), f"{slug} (retired)" if retired else slug) for pk, slug, retired in live_first]
+        return [
+            (str(pk), gettext("%(slug)s (retired)") % {"slug": slug} if retired else slug)
+            for pk, slug, retired in live_first
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of the chosen endpoint."""

@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.translation import gettext, gettext_lazy
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from deliveries import display
 from deliveries.admin.history import SafeChangeList
@@ -21,6 +22,7 @@ from integrations.models import EndpointGroup, Restriction, groups_of
 class EndpointGroupAdmin(HubPages):
     """Groups by name. Who is restricted to groups sees theirs, and changes none: others are in them too."""
 
+    empty_hint = gettext_lazy("Without groups everybody sees every endpoint. A group limits that to its people.")
     list_display = ("name", "description", "endpoints_shown", "restricted_shown")
     search_fields = ("name", "description")
     ordering = ("name",)
@@ -97,7 +99,6 @@ class RestrictionInline(HubStackedInline):
     extra = 0
     max_num = 1
     fields = ("groups",)
-    filter_horizontal = ("groups",)
     verbose_name = verbose_name_plural = gettext_lazy("Restricted to endpoint groups")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -115,6 +116,12 @@ class RestrictionInline(HubStackedInline):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may change the page that it stands on."""
         return self._may_change(request, obj)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let groups be ticked."""
+        return super().formfield_for_manytomany(
+            db_field, request, **kwargs, widget=UnfoldAdminCheckboxSelectMultipleWidget()
+        )
 
     def _may_change(self, request: HttpRequest, obj: Any) -> bool:
         page = admin.site.get_model_admin(self.parent_model)

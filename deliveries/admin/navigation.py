@@ -105,6 +105,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
+def group_of(address: str) -> str | Promise:
+    """Return the title of the group in which the sidebar has a link to ``address``; "" for what is in none."""
+    for title, entries in _GROUPS:
+        if any(page not in _OUTSIDE and reverse(f"admin:{page}") == address for _, _, page, _ in entries):
+            return title
+    return ""
+
+
 def _item(request: HttpRequest, name: str | Promise, icon: str, page: str) -> dict[str, Any]:
     item = {"title": name, "icon": icon, "link": reverse(page if page in _OUTSIDE else f"admin:{page}")}
     # The first steps are below the endpoints, and a link of their own.

@@ -29,6 +29,10 @@ from integrations.admin.base import HubAdmin
 COUNTED = 10_000
 
 
+#: The parameter that has the ids of ticked deliveries, and how many it may have.
+TICKED, MOST_TICKED = "ids", 200
+
+
 class ReplayForm(forms.Form):
     """How they are to run."""
 
@@ -79,8 +83,14 @@ def order_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
 def selection_of(params: QueryDict) -> dict[str, Any]:
     """Return the selection that the filters in the list's address mean; raises `NotAFilter`.
 
-    What means nothing to the list's own filters is no narrower here: it is refused.
+    Those that were ticked (`TICKED`) are meant alone, whatever the list was filtered by. What means nothing to the
+    list's own filters is no narrower here: it is refused.
     """
+    if ticked := params.get(TICKED, "").strip():
+        try:
+            return {"deliveries": [_uuid(text) for text in ticked.split(",")[:MOST_TICKED]]}
+        except ValueError:
+            raise NotAFilter(gettext("What was ticked is not known.")) from None
     if params.get("q", "").strip():
         raise NotAFilter(gettext("A search names single deliveries: clear it, or tick them in the list."))
     if params.get("failed_in"):
@@ -156,11 +166,12 @@ def _context(
         # What was counted is any part of them; the dead letters have an index, and are what is mostly meant.
         counts, dead_are_cut = bulk_replay.preview_of_some({**selection, "status": ["dead"]}, most=COUNTED)
         dead = sum(row.count for row in counts)
-    query = urlencode([(name, value) for name, values in request.GET.lists() for value in values])
+    pairs = [(name, value) for name, values in request.GET.lists() for value in values]
+    query, filters = urlencode(pairs), urlencode([(name, value) for name, value in pairs if name != TICKED])
     return {
         **admin.admin_site.each_context(request),
         "opts": Delivery._meta,
-        "title": gettext("Replay all that match"),
+        "title": gettext("Replay what was ticked") if TICKED in request.GET else gettext("Replay all that match"),
         "what": described(selection, viewer=request.user),
         "counts": counts,
         "shown": counts[:100],
@@ -173,5 +184,5 @@ def _context(
         "form": form,
         "problem": problem,
         "query": query,
-        "back": reverse("admin:deliveries_delivery_changelist") + (f"?{query}" if query else ""),
+        "back": reverse("admin:deliveries_delivery_changelist") + (f"?{filters}" if filters else ""),
     }

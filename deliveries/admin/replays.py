@@ -57,6 +57,7 @@ class ReplayAdmin(HistoryAdmin):
     """Orders, the newest first."""
 
     page_template = "admin/deliveries/replay/page.html"
+    empty_hint = gettext_lazy("Nothing was replayed in bulk yet. Filter the deliveries, and replay all that match.")
     list_display = ("what_shown", "state_shown", "progress_shown", "failed_shown", "created_by", "created_shown")
     list_display_links = ("what_shown",)
     list_filter = (ReplayStateFilter,)

@@ -35,6 +35,7 @@ class RouteAdmin(RetiringAdmin):
 
     form = RoutePageForm
     change_form_template = "admin/integrations/route/change_form.html"
+    empty_hint = gettext_lazy("Without a route events are stored, and nothing is done with them.")
     list_display = ("name", "endpoint_shown", "handler", "events_shown", "state_shown")
     list_filter = (EndpointFilter, "handler", "enabled", "paused", ServiceFilter)
     list_filter_submit = True

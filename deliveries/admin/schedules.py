@@ -56,6 +56,7 @@ class ScheduleAdmin(HubPages):
 
     form = ScheduleForm
     change_form_template = "admin/deliveries/schedule/change_form.html"
+    empty_hint = gettext_lazy("A schedule makes events at set times.")
     list_display = ("name", "endpoint_shown", "rule_shown", "next_shown", "last_shown")
     list_select_related = ("endpoint",)
     list_filter = ("enabled",)

@@ -43,6 +43,9 @@ class ShapeAdmin(HistoryAdmin):
     """Shapes, those first whose type came last."""
 
     page_template: ClassVar[str] = "admin/deliveries/shape/page.html"
+    empty_hint = gettext_lazy(
+        "Nothing is learned yet. What JSON payloads look like is learned from events as they come."
+    )
     list_display = ("named", "endpoint_shown", "state_shown", "changes_shown", "looked_at_shown", "last_shown")
     list_display_links = ("named",)
     list_filter = (EndpointFilter,)

@@ -44,6 +44,7 @@ class WorkerAdmin(HistoryAdmin):
 
     of_endpoints = False
     page_template: ClassVar[str] = "admin/deliveries/worker.html"
+    empty_hint = gettext_lazy("No worker is heard of: nothing is done with events. Start the hub: python manage.py hub")
     list_display = ("name", "state_shown", "beat_shown", "threads_shown", "current_shown", "version_shown")
     list_display_links = ("name",)
     ordering = ("-beat_at",)

@@ -51,8 +51,8 @@ class ConnectionForm(_Form):
     #: Who fills it in; the page sets it.
     user: User
 
-    kind = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
-    auth = forms.ChoiceField(widget=UnfoldAdminSelectWidget, label=gettext_lazy("Proof"))
+    kind = forms.ChoiceField(widget=UnfoldAdminSelectWidget, initial="http")
+    auth = forms.ChoiceField(widget=UnfoldAdminSelectWidget, label=gettext_lazy("Proof"), initial="none")
     auth_settings = JsonObjectField(
         rows=4,
         label=gettext_lazy("Settings of the proof"),

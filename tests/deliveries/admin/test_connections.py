@@ -63,6 +63,10 @@ class ConnectionPageTests(TestCase):
         for word in words:
             self.assertIn(word, _errors(response))
 
+    def test_begins_with_the_kind_that_most_are_of(self) -> None:
+        form = self.client.get(ADD).context["adminform"].form
+        self.assertEqual((form["kind"].value(), form["auth"].value()), ("http", "none"))
+
     def test_makes_one_whose_credential_is_seen_no_more(self) -> None:
         connection = self.made()
 

@@ -14,7 +14,8 @@ from deliveries import bulk_replay
 from deliveries.admin.replay_orders import NotAFilter, selection_of
 from deliveries.models import AuditEntry, Delivery, Release, Replay
 from deliveries.models.selection import selected
-from tests.deliveries.admin.people import logged_in
+from integrations.models import Restriction
+from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.execution.replays import feed, make_dead
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -67,6 +68,33 @@ class OrderTests(TestCase):
 
         replay = Replay.objects.get()
         self.assertEqual((replay.total, replay.from_start, replay.rate_per_second), (4, True, 2.5))
+
+    def test_is_about_what_was_ticked_alone(self) -> None:
+        client = logged_in("operator")
+        dead, done = self.route.deliveries.filter(status="dead").first(), self.route.deliveries.get(status="succeeded")
+        ticked = {"action": "replay_in_bulk", "_selected_action": [str(dead.pk), str(done.pk)]}
+
+        page = client.post(f"{LIST}?route={self.route.pk}", ticked, follow=True)
+        [(address, _)] = page.redirect_chain
+        client.post(address, {"which": "all", "rate_per_second": "2"})
+
+        self.assertContains(page, "All 2 that have finished")
+        self.assertContains(page, f'href="{LIST}?route={self.route.pk}"')
+        replay = Replay.objects.get()
+        self.assertEqual(set(replay.selection["deliveries"]), {str(dead.pk), str(done.pk)})
+        self.assertEqual((replay.total, replay.rate_per_second), (2, 2.0))
+
+    def test_is_about_nothing_of_other_groups_whatever_is_ticked(self) -> None:
+        user = make_user("operator", name="fenced")
+        Restriction.objects.create(user=user)
+        self.client.force_login(user)
+
+        self.client.post(f"{ORDER}?ids={self.route.deliveries.filter(status='dead')[0].pk}", {})
+
+        self.assertFalse(Replay.objects.filter(total__gt=0).exists())
+
+    def test_refuses_ticks_that_are_none(self) -> None:
+        self.assertContains(logged_in("operator").get(f"{ORDER}?ids=1,2"), "What was ticked is not known.")
 
     def test_refuses_a_rate_that_is_none(self) -> None:
         for rate in ("0", "-1", "fast", "1e9"):
