@@ -35,7 +35,8 @@ print("/admin/", f"/admin/deliveries/event/{Event.objects.first().pk}/change/",
       f"/admin/deliveries/event/{Event.objects.first().pk}/edit/",
       f"/admin/deliveries/event/{Event.objects.first().pk}/difference/",
       f"/admin/integrations/route/{route.pk}/dry-run/", "/admin/deliveries/alert/", "/admin/deliveries/alertrule/",
-      f"/admin/deliveries/alertrule/{AlertRule.objects.first().pk}/change/", "/admin/deliveries/erasure/")
+      f"/admin/deliveries/alertrule/{AlertRule.objects.first().pk}/change/", "/admin/deliveries/erasure/",
+      "/admin/auth/user/add/")
 """
 #: So many of the pages are looked at in the dark, too.
 IN_THE_DARK = 4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,7 +10,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client, TestCase
+from django.test import Client, SimpleTestCase, TestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from integrations.admin.base import HubAdmin
 from integrations.models import Endpoint, Route, Secret
 from tests.deliveries.admin.people import SECRET, logged_in, make_user
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
+from tests.marked_text import templates
 
 LISTS = (
     "/admin/deliveries/event/",
@@ -422,3 +424,12 @@ class ErrorPageTests(TestCase):
         self.assertContains(logged_in("superuser").get("/nowhere/"), "There is nothing here", status_code=404)
         refused = logged_in("viewer").get("/admin/auth/user/")
         self.assertContains(refused, "Your role does not allow it", status_code=403)
+
+
+class ScrollingTests(SimpleTestCase):
+    def test_parts_can_be_reached_by_keys(self) -> None:
+        """On a telephone a table is wider than the page."""
+        parts = [part for path in templates() for part in re.findall(r'<div class="hub-scroll[^>]*>', path.read_text())]
+
+        self.assertGreater(len(parts), 20)
+        self.assertEqual([part for part in parts if 'tabindex="0"' not in part], [])
