@@ -10,13 +10,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from selenium.common.exceptions import NoSuchElementException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -103,8 +103,10 @@ class Visit:
         """Return the first element at ``xpath``, as soon as it can be seen."""
 
         def look() -> WebElement | None:
-            found = self.browser.find_elements(By.XPATH, xpath)
-            return next((element for element in found if element.is_displayed()), None)
+            with suppress(StaleElementReferenceException):  # the page before it has just gone
+                found = self.browser.find_elements(By.XPATH, xpath)
+                return next((element for element in found if element.is_displayed()), None)
+            return None
 
         found: WebElement = wait_until(look, what=xpath)
         return found
