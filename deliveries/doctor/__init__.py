@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from deliveries.doctor import backups, endpoints, machine, reach, setup, storage, surroundings, work
+from deliveries.doctor import backups, endpoints, machine, reach, setup, storage, surroundings, telling, work
 from deliveries.doctor.symptoms import Check, Result, Symptom, problem
 
 __all__ = ["CHECKS", "Check", "Result", "Symptom", "examine"]
@@ -40,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     Check("queue", work.queue_moves),
     Check("leases", work.leases_are_taken_over),
     Check("schedules", work.schedules_are_in_time),
+    Check("alerts", telling.somebody_is_told),
 )
 
 

@@ -68,6 +68,7 @@ class DoctorTests(TestCase):
         make_user("ada", is_superuser=True)
         now = timezone.now()
         Worker.objects.create(name="here:1", started_at=now, beat_at=now)
+        self.channel = make_route(make_endpoint(slug="hub-alerts", provider="internal"), handler="log")
 
     def found(self, check: str) -> list[str]:
         return examined()[check]
@@ -123,6 +124,22 @@ class DoctorTests(TestCase):
                 "problem: The credential token of connection 'crm' cannot be had: env:HUB_SECRET_NOT leads nowhere.",
             ],
         )
+
+    def test_warns_while_alerts_reach_nobody(self) -> None:
+        Endpoint.objects.filter(slug="hub-alerts").update(state="paused")
+        self.assertEqual(self.found("alerts"), ["warning: Alerts reach nobody: no channel is on."])
+        Endpoint.objects.filter(slug="hub-alerts").update(state="active")
+        self.assertEqual(self.found("alerts"), [])
+        Route.objects.filter(pk=self.channel.pk).update(enabled=False)
+        self.assertEqual(self.found("alerts"), ["warning: Alerts reach nobody: no channel is on."])
+
+    def test_names_routes_that_send_mail_where_no_mail_server_is_set(self) -> None:
+        Route.objects.filter(pk=self.channel.pk).update(handler="email.send", name="Mail to us")
+        with override_settings(EMAIL_HOST=""):
+            (said,) = self.found("alerts")
+        self.assertIn("'Mail to us'", said)
+        with override_settings(EMAIL_HOST="mail.example.com"):
+            self.assertEqual(self.found("alerts"), [])
 
     def test_names_schedules_whose_time_has_passed(self) -> None:
         now = timezone.now()
