@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.test import SimpleTestCase, TestCase
 from django.utils import timezone
+from ruamel.yaml import YAML
 
 from deliveries.metrics.described import METRICS
 from deliveries.metrics.exposition import exposed
@@ -60,6 +61,24 @@ class TheNamesTests(TestCase):
 
         self.assertEqual(set(re.findall(r"^\| `(hub_[a-z_]+)", page, re.MULTILINE)), self.known())
         self.assertEqual({metric.exposed_name for metric in METRICS}, self.known())
+
+
+class TheAlertsTests(SimpleTestCase):
+    def setUp(self) -> None:
+        groups = YAML(typ="safe").load(MONITORING / "prometheus-rules.yml")["groups"]
+        self.rules = {rule["alert"]: rule["annotations"].get("runbook") for group in groups for rule in group["rules"]}
+
+    def test_are_all_explained(self) -> None:
+        page = (ROOT / "docs" / "how-to" / "monitor.md").read_text()
+        self.assertEqual(set(re.findall(r"^\| `(Hub\w+)` \|", page, re.MULTILINE)), set(self.rules))
+
+    def test_lead_to_the_runbook_that_names_them(self) -> None:
+        index = (ROOT / "docs" / "runbooks" / "index.md").read_text()
+        listed = {name: page for page, name in re.findall(r"\]\(([\w-]+\.md)\) \|.*\| `(Hub\w+)` \|", index)}
+        led = {name: path.rpartition("/")[2] for name, path in self.rules.items() if path}
+        self.assertEqual(listed, led)
+        for name, page in led.items():
+            self.assertIn(f"`{name}`", (ROOT / "docs" / "runbooks" / page).read_text())
 
 
 @pytest.mark.skipif(not os.environ.get("CI") and not shutil.which("promtool"), reason="needs Prometheus' promtool")
