@@ -32,6 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench import report
 from tests.running_hub import RunningHub, running_hub
 
@@ -82,7 +84,9 @@ def main() -> int:
         rates = {"ordinary": options.times * capacity, "critical": _CRITICAL_PART * capacity}
         print(f"capacity {capacity:.0f}/s at 32 connections", flush=True)
         loads = [Load(slug, rate, options.seconds, _CONNECTIONS[slug]) for slug, rate in rates.items()]
+        before = psutil.cpu_times()
         ordinary, critical = _together(hub.port, loads)
+        facts |= {"processor_meanwhile": _parts(before), "load_after": os.getloadavg()}
         recovered, after = _recovery(hub)
         lost = _lost(hub, Path(folder), [*calm.acknowledged, *ordinary.acknowledged, *critical.acknowledged, *after])
         hub.stop()
@@ -118,6 +122,16 @@ stored = dict(Event.objects.values_list("event_id", "pk"))
 delivered = set(Delivery.objects.values_list("event_id", flat=True))
 print(sum(name not in stored or stored[name] not in delivered for name in wanted))
 """
+
+
+def _parts(before: Any) -> dict[str, float]:
+    """Return which part of the processors' time since ``before`` was idle, and which other machines had of them."""
+    after = psutil.cpu_times()
+    names = [
+        name for name in ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal") if hasattr(after, name)
+    ]
+    spent = {name: getattr(after, name) - getattr(before, name) for name in names}
+    return {name: round(spent.get(name, 0.0) / sum(spent.values()), 3) for name in ("idle", "steal")}
 
 
 def _options() -> argparse.Namespace:
