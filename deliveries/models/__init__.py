@@ -20,6 +20,7 @@ from deliveries.models.schedule import Missed, Schedule
 from deliveries.models.shape import Shape, ShapeCursor
 from deliveries.models.states import DeliveryStatus, Outcome, Trigger
 from deliveries.models.token import TokenTerms
+from deliveries.models.tokens_taken import TokensTaken
 from deliveries.models.turn import Turn
 from deliveries.models.worker import Worker
 
@@ -64,6 +65,7 @@ __all__ = [
     "StepResult",
     "StepState",
     "TokenTerms",
+    "TokensTaken",
     "Trigger",
     "Turn",
     "Verdict",

@@ -1,4 +1,4 @@
-"""How often a source, and an endpoint as a whole, may send: over all web processes of a machine together."""
+"""How often a source, and an endpoint as a whole, may send: over all web processes together, see `elsewhere`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from rest_framework.throttling import BaseThrottle
 
 from deliveries.receiving.buckets import TokenBuckets
+from deliveries.receiving.elsewhere import Exchange
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -53,7 +54,7 @@ class SourceRate(Rate):
     """Requests a second from one address, proven or not; IPv6 addresses of one /64 count as one."""
 
     reason = "source_rate_limited"
-    _buckets = TokenBuckets()
+    _buckets = TokenBuckets(name="source")
 
     def key(self, view: ReceiveView) -> Hashable:
         """Count by endpoint and address."""
@@ -68,7 +69,7 @@ class EndpointRate(Rate):
     """Proven requests a second, from wherever; strangers cannot use it up."""
 
     reason = "endpoint_rate_limited"
-    _buckets = TokenBuckets()
+    _buckets = TokenBuckets(name="endpoint")
 
     def key(self, view: ReceiveView) -> Hashable:
         """Count by endpoint."""
@@ -83,3 +84,7 @@ def neighbourhood(address: Address | None) -> Hashable:
     """Return what counts as one sender: an IPv4 address, the /64 of an IPv6 address; None for an unknown one."""
     # One customer of a provider has a /64, and so more addresses than could be counted.
     return IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address
+
+
+#: Made before the web server forks, as the buckets are.
+exchange = Exchange({"source": SourceRate._buckets, "endpoint": EndpointRate._buckets})

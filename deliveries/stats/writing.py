@@ -1,6 +1,7 @@
 """What a web process does each second, by a thread of its own, so that no answer waits for it.
 
-It writes down what was counted, and looks whether there is more than the hub can take.
+It writes down what was counted, looks whether there is more than the hub can take, and tells other machines which
+tokens of limits were taken here.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from deliveries.overload.standing import overload
 from deliveries.receiving.tally import tally
+from deliveries.receiving.throttling import exchange
 from deliveries.stats.counting import counting
 
 _EVERY_SECONDS = 1.0
@@ -33,6 +35,8 @@ def _go_on(stop: threading.Event | None = None) -> None:
     write_at = time.monotonic() + _EVERY_SECONDS
     while not stop.wait(_FEEL_SECONDS):
         overload.feel()
+        if connection.vendor == "postgresql":  # else there is one machine
+            exchange.go_on_if_due(timezone.now())
         if time.monotonic() < write_at:
             continue
         write_at = time.monotonic() + _EVERY_SECONDS

@@ -19,8 +19,11 @@ Secret.objects.create(endpoint=endpoint, value="{TOKEN}")
 retry = {{"max_attempts": 200, "initial_seconds": 0.2, "factor": 1, "max_seconds": 1}}
 Route.objects.create(endpoint=endpoint, name="any order", handler="chaos.work", retry=retry)
 Route.objects.create(endpoint=endpoint, name="in order", handler="chaos.work", retry=retry, ordering_key="customer")
+Endpoint.objects.create(slug="limited", provider="generic_token", source_rate_per_second=0.0002)
 """
 ROUTES = 2
+#: What one request takes of the limit of that other endpoint.
+TOKEN_SECONDS = 5000
 
 
 class Sender(threading.Thread):
@@ -77,3 +80,10 @@ def send_probe(hub: RunningHub, name: str) -> bool:
     except httpx.HTTPError:
         return False
     return answer.status_code == 200
+
+
+def ask_limited(hub: RunningHub) -> int:
+    """Ask the endpoint with a limit, without a token; return the seconds until it takes the next, 0 if it took this."""
+    answer = httpx.post(f"{hub.url}/hooks/limited", json={}, timeout=5)
+    assert answer.status_code in {401, 429}, answer.text
+    return int(answer.headers.get("Retry-After", 0))

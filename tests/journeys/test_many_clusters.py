@@ -105,3 +105,13 @@ class TestTreesOfWorkers:
         host = RunningHub(run.hub.environment["DATABASE_URL"], folder / "elsewhere", **keys, **settings)
         with web_server(host, answers=lambda: traffic.send_probe(host, "elsewhere")):
             assert host.url != run.hub.url
+            self.share_a_limit(run.hub, host)
+
+    def share_a_limit(self, *hosts: RunningHub) -> None:
+        """Take of a limit at each of ``hosts``; in the end each owes what all of them let through."""
+        let_in = sum(not traffic.ask_limited(host) for host in hosts)
+
+        def owed() -> list[int]:
+            return [round(traffic.ask_limited(host) / traffic.TOKEN_SECONDS) for host in hosts]
+
+        wait_until(lambda: owed() == [let_in] * len(hosts), seconds=10, what=f"a limit of {let_in} in all")
