@@ -101,7 +101,8 @@ class Event(Keepable, SealedRequest):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="events")
+    # Indexes below, no more of them than are read: every index is written for each event.
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="events", db_index=False)
     provider = models.CharField(max_length=50)
     verdict = models.CharField(max_length=12, choices=Verdict)
     flags = models.JSONField(default=list)
@@ -114,7 +115,9 @@ class Event(Keepable, SealedRequest):
     traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
     source = models.CharField(max_length=45, blank=True)
     duplicates = models.PositiveIntegerField(default=0)
-    batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events")
+    batch = models.ForeignKey(
+        Batch, null=True, blank=True, on_delete=models.PROTECT, related_name="events", db_index=False
+    )
     batch_index = models.PositiveIntegerField(
         null=True, blank=True, help_text=gettext_lazy("Its place in the batch, from 0.")
     )
@@ -148,6 +151,7 @@ class Event(Keepable, SealedRequest):
             models.Index(fields=["received_at"], name="event_by_arrival"),
             models.Index(fields=["endpoint", "-received_at"], name="event_by_endpoint"),
             models.Index(fields=["event_id"], name="event_by_event_id"),
+            models.Index(fields=["batch"], name="event_by_batch", condition=Q(batch__isnull=False)),
             models.Index(fields=["derived_from"], name="event_by_origin", condition=Q(derived_from__isnull=False)),
             # What retention has something to do with; who has nothing left to remove is not in it.
             models.Index(
