@@ -44,7 +44,10 @@ def announced_bytes(environ: Mapping[str, Any]) -> int | None:
 
 def refuse_announced(environ: Mapping[str, Any], *, limit: int) -> None:
     """Raise `PayloadTooLarge` if a body over ``limit`` is announced; nothing is read."""
-    announced = announced_bytes(environ)
+    _refuse(announced_bytes(environ), limit=limit)
+
+
+def _refuse(announced: int | None, *, limit: int) -> None:
     if announced is not None and announced > limit:
         raise PayloadTooLarge("announced_too_large", body_bytes=announced, limit=limit)
 
@@ -58,7 +61,7 @@ def read_body(environ: Mapping[str, Any], *, limit: int) -> bytes:
     announced = announced_bytes(environ)
     if announced is None and not environ.get("wsgi.input_terminated"):
         return b""
-    refuse_announced(environ, limit=limit)
+    _refuse(announced, limit=limit)
     with reading_deadlines.over(environ.get("gunicorn.socket"), settings.HUB_BODY_SECONDS) as deadline:
         body = _read(environ["wsgi.input"], limit + 1 if announced is None else announced, deadline)
     if len(body) > limit:

@@ -17,6 +17,7 @@ from deliveries.models.inserting import can_insert_at_once, insert_at_once, inse
 from deliveries.models.known_bodies import Look
 from deliveries.models.ordering import Key, Place, places
 from deliveries.models.sealing import storable
+from deliveries.models.unsaved import unsaved
 from deliveries.wakeup import hint_on_commit
 from integrations.models import Endpoint, EndpointState, Route
 from integrations.routing import search
@@ -53,7 +54,8 @@ def make_deliveries(wanted: Sequence[Wanted], endpoint: Endpoint, *, now: dateti
     held = _held(endpoint, {item.route.pk: item.route for item in wanted}.values(), using=using)
     queue = _Queue({key for key in keys if key}, using=using)
     made = [
-        Delivery(
+        unsaved(
+            Delivery,
             event=item.event,
             endpoint_id=endpoint.pk,
             route=item.route,

@@ -70,18 +70,20 @@ def inbound_request(request: HttpRequest, *, received_at: datetime, source: Addr
     )
 
 
-@lru_cache(4096)
 def _header_name(key: str) -> str:
-    return key.replace("_", "-").title()
+    """Return the name of the header that is ``key`` in a WSGI environment; "" if that is none."""
+    if not key.startswith("HTTP_") and key not in _WITHOUT_PREFIX:
+        return ""
+    return key.removeprefix("HTTP_").replace("_", "-").title()
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
     """Return the headers in a WSGI environment, under the names that Django gives them."""
     found = {}
     for key, value in environ.items():
-        if key.startswith("HTTP_") or key in _WITHOUT_PREFIX:
-            name = key.removeprefix("HTTP_")
-            found[_header_name(name) if len(name) <= _USUAL_LENGTH else _header_name.__wrapped__(name)] = value
+        name = _known_name(key) if len(key) <= _USUAL_LENGTH else _header_name(key)
+        if name:
+            found[name] = value
     return found
 
 
@@ -105,3 +107,4 @@ def _parsed(text: str) -> Address | None:
 
 
 _known_address = lru_cache(4096)(_parsed)
+_known_name = lru_cache(4096)(_header_name)

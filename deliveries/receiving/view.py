@@ -52,6 +52,7 @@ from integrations.providers import Answer
 log = structlog.get_logger(__name__)
 
 _JSON = "application/json"
+_as_text = json.JSONEncoder(separators=(",", ":")).encode
 _RETRY_SECONDS = 5
 _KEYS_RETRY_SECONDS = 60  # as long as a failed fetch of a provider's keys is remembered
 _HANDSHAKE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -303,7 +304,7 @@ def _as_json(value: Any, status: int, headers: Mapping[str, str] | None = None) 
         answer = HttpResponse(status=status, headers=headers)
         del answer["Content-Type"]
         return answer
-    return HttpResponse(json.dumps(value, separators=(",", ":")), _JSON, status, headers=headers)
+    return HttpResponse(_as_text(value), _JSON, status, headers=headers)
 
 
 def _as_response(answer: Answer) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -264,14 +265,21 @@ def check_place(place: str) -> None:
 
 def read_place(place: str, request: InboundRequest, payload: Any) -> str:
     """Return the text at ``place``; "" if nothing, or nothing that can be a text, is there."""
-    kind, _, rest = place.partition(":")
-    value = first_header(request, tuple(rest.split("|"))) if kind == "header" else search(rest, payload)
+    headers, expression = _parts(place)
+    value = first_header(request, headers) if headers else search(expression, payload)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     try:
         return str(value).strip()
     except ValueError:  # an int of more digits than Python converts
         return ""
+
+
+@lru_cache(4096)
+def _parts(place: str) -> tuple[tuple[str, ...], str]:
+    """Return the headers, or the JMESPath, that ``place`` names."""
+    kind, _, rest = place.partition(":")
+    return (tuple(rest.split("|")), "") if kind == "header" else ((), rest)
 
 
 def _load() -> None:

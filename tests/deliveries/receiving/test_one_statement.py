@@ -18,7 +18,7 @@ from deliveries.models.unsaved import unsaved
 from deliveries.receiving import endpoints, ingest, queueing
 from deliveries.receiving.drafts import draft, look_for_replay
 from integrations.contracts import InboundRequest, case_insensitive
-from integrations.models import Endpoint
+from integrations.models import Endpoint, Route
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
 from tests.factories import make_endpoint, make_event, make_route
 
@@ -113,6 +113,15 @@ class ARowThatIsNotSavedTests(SimpleTestCase):
             for field in model._meta.concrete_fields:
                 self.assertEqual(getattr(ours, field.attname), getattr(django, field.attname), field.name)
             self.assertTrue(ours._state.adding)
+
+    def test_knows_the_rows_that_it_was_given(self) -> None:
+        event = unsaved(Event)
+        route = Route(name="one")
+        made = unsaved(Delivery, event=event, route=route)
+
+        self.assertIs(made.event, event)
+        self.assertIs(made.route, route)
+        self.assertEqual((made.event_id, made.route_id, made.endpoint_id), (event.pk, route.pk, None))
 
     def test_shares_nothing_with_another(self) -> None:
         one, other = unsaved(Event), unsaved(Event)
