@@ -10,14 +10,13 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.core.signals import request_started
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
-from hub import webhooks
+from hub import around, webhooks
 
 #: What a webhook has no use for: who is logged in, what their browser keeps, and files. All else applies to it, too.
 ONLY_FOR_PEOPLE = frozenset(
@@ -64,13 +63,14 @@ class Handler(WSGIHandler):
         path = environ.get("PATH_INFO", "")
         if self._webhook is None or not _is_webhook(path) or environ.get("SCRIPT_NAME") or settings.FORCE_SCRIPT_NAME:
             return super().__call__(environ, start_response)
-        request_started.send(sender=self.__class__, environ=environ)
+        around.begin(self.__class__, environ)
         request = self.request_class(environ)
         response = self._webhook(request)
         response._resource_closers.append(request.close)  # type: ignore[attr-defined]
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
         response._handler_class = self.__class__  # type: ignore[attr-defined]
+        around.end_with(response)
         start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
         return response
 

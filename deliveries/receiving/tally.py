@@ -22,6 +22,7 @@ from integrations.models import Endpoint
 log = structlog.get_logger(__name__)
 
 _EVERY_SECONDS = 1.0
+UID = "deliveries.receiving.tally"
 
 #: Endpoint, reason, and the beginning of the hour.
 Cell = tuple[UUID, str, datetime]
@@ -100,5 +101,5 @@ def write(counts: Counter[Cell]) -> None:
 
 
 tally = Tally()
-request_finished.connect(tally.flush_if_due, dispatch_uid="deliveries.receiving.tally")
+request_finished.connect(tally.flush_if_due, dispatch_uid=UID)
 atexit.register(tally.flush)

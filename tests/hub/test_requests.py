@@ -14,11 +14,13 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import TooManyFieldsSent
+from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse
 from django.test import SimpleTestCase
 from django.urls import clear_url_caches, get_resolver
 
 import hub.wsgi
+from deliveries.receiving.tally import tally
 from hub.requests import ONLY_FOR_PEOPLE, Handler, Request
 
 FORM = "application/x-www-form-urlencoded"
@@ -108,6 +110,26 @@ class AWebhooksChainTests(SimpleTestCase):
 
         self.assertEqual((status, headers.pop("X-Marked")), (405, "yes"))
         self.assertEqual((status, headers), whole)
+
+    def test_tells_whoever_else_listens_of_its_beginning_and_end(self) -> None:
+        told: list[Any] = []
+
+        def listens(sender: Any, **_: Any) -> None:
+            told.append(sender)
+
+        self.answer("/hooks/orders")
+        for signal in (request_started, request_finished):
+            signal.connect(listens)
+            self.addCleanup(signal.disconnect, listens)
+        self.answer("/hooks/orders")
+
+        self.assertEqual(told, [Handler, Handler])
+
+    def test_writes_the_counts_of_refusals_at_its_end(self) -> None:
+        with patch.object(tally, "flush_if_due") as flush:
+            self.answer("/hooks/orders")
+
+        self.assertEqual(flush.call_count, 1)
 
     def test_takes_over_a_sane_request_id(self) -> None:
         answers: list[dict[str, str]] = []
