@@ -67,7 +67,7 @@ def grow(events: int) -> None:
     from django.db import connection
 
     if connection.vendor == "postgresql":
-        from bench.desk import fill
+        from bench.receive.growing import fill
 
         fill(events)
         return
