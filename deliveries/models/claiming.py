@@ -268,19 +268,21 @@ def _take_step_by_step(
 
 def _rows(found: Sequence[tuple[Any, ...]], using: str) -> Iterator[Delivery]:
     models = apps.get_model("deliveries", "Delivery"), apps.get_model("deliveries", "Event")
-    connection = connections[using]
+    connection, event_of = connections[using], models[0]._meta.get_field("event")
     of_delivery, of_event = ([field.attname for field in fields] for fields in _fields())
     split = len(of_delivery)
+    event_id = split + of_event.index("id")  # no other column of an event is never empty
     converters = _converters(connection.vendor)
     for row in found:
         values = list(row)
-        has_event = values[split] is not None
+        has_event = values[event_id] is not None
         for place, steps in converters:
             for step in steps:
                 values[place] = step(values[place], None, connection)
         delivery = models[0].from_db(using, of_delivery, values[:split])
         if has_event:
-            delivery.event = models[1].from_db(using, of_event, values[split:])
+            # As by `delivery.event =`, without its look whether another one was there before.
+            event_of.set_cached_value(delivery, models[1].from_db(using, of_event, values[split:]))
         yield delivery
 
 

@@ -9,12 +9,12 @@ from django.db import connection, connections
 from django.test import TestCase, TransactionTestCase
 
 from deliveries.models import Attempt, Delivery, DeliveryStatus, Outcome, StepResult, Trigger
-from deliveries.models.claiming import Share
+from deliveries.models.claiming import LARGE_BYTES, Share
 from deliveries.models.closing import AttemptResult
 from deliveries.models.states import CLAIMABLE, FINISHED
 from deliveries.models.transitions import MOST_GIVE_BACKS, held_by
 from integrations.models import Endpoint, Route
-from tests.factories import make_delivery, make_endpoint, make_route
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=15)
@@ -84,6 +84,18 @@ class ClaimingTests(TestCase):
         Route.objects.update(paused=False)
         Endpoint.objects.update(state="active")
         self.assertEqual({row.pk for row in claim()}, {of_route.pk, of_endpoint.pk})
+
+    def test_brings_the_events_along(self) -> None:
+        route = make_route(make_endpoint())
+        small, large = make_event(route.endpoint), make_event(route.endpoint, body=b"x" * (LARGE_BYTES + 1))
+        for event in (small, large):
+            make_delivery(route, event=event, now=NOW)
+
+        claimed = {row.event_id: row for row in claim()}
+
+        with self.assertNumQueries(0):
+            self.assertEqual(claimed[small.pk].event.raw_body, small.raw_body)
+        self.assertFalse(Delivery.event.is_cached(claimed[large.pk]))
 
     def test_takes_the_same_number_of_queries_for_many(self) -> None:
         route = make_route(make_endpoint())
