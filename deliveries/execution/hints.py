@@ -50,15 +50,19 @@ class ChangeHints:
         """Wait for a commit of another process."""
         until = time.monotonic() + seconds
         while True:
-            with connection.cursor() as cursor:
-                cursor.execute("PRAGMA data_version")
-                version = cursor.fetchone()
+            version = self._version()
             if version != self._seen:
                 self._seen = version
                 return True
             if time.monotonic() >= until:
                 return False
             time.sleep(_SQLITE_LOOK_SECONDS)
+
+    def _version(self) -> Any:
+        """Ask without Django's cursor, which would cost an idle hub more than all else that it does."""
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            return connection.connection.execute("PRAGMA data_version").fetchone()
 
 
 class NoHints:

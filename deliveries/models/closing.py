@@ -80,8 +80,8 @@ def close_all(closings: Sequence[Closing], *, now: datetime, using: str) -> set[
         return set()
     if connections[using].vendor == "postgresql":
         return _close_at_once(closings, now, using)
-    with transaction.atomic(using=using):
-        return {closing.delivery_id for closing in closings if _close_one(closing, now, using)}
+    with transaction.atomic(using=using):  # which holds SQLite's only lock for writing from here on
+        return _close_in_turn(_held(closings, using), now, using)
 
 
 def _close_at_once(closings: Sequence[Closing], now: datetime, using: str) -> set[UUID]:
@@ -112,46 +112,51 @@ def _as_json(closing: Closing) -> dict[str, Any]:
     }
 
 
-def _close_one(closing: Closing, now: datetime, using: str) -> bool:
-    connection = connections[using]
-    stored = connection.ops.adapt_datetimefield_value
-    result = closing.result
-    with connection.cursor() as cursor:
+def _held(closings: Sequence[Closing], using: str) -> list[Closing]:
+    """Return those whose attempt still holds its delivery."""
+    marks = ", ".join(["%s"] * len(closings))
+    with connections[using].cursor() as cursor:
         cursor.execute(
+            f"SELECT id, attempt_count FROM deliveries_delivery WHERE status = 'running' AND id IN ({marks})",  # noqa: S608 - marks
+            [closing.delivery_id.hex for closing in closings],
+        )
+        held = set(cursor.fetchall())
+    return [closing for closing in closings if (closing.delivery_id.hex, closing.number) in held]
+
+
+def _close_in_turn(closings: Sequence[Closing], now: datetime, using: str) -> set[UUID]:
+    stored = connections[using].ops.adapt_datetimefield_value
+    ended = stored(now)
+    with connections[using].cursor() as cursor:
+        cursor.executemany(
             "UPDATE deliveries_delivery SET status = %s, lease_until = NULL, worker = '', "
             "due_at = COALESCE(%s, due_at), finished_at = %s, next_trigger = 'retry', requested_by = '', "
-            "last_error = %s, fingerprint = %s, budget_start = budget_start + %s "
-            "WHERE id = %s AND attempt_count = %s AND status = 'running'",
+            "last_error = %s, fingerprint = %s, budget_start = budget_start + %s WHERE id = %s",
             [
-                str(closing.status),
-                stored(closing.due_at),
-                stored(now) if closing.status in FINISHED else None,
-                result.headline,
-                result.fingerprint,
-                0 if closing.spent else 1,
-                closing.delivery_id.hex,
-                closing.number,
+                (
+                    str(closing.status),
+                    stored(closing.due_at),
+                    ended if closing.status in FINISHED else None,
+                    closing.result.headline,
+                    closing.result.fingerprint,
+                    0 if closing.spent else 1,
+                    closing.delivery_id.hex,
+                )
+                for closing in closings
             ],
         )
-        if not cursor.rowcount:
-            return False
-        cursor.execute(
+        cursor.executemany(
             "UPDATE deliveries_attempt SET finished_at = %s, outcome = %s, error_type = %s, error_message = %s, "
             "traceback = %s, log = %s, response = %s, calls = %s WHERE delivery_id = %s AND number = %s",
-            [
-                stored(now),
-                str(result.outcome),
-                result.error_type,
-                result.error_message,
-                result.traceback,
-                json.dumps(result.log),
-                _json(result.response),
-                result.calls or None,
-                closing.delivery_id.hex,
-                closing.number,
-            ],
+            [(ended, *_attempt(closing.result), closing.delivery_id.hex, closing.number) for closing in closings],
         )
-    return True
+    return {closing.delivery_id for closing in closings}
+
+
+def _attempt(result: AttemptResult) -> tuple[Any, ...]:
+    """Return how it ended as the columns of an attempt, from ``outcome`` on."""
+    outcome = (str(result.outcome), result.error_type, result.error_message, result.traceback)
+    return (*outcome, json.dumps(result.log), _json(result.response), result.calls or None)
 
 
 def _json(value: Any) -> str | None:
