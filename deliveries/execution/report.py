@@ -17,20 +17,29 @@ from integrations import tracing
 logger = structlog.get_logger(__name__)
 
 _LOST = "Lost"
+#: Where the fields of a row's lines are kept, among its attributes.
+_FIELDS = "_fields_of_lines"
 
 
 def fields(delivery: Delivery) -> dict[str, Any]:
     """Return the fields that every line about ``delivery`` has; its endpoint and route are loaded."""
-    return {
+    # Kept with the row: several lines are about one attempt, and this is made of it for each delivery there is.
+    kept: tuple[int, str, dict[str, Any]] | None = delivery.__dict__.get(_FIELDS)
+    if kept is not None and kept[:2] == (delivery.attempt_count, delivery.worker):
+        return kept[2]
+    route = delivery.route
+    found = {
         **_of_origin(delivery),
-        "delivery": str(delivery.pk),
+        "delivery": str(delivery.id),
         "event_uuid": str(delivery.event_id),  # "event" is the line's own name, "event_id" the provider's id
         "endpoint": delivery.endpoint.slug,
         "route": str(delivery.route_id),
-        "handler": delivery.route.handler,
+        "handler": route.handler,
         "attempt": delivery.attempt_count,
         "worker": delivery.worker,
     }
+    delivery.__dict__[_FIELDS] = (delivery.attempt_count, delivery.worker, found)
+    return found
 
 
 @contextmanager

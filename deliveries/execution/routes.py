@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from deliveries.models import Delivery
+from deliveries.models import Delivery, Event
 from integrations.models import Route
 
 #: So long after an operator has changed a route, deliveries may still run as it was.
 FRESH_SECONDS = 0.5
+_ROUTE: Any = Delivery._meta.get_field("route")
+_ENDPOINT: Any = Delivery._meta.get_field("endpoint")
+_EVENT: Any = Delivery._meta.get_field("event")
+_ENDPOINT_OF_EVENT: Any = Event._meta.get_field("endpoint")
 
 
 class Routes:
@@ -29,7 +34,9 @@ class Routes:
         if missing:
             self._routes.update(Route.objects.select_related("endpoint").in_bulk(missing))
         for delivery in deliveries:
-            delivery.route = self._routes[delivery.route_id]
-            delivery.endpoint = delivery.route.endpoint
-            if Delivery.event.is_cached(delivery):
-                delivery.event.endpoint = delivery.endpoint
+            # Their ids are in the rows already: as by `delivery.route =`, at a fifth of the price.
+            route = self._routes[delivery.route_id]
+            _ROUTE.set_cached_value(delivery, route)
+            _ENDPOINT.set_cached_value(delivery, route.endpoint)
+            if _EVENT.is_cached(delivery):
+                _ENDPOINT_OF_EVENT.set_cached_value(delivery.event, route.endpoint)

@@ -27,12 +27,14 @@ class Run:
 
     def __init__(self, delivery: Delivery, done: SimpleQueue[Run], board: Board) -> None:
         self.delivery = delivery
+        #: The delivery and the attempt's number.
+        self.token: tuple[UUID, int] = (delivery.id, delivery.attempt_count)
         self.limit = TimeLimit(delivery.route.timeout_seconds)
         #: How it ended, once the drain has taken that in.
         self.ending: Ending | None = None
         #: Whether another worker has taken the delivery over: what comes of this run is dropped.
         self.lost = False
-        self._journal = AttemptJournal(delivery.pk, delivery.attempt_count)
+        self._journal = AttemptJournal(*self.token)
         self._done = done
         self._board = board
         self._returned: Ending | None = None
@@ -56,11 +58,6 @@ class Run:
         finally:
             self._board.leave(place)
             self._done.put(self)
-
-    @property
-    def token(self) -> tuple[UUID, int]:
-        """The delivery and the attempt's number."""
-        return self.delivery.pk, self.delivery.attempt_count
 
     @property
     def outcome(self) -> Ending:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,6 +28,9 @@ _MOST_KEPT = 50_000
 
 #: Endpoint, route, measure, bucket, and minutes since the epoch.
 _Key = tuple[UUID, UUID, Measure, int, int]
+#: The same in two parts: Python reckons the hash of a UUID anew each time, so all of an attempt asks for it once.
+_Place = tuple[UUID, UUID, int]
+_Kind = tuple[Measure, int]
 
 
 class Counting:
@@ -39,27 +42,46 @@ class Counting:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts: Counter[_Key] = Counter()
+        self._counts: defaultdict[_Place, Counter[_Kind]] = defaultdict(Counter)
         self._due_at = 0.0
         self._own_traffic = OwnTraffic()
 
     def add(self, measure: Measure, endpoint: UUID, *, at: datetime, route: UUID | None = None, count: int = 1) -> None:
         """Count ``count`` of ``measure``."""
-        self._add((endpoint, route or NO_ROUTE, measure, 0, _minute(at)), count)
+        self._add((endpoint, route or NO_ROUTE, _minute(at)), [((measure, 0), count)])
 
     def time(
         self, measure: Measure, endpoint: UUID, *, at: datetime, seconds: float, route: UUID | None = None
     ) -> None:
         """Count one duration."""
-        minute = _minute(at)
-        self._add((endpoint, route or NO_ROUTE, measure, bucket_of(seconds), minute), 1)
-        self._add((endpoint, route or NO_ROUTE, measure, MICROSECONDS, minute), max(0, round(seconds * 1_000_000)))
+        self._add((endpoint, route or NO_ROUTE, _minute(at)), _timed(measure, seconds))
+
+    def add_all(
+        self,
+        measures: Iterable[Measure],
+        times: Mapping[Measure, float],
+        endpoint: UUID,
+        *,
+        at: datetime,
+        route: UUID | None = None,
+    ) -> None:
+        """Count one of each of ``measures``, and the durations ``times``, in seconds."""
+        counts = [((measure, 0), 1) for measure in measures]
+        for measure, seconds in times.items():
+            counts += _timed(measure, seconds)
+        self._add((endpoint, route or NO_ROUTE, _minute(at)), counts)
 
     def take(self) -> Counter[_Key]:
         """Return what has been counted, and forget it here."""
         with self._lock:
-            taken, self._counts = self._counts, Counter()
-        return taken
+            taken, self._counts = self._counts, defaultdict(Counter)
+        return Counter(
+            {
+                (endpoint, route, measure, bucket, minute): count
+                for (endpoint, route, minute), counts in taken.items()
+                for (measure, bucket), count in counts.items()
+            }
+        )
 
     def flush(self) -> None:
         """Write everything but what is the hub's own traffic; what goes wrong is logged, and tried again later."""
@@ -85,16 +107,23 @@ class Counting:
         if self._counts and self._clock() >= self._due_at and not connection.in_atomic_block:
             self.flush()
 
-    def _add(self, key: _Key, count: int) -> None:
+    def _add(self, place: _Place, counts: Iterable[tuple[_Kind, int]]) -> None:
         with self._lock:
             if not self._counts:
                 self._due_at = max(self._due_at, self._clock() + _EVERY_SECONDS)
-            self._counts[key] += count
+            here = self._counts[place]
+            for kind, count in counts:
+                here[kind] += count
 
     def _give_back(self, counts: Counter[_Key]) -> None:
         with self._lock:
-            if len(self._counts) + len(counts) <= _MOST_KEPT:
-                self._counts.update(counts)
+            if sum(map(len, self._counts.values())) + len(counts) <= _MOST_KEPT:
+                for (endpoint, route, measure, bucket, minute), count in counts.items():
+                    self._counts[endpoint, route, minute][measure, bucket] += count
+
+
+def _timed(measure: Measure, seconds: float) -> list[tuple[_Kind, int]]:
+    return [((measure, bucket_of(seconds)), 1), ((measure, MICROSECONDS), max(0, round(seconds * 1_000_000)))]
 
 
 def _minute(at: datetime) -> int:

@@ -26,18 +26,19 @@ def ended(
     """
     if not spent and status == DeliveryStatus.WAITING:
         return
-    endpoint, route = delivery.endpoint_id, delivery.route_id
+    counts: list[Measure] = []
+    times: dict[Measure, float] = {}
     if seconds is not None:
-        counting.time(Measure.HANDLER, endpoint, at=now, seconds=seconds, route=route)
+        times[Measure.HANDLER] = seconds
     if outcome != Outcome.SUCCEEDED:
-        counting.add(Measure.FAILED, endpoint, at=now, route=route)
+        counts.append(Measure.FAILED)
     if status == DeliveryStatus.DEAD:
-        counting.add(Measure.DEAD, endpoint, at=now, route=route)
+        counts.append(Measure.DEAD)
     if status == DeliveryStatus.SUCCEEDED:
-        counting.add(Measure.SUCCEEDED, endpoint, at=now, route=route)
+        counts.append(Measure.SUCCEEDED)
         if not delivery.bulk:
-            took = (now - delivery.budget_from).total_seconds()
-            counting.time(Measure.DONE, endpoint, at=now, seconds=took, route=route)
+            times[Measure.DONE] = (now - delivery.budget_from).total_seconds()
+    counting.add_all(counts, times, delivery.endpoint_id, at=now, route=delivery.route_id)
 
 
 def discarded(deliveries: Iterable[Delivery], *, now: datetime) -> None:
