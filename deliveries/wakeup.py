@@ -11,9 +11,9 @@ logger = structlog.get_logger(__name__)
 
 #: PostgreSQL's channel.
 CHANNEL = "hub_due"
-#: A notification takes a lock that all commits share, so a process sends no more; workers that have just found
-#: something look again by themselves.
-_EVERY_SECONDS = 0.005
+#: A notification takes a lock that all commits share, and a transaction of its own, so a process sends no more; who has
+#: heard it looks once more when that time is over (`deliveries.execution.broker.ECHO_SECONDS`).
+EVERY_SECONDS = 0.02
 
 
 class _Last:
@@ -30,7 +30,7 @@ def hint_on_commit(*, using: str) -> None:
 
 
 def _hint(using: str) -> None:
-    if time.monotonic() < _Last.at + _EVERY_SECONDS:
+    if time.monotonic() < _Last.at + EVERY_SECONDS:
         return
     _Last.at = time.monotonic()
     try:

@@ -27,6 +27,7 @@ from deliveries.execution.closer import close_finished
 from deliveries.execution.doorbell import doorbell
 from deliveries.execution.giving_back import give_back
 from deliveries.execution.housekeeping import Housekeeping
+from deliveries.execution.looks import POLL_SECONDS, Looks
 from deliveries.execution.patience import bound_waits
 from deliveries.execution.pulse import LEASE_PART, Pulse
 from deliveries.execution.routes import Routes
@@ -47,13 +48,14 @@ logger = structlog.get_logger(__name__)
 CLAIM_SECONDS = 20.0
 #: A handler that takes longer keeps the drain open anyway: then it claims on, for the sake of the idle threads.
 LONG_SECONDS = 5.0
-_POLL_SECONDS = 0.1
 #: How soon a bell is heard while handlers run.
 _LISTEN_SECONDS = 0.002
 #: In a rush the look for routes is not repeated for so long: a newcomer waits no longer than that for a free thread.
 _RUSH_SECONDS = 0.02
 #: So long after the first the others of a claim are waited for.
 _GATHER_SECONDS = 0.003
+#: A worker with nothing to do listens for so long before it ends its drain; what it has counted is written by then.
+LINGER_SECONDS = 1.1
 _SWEEP_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 5.0
 
@@ -61,6 +63,7 @@ _LONGEST_REST_SECONDS = 5.0
 class Drain:
     """One drain: from being woken until nothing is due and nothing runs, or until the worker has to stop.
 
+    Once it has run something it listens for ``linger`` seconds before it ends, so that what comes needs no new order.
     ``end_process`` is called, after `give_back`, when a handler cannot be ended within the time for it: it has to end
     the process, and with it the thread.
     """
@@ -73,6 +76,7 @@ class Drain:
         housekeeping: Housekeeping | None = None,
         stop: StopFlag = stop_ordered,
         end_process: Callable[[int], object] = os._exit,
+        linger: float = 0.0,
     ) -> None:
         self._pulse = pulse
         self._threads = threads
@@ -86,9 +90,10 @@ class Drain:
         self._done: SimpleQueue[Run] = SimpleQueue()
         self._claim_until = time.monotonic() + CLAIM_SECONDS
         self._renew_at = self._sweep_at = self._look_at = 0.0
-        self._look_again_at, self._rung_at = 0.0, -1.0
+        self._linger, self._idle_since = linger, float("-inf")
+        self._looks = Looks(doorbell)
         self._due: list[DueRoute] = []
-        self._due_until = self._full_until = 0.0
+        self._due_until, self._due_seen_at = 0.0, 0.0
         self._routes = Routes()
         self._failures = 0
         self._spoiled = False
@@ -116,9 +121,11 @@ class Drain:
             if self._must_end_process():
                 self._leave(1 if self._spoiled else 0)
                 return
-            if not self._runs and not self._claimed:
+            if self._runs or self._claimed:
+                self._collect()
+                self._idle_since = time.monotonic()
+            elif not self._listen():
                 return
-            self._collect()
 
     def _enforce_limits(self) -> None:
         for run in self._runs.values():
@@ -146,7 +153,7 @@ class Drain:
             self._housekeeping.tidy_up(timezone.now())
             counting.flush_if_due()
         except Error as exc:
-            seconds = min(_LONGEST_REST_SECONDS, _POLL_SECONDS * 2**self._failures)
+            seconds = min(_LONGEST_REST_SECONDS, POLL_SECONDS * 2**self._failures)
             self._failures = min(self._failures + 1, 10)
             self._look_at = time.monotonic() + seconds
             self._pulse.take_over_from = self._look_at + _LONGEST_REST_SECONDS + _SWEEP_SECONDS
@@ -172,8 +179,7 @@ class Drain:
     def _close_finished(self, now: datetime) -> None:
         finished = [run for run in self._runs.values() if run.ending is not None]
         if finished:
-            # The end of one may be what others waited for: its key, its route's limit, what it has emitted.
-            self._look_again_at = self._full_until = 0.0
+            self._looks.ended(others_wait=not self._linger or any(map(_others_may_wait_for, finished)))
             for run in close_finished(finished, now=now):
                 del self._runs[run.token]
 
@@ -187,16 +193,15 @@ class Drain:
                 outcomes.ended(delivery, Outcome.LOST, DeliveryStatus(delivery.status), now=now)
 
     def _claim(self, now: datetime) -> None:
-        if len(self._runs) + len(self._claimed) < self._threads.limit and self._may_claim() and self._may_be_due():
-            self._rung_at = doorbell.rung_at
+        if self._has_room() and self._looks.is_due(busy=bool(self._runs)):
+            self._looks.begin()
             is_fresh = time.monotonic() >= self._due_until
             taken = self._take(now)
             if not taken and not is_fresh:  # what was due a moment ago is gone: something else may be by now
                 self._due_until = 0.0
                 taken = self._take(now)
-            self._look_again_at = time.monotonic() + (0.0 if self._due else _POLL_SECONDS)
-            # Of what is due nothing is for this worker as long as its own handlers run: no use to look all the time.
-            self._full_until = time.monotonic() + (_POLL_SECONDS if self._due and not taken else 0.0)
+            due, busy = sum(route.due for route in self._due if route.has_room), bool(self._runs)
+            self._looks.took(len(taken), due=due, seen_at=self._due_seen_at, busy=busy)
             self._claimed += taken
         if timezone.now() - now > self._lease / 3:
             self._renew_at = 0.0  # what was claimed has waited for long: its lease first
@@ -207,6 +212,7 @@ class Drain:
         """Take this worker's share of what is due; in a rush the routes are those of a moment ago."""
         threads = self._threads.limit
         if time.monotonic() >= self._due_until:
+            self._due_seen_at = time.monotonic()
             self._due = Delivery.objects.due_routes(now, most=threads)
             is_rush = any(route.due >= threads for route in self._due)
             self._due_until = time.monotonic() + (_RUSH_SECONDS if is_rush else 0.0)
@@ -223,11 +229,13 @@ class Drain:
             self._threads.start(run)
         self._claimed = []
 
-    def _may_be_due(self) -> bool:
-        """Return whether a look is worth it: none was in vain lately, or the bell has rung since."""
-        if time.monotonic() < self._full_until:
+    def _listen(self) -> bool:
+        """Wait for something to do; return whether it is worth another round: not once that took too long."""
+        if time.monotonic() >= self._idle_since + self._linger or not self._may_claim():
+            doorbell.listen(0.0)
             return False
-        return doorbell.rung_at != self._rung_at or time.monotonic() >= self._look_again_at
+        self._looks.wait()
+        return True
 
     def _may_claim(self) -> bool:
         if self._stop.is_set() or self._spoiled or overload.now.pauses_workers:
@@ -258,9 +266,9 @@ class Drain:
 
     def _collect(self) -> None:
         """Wait a little for a handler that finishes, or for something that is due; take in all that have finished."""
-        until = time.monotonic() + _POLL_SECONDS
+        until = time.monotonic() + POLL_SECONDS
         while not self._take_in(min(_LISTEN_SECONDS, until - time.monotonic())):
-            if time.monotonic() >= until or (self._has_room() and doorbell.rung_at != self._rung_at):
+            if time.monotonic() >= until or (self._has_room() and self._looks.is_called()):
                 return
         # What finishes at the same time is closed, and replaced, at the same time.
         until = time.monotonic() + _GATHER_SECONDS
@@ -281,11 +289,18 @@ class Drain:
         return True
 
     def _has_room(self) -> bool:
-        return len(self._runs) < self._threads.limit and self._may_claim() and time.monotonic() >= self._full_until
+        return len(self._runs) + len(self._claimed) < self._threads.limit and self._may_claim()
 
     def _held(self) -> dict[UUID, int]:
         running = {pk: number for (pk, number), run in self._runs.items() if not run.lost}
         return running | {delivery.pk: delivery.attempt_count for delivery in self._claimed}
+
+
+def _others_may_wait_for(run: Run) -> bool:
+    """Return whether another may run because this one has ended: the next of its key, or what it has emitted."""
+    ending = run.outcome
+    limited = bool(run.delivery.ordering_key) or run.delivery.route.concurrency is not None
+    return limited or ending.has_follow_ups or ending.due_at is not None
 
 
 class _Process:
@@ -301,4 +316,5 @@ def drain() -> None:
     if not stop_ordered.is_set():
         pulse = _Process.pulse = _Process.pulse or Pulse()
         threads = _Process.threads = _Process.threads or HandlerThreads(settings.HUB_WORKER_THREADS)
-        Drain(pulse, threads, housekeeping=_Process.housekeeping).run()
+        doorbell.begun()
+        Drain(pulse, threads, housekeeping=_Process.housekeeping, linger=LINGER_SECONDS).run()

@@ -42,13 +42,13 @@ def eventually(condition: Callable[[], Any], *, seconds: float = 10) -> Any:
 class BackgroundDrain:
     """A drain in a thread, as if in a worker process of its own name."""
 
-    def __init__(self, name: str, *, threads: int = 4) -> None:
+    def __init__(self, name: str, *, threads: int = 4, linger: float = 0.0) -> None:
         self.pulse = Pulse()
         self.pulse.worker = name
         self.stop = StopFlag()
         self.exits: list[int] = []
         self.threads = HandlerThreads(threads)
-        self.drain = Drain(self.pulse, self.threads, stop=self.stop, end_process=self.exits.append)
+        self.drain = Drain(self.pulse, self.threads, stop=self.stop, end_process=self.exits.append, linger=linger)
         self._thread = threading.Thread(target=self._run)
 
     def start(self) -> BackgroundDrain:
@@ -86,8 +86,8 @@ class DrainTestCase(TransactionTestCase):
             drain.threads.close()
         super().tearDown()
 
-    def background(self, name: str = "other:1", *, threads: int = 4) -> BackgroundDrain:
-        drain = BackgroundDrain(name, threads=threads)
+    def background(self, name: str = "other:1", *, threads: int = 4, linger: float = 0.0) -> BackgroundDrain:
+        drain = BackgroundDrain(name, threads=threads, linger=linger)
         self._drains.append(drain)
         return drain
 
