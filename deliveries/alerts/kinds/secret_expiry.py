@@ -33,7 +33,7 @@ def find(rule: AlertRule, look: Look) -> Iterator[Finding]:
         if expires_at > look.now:
             text = gettext("Its last secret expires on %(day)s at %(time)s UTC; then every request is refused.")
         else:
-            text = gettext("Its last secret has expired on %(day)s at %(time)s UTC; then every request is refused.")
+            text = gettext("Its last secret expired on %(day)s at %(time)s UTC; since then every request is refused.")
         text %= {"day": f"{expires_at:%Y-%m-%d}", "time": f"{expires_at:%H:%M}"}
         mend = gettext("Make another at the provider and add it here before the old one ends, or take its end away.")
         yield Finding(f"secret_expiry:{pk}", row.slug, text, mend, Place(Page.ENDPOINT, pk), pk)

@@ -194,6 +194,12 @@ class ReceivingTests(AlertTestCase):
         self.look()
         self.assertIn("Its last secret expires on 2026-12-08", self.texts()[0])
 
+    def test_secret_expiry_tells_of_what_is_over_already(self) -> None:
+        self.rule("secret_expiry")
+        Secret.objects.create(endpoint=self.shop, value="a", expires_at=NOW - timedelta(days=1))
+        self.look()
+        self.assertIn("UTC; since then every request is refused.", self.texts()[0])
+
     def test_secret_expiry_is_content_with_another_that_stays(self) -> None:
         self.rule("secret_expiry")
         Secret.objects.create(endpoint=self.shop, value="a", expires_at=NOW + timedelta(days=13))
