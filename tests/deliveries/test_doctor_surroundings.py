@@ -11,7 +11,7 @@ from unittest import mock
 from django.test import SimpleTestCase, override_settings
 from django.utils import timezone
 
-from deliveries.doctor import surroundings
+from deliveries.doctor import machine, storage, surroundings
 
 NOW = timezone.now()
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/my hub/db.sqlite3"}}
@@ -56,3 +56,35 @@ class SurroundingsTests(SimpleTestCase):
         with mock.patch.dict("sys.modules", {"tzdata": None}):
             _, (symptom,) = surroundings.time_zones_are_there(NOW)
         self.assertEqual(symptom.level, "problem")
+
+
+class TheDatabaseTests(SimpleTestCase):
+    def test_of_sqlite_is_told_of_where_it_loses_data_or_is_damaged(self) -> None:
+        found = {"journal_mode": "delete", "synchronous": 1, "foreign_keys": 1, "page_count": 9, "page_size": 4096}
+        found["quick_check(1)"] = "wrong # of entries in index event_by_arrival"
+        with mock.patch.object(storage, "_pragma", found.__getitem__):
+            _, symptoms = storage._sqlite()
+        self.assertEqual(
+            [each.text for each in symptoms],
+            [
+                "SQLite's journal_mode is delete, not wal.",
+                "SQLite's synchronous is 1, not 2.",
+                "The SQLite file is damaged.",
+            ],
+        )
+
+    def test_of_postgresql_is_told_of_where_it_loses_data_or_text(self) -> None:
+        found = dict.fromkeys(("fsync", "full_page_writes", "synchronous_commit"), "off")
+        found |= {"server_encoding": "SQL_ASCII", "max_connections": "20", "superuser_reserved_connections": "3"}
+        texts = [each.text for each in storage._postgres_symptoms(found)]
+        self.assertEqual(
+            [text.split(" is off")[0] for text in texts[:3]], [f"PostgreSQL's {name}" for name in found][:3]
+        )
+        self.assertEqual(texts[3], "The database's encoding is SQL_ASCII.")
+        self.assertIn("the database takes 17.", texts[4])
+        self.assertEqual(len(texts), 5)
+
+    def test_is_told_of_where_its_folder_cannot_be_written_to(self) -> None:
+        with mock.patch("os.access", return_value=False):
+            _, symptoms = machine.disk_has_room(NOW)
+        self.assertTrue(any(each.text.endswith("cannot be written to.") for each in symptoms))
