@@ -13,10 +13,10 @@ import struct
 import time
 from contextlib import suppress
 
-# When it was rung, until when somebody listens, when somebody last saw that nothing was left, who that was, and since
-# when somebody looks.
-_STATE = struct.Struct("dddqd")
-_RUNG, _LISTENS, _LOOKED, _LOOKER, _LOOKS = 0, 8, 16, 24, 32
+# When it was rung, until when somebody listens, when somebody last saw that nothing was left, who that was, how
+# long all rest after that, and since when somebody looks.
+_STATE = struct.Struct("dddqdd")
+_RUNG, _LISTENS, _LOOKED, _LOOKER, _REST, _LOOKS = 0, 8, 16, 24, 32, 40
 _TIME = struct.Struct("d")
 _PID = struct.Struct("q")
 _MOST_BYTES = 4096
@@ -61,8 +61,9 @@ class Doorbell:
         since: float = _TIME.unpack_from(self._memory, _LOOKS)[0]
         return since
 
-    def looked(self, at: float) -> None:
-        """Say that this process has looked ``at`` that time, and has taken all that was due."""
+    def looked(self, at: float, *, rest: float) -> None:
+        """Say that this process looked ``at`` that time and took all that was due; all may ``rest`` so many seconds."""
+        _TIME.pack_into(self._memory, _REST, rest)
         _TIME.pack_into(self._memory, _LOOKED, at)
         _PID.pack_into(self._memory, _LOOKER, os.getpid())
 
@@ -77,6 +78,12 @@ class Doorbell:
         """When somebody last saw what he then took all of; 0 for never."""
         looked: float = _TIME.unpack_from(self._memory, _LOOKED)[0]
         return looked
+
+    @property
+    def rest(self) -> float:
+        """For how many seconds after that nobody need look."""
+        seconds: float = _TIME.unpack_from(self._memory, _REST)[0]
+        return seconds
 
     @property
     def looked_here(self) -> bool:

@@ -30,7 +30,7 @@ class Looks:
     def __init__(self, bell: Doorbell) -> None:
         self._bell = bell
         self._again_at = self._full_until = 0.0
-        self._in_vain_at, self._rest = -1.0, REST_SECONDS
+        self._in_vain_at = -1.0
 
     @property
     def is_full(self) -> bool:
@@ -65,7 +65,7 @@ class Looks:
         rung, looked = self._bell.rung_at, self._bell.looked_at
         if rung <= max(looked, self._in_vain_at):
             return None
-        answer_at = max(rung, looked + self._rest)
+        answer_at = max(rung, looked + self._bell.rest)
         if busy or not self._bell.looked_here:
             answer_at += AFTER_OTHERS_SECONDS
         if self._bell.looks_since > rung:
@@ -80,9 +80,8 @@ class Looks:
         """Take in that of ``due``, as they were counted at ``seen_at``, so many were ``taken``."""
         now = time.monotonic()
         self._full_until = now + POLL_SECONDS if due and not taken and busy else 0.0
-        self._rest = REST_SECONDS if taken < MANY else LONGER_SECONDS
         if taken == due:
-            self._bell.looked(seen_at)
+            self._bell.looked(seen_at, rest=REST_SECONDS if taken < MANY else LONGER_SECONDS)
         else:
             self._bell.looks(0.0)
         if due and not taken:

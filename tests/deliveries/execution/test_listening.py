@@ -80,6 +80,8 @@ class LooksTests(SimpleTestCase):
         self.now += (LONGER_SECONDS - REST_SECONDS) / 2
 
         self.assertFalse(self.is_due())
+        with mock.patch("os.getpid", return_value=-1):  # in another process
+            self.assertFalse(Looks(self.bell).rest(busy=False) == 0.0)
         self.now += LONGER_SECONDS
         self.assertTrue(self.is_due())
 
