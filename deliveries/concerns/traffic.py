@@ -16,7 +16,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from deliveries.models import Rollup
-from deliveries.models.rollup import Grain, Measure
+from deliveries.models.rollup import Grain, Measure, RollupQuerySet
 
 TAKEN = (Measure.ACCEPTED, Measure.DUPLICATE)
 _HEARD = (*TAKEN, Measure.REFUSED)
@@ -31,6 +31,9 @@ _WEEKS = 4
 #: in one of 23,000 windows at worst. Where less comes, nothing is said.
 _FEWEST_BEFORE = 10
 _QUIET = 0.1
+
+#: Endpoints that a statement names.
+_MOST_NAMED = 5
 
 #: What was heard in each of `HOURS`, by the number of weeks ago.
 _Weeks = Mapping[int, Mapping[int, int]]
@@ -95,12 +98,10 @@ def in_last_hour(endpoints: Collection[UUID], now: datetime) -> Mapping[UUID, Co
     found: defaultdict[UUID, Counter[bool]] = defaultdict(Counter)
     if not endpoints:
         return found
-    rows = Rollup.objects.filter(
-        endpoint__in=endpoints,
-        grain_minutes=Grain.MINUTE,
-        starts_at__gt=now - timedelta(hours=1),
-        measure__in=_HEARD,
-    ).values_list("endpoint_id", "measure")
+    recent = Rollup.objects.filter(
+        grain_minutes=Grain.MINUTE, starts_at__gt=now - timedelta(hours=1), measure__in=_HEARD
+    )
+    rows = _of(recent, endpoints).values_list("endpoint_id", "measure")
     for pk, measure, count in rows.annotate(sum=Sum("count")).order_by():
         found[pk][measure in TAKEN] += count
     return found
@@ -112,15 +113,15 @@ def silences(known: Mapping[UUID, Traffic], now: datetime) -> Iterator[tuple[UUI
     The window ends with the last full hour; what has come since counts as well for now, so that what is over is not
     told. Of several windows, the longest is told.
     """
-    suspects = [pk for pk, found in known.items() if found.may_be_silent]
+    suspects = {pk for pk, found in known.items() if found.may_be_silent}
     if not suspects:
         return
     end, weeks = _hour(now), tuple(range(2, _WEEKS + 1))
-    rows = Rollup.objects.filter(
-        _compared(end, weeks), endpoint__in=suspects, grain_minutes=Grain.HOUR, measure__in=_HEARD
-    )
+    rows = _of(Rollup.objects.filter(_compared(end, weeks), grain_minutes=Grain.HOUR, measure__in=_HEARD), suspects)
     sums = rows.values_list("endpoint_id").annotate(**_in_hours(end, weeks=weeks)).order_by()
     for pk, *counts in sums:
+        if pk not in suspects:
+            continue
         earlier = _by_hours(counts, weeks)
         for hours in HOURS:
             recent = known[pk].heard[hours]
@@ -128,6 +129,11 @@ def silences(known: Mapping[UUID, Traffic], now: datetime) -> Iterator[tuple[UUI
             if is_quiet(recent[0], min(before)):
                 yield pk, hours, recent[0], before
                 break
+
+
+def _of(rows: RollupQuerySet, endpoints: Collection[UUID]) -> RollupQuerySet:
+    """Return those of ``endpoints`` if they are few; else all: for many names PostgreSQL reads the whole table."""
+    return rows.filter(endpoint__in=endpoints) if len(endpoints) <= _MOST_NAMED else rows
 
 
 def _hour(now: datetime) -> datetime:

@@ -16,7 +16,7 @@ from deliveries.models import RejectionCount, Rollup, RollupTotal
 from deliveries.models.rollup import COUNTS, TIMINGS, Grain, Measure, RollupQuerySet
 from deliveries.stats.buckets import percentile
 from deliveries.stats.windows import Window
-from integrations.models import groups_of
+from integrations.models import Endpoint, groups_of
 
 if TYPE_CHECKING:
     from integrations.models.endpoint_group import Person
@@ -134,9 +134,11 @@ def summary(
         _add_sums(found, sums.filter(measure__in=REQUESTS))
         shown = busiest(found.endpoints, detail.most)
         if len(shown) == detail.most:  # else there are few, and one without requests may have had deliveries
-            sums = sums.filter(endpoint__in=shown)
-            if drawn.grain != Grain.DAY:  # few rows, for which PostgreSQL reads the whole table if they are named
-                spans = spans.filter(endpoint__in=shown)
+            if drawn.grain == Grain.DAY:
+                # Few rows, for which PostgreSQL reads the whole table if they are named: it reckons a scan for each.
+                sums = sums.filter(endpoint__in=Endpoint.objects.filter(pk__in=shown))
+            else:
+                sums, spans = sums.filter(endpoint__in=shown), spans.filter(endpoint__in=shown)
         _add_sums(found, sums.filter(measure__in=[measure for measure in COUNTS if measure not in REQUESTS]))
     _add_detail(found, spans, sums, detail)
     return found
