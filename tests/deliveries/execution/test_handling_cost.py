@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from django.db.backends.signals import connection_created
@@ -15,6 +11,7 @@ from django.db.backends.signals import connection_created
 from deliveries.execution.drain import Drain
 from deliveries.execution.housekeeping import Housekeeping
 from deliveries.models import Delivery
+from tests.calls import counted
 from tests.deliveries.execution.drains import DrainTestCase
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -51,7 +48,7 @@ class HandledDeliveryTests(DrainTestCase):
         logging.disable(logging.CRITICAL)  # what a line costs depends on who else listens to them
         self.addCleanup(logging.disable, logging.NOTSET)
         kept, housekeeping = self.background(threads=2 * COUNT), Housekeeping()
-        with counted() as calls:
+        with counted(in_new_threads=True) as calls:
             for _ in range(2):  # the first loads and compiles, starts threads and does what is done now and then
                 self.queue()
                 calls.clear()
@@ -60,21 +57,3 @@ class HandledDeliveryTests(DrainTestCase):
 
         self.assertEqual(Delivery.objects.filter(status="succeeded").count(), 2 * COUNT)
         self.assertLess(taken / COUNT, MOST_CALLS)
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Yield a list that grows by the name of each Python function that this thread, or one it starts, calls."""
-    calls: list[str] = []
-
-    def note(frame: FrameType, event: str, argument: object) -> None:
-        if event == "call":
-            calls.append(frame.f_code.co_name)
-
-    threading.setprofile(note)
-    sys.setprofile(note)
-    try:
-        yield calls
-    finally:
-        sys.setprofile(None)
-        threading.setprofile(None)

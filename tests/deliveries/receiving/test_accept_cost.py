@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-import sys
 from collections.abc import Callable
-from types import FrameType
 from unittest.mock import patch
 
 import pytest
@@ -21,6 +19,7 @@ from deliveries.models import Delivery, Event
 from deliveries.receiving import endpoints
 from hub.requests import Handler
 from integrations.models import Endpoint
+from tests.calls import counted
 from tests.deliveries.receiving.cases import Sender, signature, signed_endpoint
 from tests.factories import make_route
 
@@ -151,18 +150,9 @@ class WhatOneAcceptCallsTests(Warm):
 
 
 def _calls_of(run: Callable[[], object]) -> int:
-    count = 0
-
-    def counted(_frame: FrameType, event: str, _: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    sys.setprofile(counted)
-    try:
+    with counted() as calls:
         run()
-    finally:
-        sys.setprofile(None)
-    return count
+        return len(calls)
 
 
 @pytest.mark.stricter_database
