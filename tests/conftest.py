@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from itertools import groupby
 
 import pytest
 from django.test import SimpleTestCase, TransactionTestCase
@@ -28,14 +29,16 @@ def _spread(items: list[pytest.Item]) -> list[pytest.Item]:
     """Put the journeys between the others, which keep their order; the last tenth has none.
 
     Journeys wait more than they work: beside them there has to be something to do, and at the end no long one is left.
+    Those of a module stay together, as they share what is started for them.
     """
-    journeys = [item for item in items if item.get_closest_marker("journey")]
+    of_journeys = [item for item in items if item.get_closest_marker("journey")]
     others = [item for item in items if not item.get_closest_marker("journey")]
-    gap = len(others) * 0.9 / max(len(journeys), 1)
+    modules = [list(of) for _, of in groupby(of_journeys, lambda item: item.path)]
+    gap = len(others) * 0.9 / max(len(modules), 1)
     spread: list[pytest.Item] = []
-    for number, journey in enumerate(journeys):
-        spread += [*others[int(number * gap) : int((number + 1) * gap)], journey]
-    return spread + others[int(len(journeys) * gap) :]
+    for number, journeys in enumerate(modules):
+        spread += [*others[int(number * gap) : int((number + 1) * gap)], *journeys]
+    return spread + others[int(len(modules) * gap) :]
 
 
 def _is_proved_on_sqlite(item: pytest.Item) -> bool:
