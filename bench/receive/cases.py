@@ -40,7 +40,7 @@ class Case:
         """Return how many requests to prepare: as many as could be answered at ``most`` a second."""
         if self.forged or self.repeated:
             return _REPEATED
-        return int(seconds * (most if self.body_bytes <= KILOBYTE else most / 10))
+        return int(seconds * (most if self.body_bytes <= KILOBYTE else most / 5))
 
 
 CASES = (

@@ -11,7 +11,7 @@ from bench.receive import results
 from tests.running_hub import ROOT
 
 _CHART = ROOT / "docs" / "images" / "receiving.svg"
-_BAR, _GAP, _LEFT, _WIDTH, _TOP = 18, 14, 170, 460, 64
+_BAR, _GAP, _LEFT, _WIDTH = 18, 14, 170, 460
 _STYLE = (
     ".t{fill:#1d1a2b}.s{fill:#55506b;font-size:12.5px}.r0{fill:#c9bdf0}.r1{fill:#6d4fd1}.r2{fill:#3d2a86}"
     "@media (prefers-color-scheme: dark){.t{fill:#f2f0fa}.s{fill:#bdb7d6}"
@@ -30,9 +30,11 @@ def bars(runs: Sequence[Mapping[str, Any]], database: str) -> dict[str, list[tup
 
 def drawn(runs: Sequence[Mapping[str, Any]], database: str) -> Iterator[str]:
     """Yield the lines of the picture: a bar for each case and run, as long as its part of what the bare server does."""
+    runs = [run for run in runs if database in run["figures"]]
     found = bars(runs, database)
+    top = 28 + 18 * len(runs)
     longest = max(part for case in found.values() for _, part, _ in case)
-    height = _TOP + sum(len(case) * _BAR + _GAP for case in found.values()) + 10
+    height = top + sum(len(case) * _BAR + _GAP for case in found.values()) + 10
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 {height}" font-family="system-ui, sans-serif" '
         f'font-size="14" role="img" aria-labelledby="t">'
@@ -43,7 +45,7 @@ def drawn(runs: Sequence[Mapping[str, Any]], database: str) -> Iterator[str]:
         y = 14 + 18 * number
         yield f'<rect class="r{number % 3}" x="10" y="{y}" width="12" height="12"/>'
         yield f'<text class="s" x="30" y="{y + 11}">{escape(run.get("note", run["measured_at"]))}</text>'
-    y = _TOP
+    y = top
     for name, case in found.items():
         yield f'<text class="t" x="10" y="{y + 14}">{escape(name)}</text>'
         for number, part, per_second in case:

@@ -125,6 +125,10 @@ class Measuring:
 
         wait_until(is_done, seconds=self._options.settle_seconds, what=f"{slug}: the end of all deliveries")
 
+    def _refused(self, slug: str) -> int:
+        """Return how many refusals the hub has counted."""
+        return int(self._books("refused", slug)["refused"])
+
     def _check(self, case: Case, slug: str, *, found: Load, connections: int, before: dict[str, Any]) -> None:
         """Compare what was answered with what was recorded.
 
@@ -136,8 +140,11 @@ class Measuring:
         made, per_event = sum(counts["states"].values()), case.routes
         failures: list[str] = []
         if case.forged:
-            # Counts are written within a second, with the answer to whichever request comes next.
-            refused = self._books("refused", slug)["refused"]
+            # Each process writes its counts every other second.
+            wait_until(
+                lambda: self._refused(slug) >= found.refused, seconds=5, what=f"{slug}: the count of all refusals"
+            )
+            refused = self._refused(slug)
             _demand(failures, found.accepted == 0 and stored == 0, f"{found.accepted} forged ones were accepted")
             _demand(
                 failures, 0 <= refused - found.refused <= connections, f"{found.refused} refused, {refused} counted"
