@@ -1,49 +1,20 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db import connection, connections
-from django.test import TestCase, TransactionTestCase
+from django.db import connection
+from django.test import TestCase
 
-from deliveries.models import Attempt, Delivery, DeliveryStatus, Outcome, StepResult, Trigger
+from deliveries.models import Attempt, Delivery, DeliveryStatus, Outcome, StepResult
 from deliveries.models.claiming import LARGE_BYTES, Share
 from deliveries.models.closing import AttemptResult, Closing
 from deliveries.models.states import CLAIMABLE, FINISHED
 from deliveries.models.transitions import MOST_GIVE_BACKS, held_by
 from integrations.models import Endpoint, Route
+from tests.deliveries.execution.moves import LATER, LEASE, NOW, claim, close, standing
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LEASE = timedelta(seconds=15)
-LATER = NOW + 2 * LEASE
-
-
-def claim(now: datetime = NOW, *, limit: int = 10, worker: str = "one:1") -> list[Delivery]:
-    return Delivery.objects.claim(limit=limit, now=now, lease=LEASE, worker=worker)
-
-
-def close(row: Delivery, status: DeliveryStatus = DeliveryStatus.SUCCEEDED, now: datetime = NOW) -> bool:
-    outcome = Outcome.SUCCEEDED if status == DeliveryStatus.SUCCEEDED else Outcome.FAILED
-    due_at = now + timedelta(minutes=1) if status == DeliveryStatus.WAITING else None
-    result = AttemptResult(outcome=outcome)
-    return Delivery.objects.close(row.pk, row.attempt_count, result, status=status, now=now, due_at=due_at)
-
-
-def standing(status: DeliveryStatus, **values: Any) -> Delivery:
-    """Return a delivery that stands in ``status``, as the constraints want it."""
-    if status in FINISHED:
-        values.setdefault("finished_at", NOW)
-    if status == DeliveryStatus.RUNNING:
-        values = {"lease_until": NOW + LEASE, "worker": "one:1", "attempt_count": 1, **values}
-    delivery = make_delivery(make_route(make_endpoint()), now=NOW, status=status, **values)
-    if status == DeliveryStatus.RUNNING:
-        Attempt.objects.create(
-            delivery=delivery, number=delivery.attempt_count, trigger=Trigger.FIRST, started_at=NOW, worker="one:1"
-        )
-    return delivery
 
 
 class ClaimingTests(TestCase):
@@ -322,92 +293,3 @@ class OrderTests(TestCase):
 
         row.refresh_from_db()
         self.assertEqual((row.status, row.due_at), ("waiting", LATER))
-
-
-class RacedMoveTests(TransactionTestCase):
-    """Many threads, each with a connection of its own, make the same move at once."""
-
-    def race(self, move: Callable[[int], Any], *, threads: int = 6) -> list[Any]:
-        results: list[Any] = []
-        errors: list[BaseException] = []
-        ready = threading.Barrier(threads)
-
-        def run(number: int) -> None:
-            try:
-                connection.ensure_connection()
-                ready.wait(10)
-                results.append(move(number))
-            except BaseException as exc:
-                errors.append(exc)
-            finally:
-                connections.close_all()
-
-        racers = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
-        for racer in racers:
-            racer.start()
-        for racer in racers:
-            racer.join(60)
-        self.assertEqual(errors, [])
-        return results
-
-    def test_gives_each_delivery_to_one_worker(self) -> None:
-        route = make_route(make_endpoint())
-        for _ in range(30):
-            make_delivery(route, now=NOW)
-
-        def claim_all(number: int) -> list[Any]:
-            mine: list[Any] = []
-            while rows := claim(limit=3, worker=f"w:{number}"):
-                mine.extend(row.pk for row in rows)
-            return mine
-
-        claimed = [pk for mine in self.race(claim_all) for pk in mine]
-
-        self.assertEqual(len(claimed), len(set(claimed)))
-        # One that skips a locked row may stop before the others have finished; nothing is claimed twice or lost.
-        self.assertEqual(len(claimed) + len(claim(limit=30)), 30)
-        self.assertEqual(Attempt.objects.count(), 30)
-
-    def test_takes_an_abandoned_delivery_over_once(self) -> None:
-        standing(DeliveryStatus.RUNNING)
-
-        lost = self.race(lambda number: len(Delivery.objects.take_over(now=LATER)))
-
-        self.assertEqual(sum(lost), 1)
-
-    def test_closes_once_when_a_takeover_comes_at_the_same_time(self) -> None:
-        for _ in range(5):
-            row = standing(DeliveryStatus.RUNNING)
-
-            def move(number: int, row: Delivery = row) -> bool:
-                return bool(Delivery.objects.take_over(now=LATER)) if number % 2 else close(row, now=LATER)
-
-            self.assertEqual(self.race(move, threads=4).count(True), 1)
-            stored = Delivery.objects.get(pk=row.pk)
-            outcome = Attempt.objects.get(delivery=row).outcome
-            self.assertIn((stored.status, outcome), {("succeeded", "succeeded"), ("pending", "lost")})
-
-    def test_replays_once_also_while_workers_claim(self) -> None:
-        rows = [standing(DeliveryStatus.DEAD) for _ in range(10)]
-        slugs = [row.endpoint.slug for row in rows]
-
-        def move(number: int) -> int:
-            if number % 2:
-                claim(LATER, limit=20, worker=f"w:{number}")
-                return 0
-            dead = Delivery.objects.filter(endpoint__slug__in=slugs)
-            return dead.replay(now=NOW, requested_by=f"user {number}", from_start=True)
-
-        self.assertEqual(sum(self.race(move)), 10)
-        for row in Delivery.objects.all():
-            self.assertLessEqual(row.attempt_count, 1)
-
-    def test_gives_back_or_takes_over_once(self) -> None:
-        row = standing(DeliveryStatus.RUNNING)
-
-        def move(number: int) -> int:
-            if number % 2:
-                return len(Delivery.objects.take_over(now=LATER))
-            return len(Delivery.objects.give_back(held_by([row]), now=LATER))
-
-        self.assertEqual(sum(self.race(move)), 1)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import Client
 
@@ -20,6 +21,18 @@ SECRET = "correct horse battery staple"
 def signature(body: bytes, secret: str = SECRET) -> str:
     """Return what ``generic_hmac`` wants in X-Signature; made here, without the hub's own code."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def cut_connection() -> int:
+    """Have PostgreSQL end the connection of this thread, which does not know of it yet; return the backend's pid."""
+    cut: int = connection.connection.info.backend_pid
+    other = connections.create_connection("default")
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [cut])
+    finally:
+        other.close()
+    return cut
 
 
 def signed_endpoint(**values: Any) -> Endpoint:

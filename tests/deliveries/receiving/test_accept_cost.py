@@ -20,7 +20,7 @@ from deliveries.receiving import endpoints
 from hub.requests import Handler
 from integrations.models import Endpoint
 from tests.calls import counted
-from tests.deliveries.receiving.cases import Sender, signature, signed_endpoint
+from tests.deliveries.receiving.cases import Sender, cut_connection, signature, signed_endpoint
 from tests.factories import make_route
 
 #: Calls of Python functions, a few over what they are with Python 3.11.
@@ -181,13 +181,7 @@ class AKeptConnectionTests(Warm):
 
     def test_is_opened_anew_once_the_server_has_cut_it(self) -> None:
         endpoint = self.warm()
-        cut = connection.connection.info.backend_pid
-        other = connections.create_connection("default")
-        try:
-            with other.cursor() as cursor:
-                cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [cut])
-        finally:
-            other.close()
+        cut = cut_connection()
 
         self.assertEqual(self.served(endpoint).status_code, 200)
         self.assertNotEqual(connection.connection.info.backend_pid, cut)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection, connections, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.test import TestCase, TransactionTestCase
 
 from deliveries.models import pause_lock
 from deliveries.models.prepared import Statement
 from deliveries.models.raw import row_of_last
+from tests.deliveries.receiving.cases import cut_connection
 
 _ID = uuid.UUID(int=7)
 _MOMENT = datetime(2026, 5, 1, 12, 30, 15, 250, tzinfo=UTC)
@@ -141,13 +142,7 @@ class AStatementTests(OnPostgres, TransactionTestCase):
 
     def test_raises_djangos_error_where_the_connection_is_lost(self) -> None:
         self.words()
-        cut = connection.connection.info.backend_pid
-        other = connections.create_connection("default")
-        try:
-            with other.cursor() as cursor:
-                cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [cut])
-        finally:
-            other.close()
+        cut_connection()
 
         for words in (["a"], ["a", "b"]):
             with self.assertRaises(OperationalError):
