@@ -147,7 +147,7 @@ class Event(Keepable, SealedRequest):
             models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="event_verdict_known"),
         ]
         indexes = [
-            models.Index(fields=["endpoint", "body_sha256"], name="event_by_body"),
+            models.Index(fields=["body_sha256", "endpoint"], name="event_by_body"),
             models.Index(fields=["received_at"], name="event_by_arrival"),
             models.Index(fields=["endpoint", "-received_at"], name="event_by_endpoint"),
             models.Index(fields=["event_id"], name="event_by_event_id"),

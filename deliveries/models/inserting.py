@@ -81,7 +81,7 @@ def insert_event(event: Event, look: Look | None, *, using: str) -> bool:
     """
     connection = connections[using]
     with connection.cursor() as cursor:
-        statement = _event_statement(look.statement if look else "", connection.vendor)
+        statement = _event_statement(look.statement(connection.vendor) if look else "", connection.vendor)
         cursor.execute(statement, _event_values(event, look, connection))
         return bool(cursor.rowcount)
 
@@ -108,7 +108,8 @@ def insert_at_once(
 
     To be called where `can_insert_at_once`.
     """
-    values = _event_values(event, look, connections[using])
+    connection = connections[using]
+    values = _event_values(event, look, connection)
     endpoint = event.endpoint_id
     values += [endpoint, *([endpoint] if looks_at_pause else []), now, now]
     count = len(routes) if len(routes) <= _MOST_ROUTES_WRITTEN else None
@@ -116,7 +117,7 @@ def insert_at_once(
         values += [value for route in routes for value in (uuid7(), route)]
     else:
         values += [[uuid7() for _ in routes], list(routes)]
-    statement = _at_once(look.statement if look else "", looks_at_pause, count, using)
+    statement = _at_once(look.statement(connection.vendor) if look else "", looks_at_pause, count, using)
     first = [(pause_lock.SHARED, pause_lock.name_of(endpoint))] if looks_at_pause else []
     is_stored, is_due = row_of_last([*first, (statement, values)], using=using)
     return is_due if is_stored else None
