@@ -75,6 +75,7 @@ _CONN_MAX_AGE = env.env_int("HUB_DATABASE_CONN_MAX_AGE", 600)
 if _SQLITE:
     # FULL: a 2xx means committed, also across a power cut. IMMEDIATE: a transaction that reads first and then writes
     # would otherwise fail at once with "database is locked", whatever the timeout.
+    DATABASES["default"]["ENGINE"] = "hub.sqlite3"
     DATABASES["default"]["CONN_MAX_AGE"] = None
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         transaction_mode="IMMEDIATE",

@@ -202,7 +202,7 @@ def test_sigterm_lets_handlers_finish(tmp_path: Path) -> None:
     with workers(tmp_path) as running:
         # Long enough to be seen running on a busy machine, and shorter than the time that a stop gives.
         running.make("test.sleep", 3, seconds=7)
-        running.busy_worker()
+        wait_until(lambda: running.statuses() == {"running": 3}, what="all three, running")
         children = running.tree()[1:]
 
         running.process.terminate()
