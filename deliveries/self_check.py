@@ -1,23 +1,28 @@
 """Whether an event still comes out at the other end: the hub sends itself one, signed, through the whole path.
 
-Verification, storing, queue, a worker and a handler have to work for it. What it does not go through are the web server
-and the proxy before it: the worker puts it through the receiving path in its own process. It is not counted:
-statistics, metrics and rules about traffic are of what others send.
+Verification, storing, queue, a worker and a handler have to work for it, and where `HUB_SELF_CHECK_URL` names the hub's
+address, what stands at that address: web server, or proxy, name and certificate. Otherwise the worker puts it through
+the receiving path in its own process. It is not counted: statistics, metrics and rules about traffic are of what others
+send.
 """
 
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
+import httpx
 import structlog
 from django.conf import settings
 from django.db import Error, transaction
 
 from deliveries.models import DeliveryStatus, Event
-from deliveries.receiving.samples import CannotSign, send_sample
+from deliveries.receiving.samples import CannotSign, send_sample, signed_sample
 from deliveries.stats.own_traffic import SELF_CHECK
+from integrations.contracts import InboundRequest
 from integrations.models import Endpoint, EndpointState, Route, Secret
 
 logger = structlog.get_logger(__name__)
@@ -31,6 +36,11 @@ _GRACE = timedelta(minutes=1)
 _NEWEST = 30
 #: A look that comes a little early is no reason to leave a minute out.
 _EARLY = timedelta(seconds=10)
+#: Where it may come from while it is sent within a worker.
+_OWN_NETWORKS = ["127.0.0.0/8", "::1/128"]
+_HTTP_SECONDS = 10.0
+#: Held while a request is under way: whoever does not answer is not asked twice at a time.
+_under_way = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,11 @@ def send(now: datetime) -> bool:
         or Event.objects.filter(endpoint=endpoint, received_at__gt=since).exists()
     ):
         return False
+    payload = {"type": EVENT_TYPE, "at": now.isoformat()}
     try:
-        status, _ = send_sample(endpoint, event_type=EVENT_TYPE, payload={"type": EVENT_TYPE, "at": now.isoformat()})
+        if settings.HUB_SELF_CHECK_URL:
+            return _send_over_http(signed_sample(endpoint, event_type=EVENT_TYPE, payload=payload))
+        status, _ = send_sample(endpoint, event_type=EVENT_TYPE, payload=payload)
     except CannotSign as exc:
         logger.error("self_check.not_sent", reason=str(exc))
         return False
@@ -84,12 +97,37 @@ def send(now: datetime) -> bool:
     return True
 
 
+def _send_over_http(request: InboundRequest) -> bool:
+    """Send ``request`` in a thread of its own, as a worker does not wait for it; False while one is under way."""
+    if not _under_way.acquire(blocking=False):
+        return False
+    threading.Thread(target=_post, args=(request,), name="self-check", daemon=True).start()
+    return True
+
+
+def _post(request: InboundRequest) -> None:
+    own = urlsplit(request.url)
+    url = f"{settings.HUB_SELF_CHECK_URL}{own.path.removeprefix(urlsplit(settings.HUB_BASE_URL).path)}"
+    # Under the hub's own name, wherever it is sent to: no other is answered.
+    headers = {**request.headers, "Host": own.netloc}
+    try:
+        status = httpx.post(url, content=request.body, headers=headers, timeout=_HTTP_SECONDS).status_code
+        if status // 100 != 2:
+            logger.error("self_check.refused", status=status)
+    except httpx.HTTPError as exc:
+        logger.error("self_check.unreachable", error_type=type(exc).__name__)
+    finally:
+        _under_way.release()
+
+
 @transaction.atomic
 def ensure_endpoint() -> Endpoint:
     """Return the endpoint of the self-check, made with a secret and a route if it is missing.
 
-    Nobody else can send there: its secret is known to nobody, and only this machine's network may.
+    Nobody else can send there: its secret is known to nobody. Over HTTP it may come from any network, as workers and
+    proxies have addresses of their own; otherwise from this machine's alone.
     """
+    networks = [] if settings.HUB_SELF_CHECK_URL else _OWN_NETWORKS
     row = _endpoint()
     if row is None:
         row = Endpoint.objects.create(
@@ -97,12 +135,15 @@ def ensure_endpoint() -> Endpoint:
             name="Self-check of the hub",
             provider="generic_hmac",
             settings={"event_type": "body:type"},
-            allowed_networks=["127.0.0.0/8", "::1/128"],
+            allowed_networks=networks,
             keep_events_days=1,
             keep_dead_letters_days=1,
         )
         Secret.objects.create(endpoint=row, value=secrets.token_urlsafe(32), label="self-check")
         Route.objects.create(endpoint=row, name="self-check", handler="log")
+    elif not networks and row.allowed_networks == _OWN_NETWORKS:
+        row.allowed_networks = networks
+        row.save(update_fields=["allowed_networks", "updated_at"])
     return row
 
 

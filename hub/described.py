@@ -172,9 +172,9 @@ SECTIONS: tuple[Section, ...] = (
             ),
             Described(
                 "HUB_SELF_CHECK_SECONDS",
-                "how often the hub sends itself a [signed event](../how-to/be-told.md#the-self-check); 60 is good, "
-                "0 is never",
+                "how often the hub sends itself a [signed event](../how-to/be-told.md#the-self-check); 0 is never",
             ),
+            Described("HUB_SELF_CHECK_URL", "address to which it is sent, over HTTP; empty: within a worker"),
             Described(
                 "HUB_DOCS_URL",
                 "where this documentation is served as HTML, for links from alerts to [runbooks](../runbooks/index.md)",

@@ -168,9 +168,11 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 
 def env_base_url(name: str, default: str) -> str:
-    """Return an absolute http(s) address without a last slash; no user, query or fragment."""
+    """Return an absolute http(s) address without a last slash; no user, query or fragment. "" may be the default."""
 
     def address(text: str) -> str:
+        if not text and not default:
+            return ""
         parts = urlsplit(text)
         is_plain = parts.port != 0 and not (set(text) & set("@?#\\")) and text.isascii() and text.isprintable()
         if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain or " " in text:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 
-from django.test import TestCase, override_settings
+import structlog
+from django.test import LiveServerTestCase, TestCase, override_settings
 from django.utils import timezone
 
 from deliveries import self_check
@@ -96,6 +98,44 @@ class SelfCheckTests(TestCase):
     def test_can_be_off(self) -> None:
         with self.assertNumQueries(0):
             self.assertEqual((self_check.send(self.now), self_check.look(self.now)), (False, None))
+
+
+@override_settings(HUB_SELF_CHECK_SECONDS=60)
+class OverHttpTests(LiveServerTestCase):
+    def send(self, url: str) -> bool:
+        """Send it to ``url``; return, once that is done, whether it was on its way."""
+        with self.settings(HUB_SELF_CHECK_URL=url):
+            began = self_check.send(timezone.now())
+            with self_check._under_way:  # until the request is answered
+                return began
+
+    def test_is_an_event_like_any_other(self) -> None:
+        with structlog.testing.capture_logs() as told:
+            self.assertTrue(self.send(self.live_server_url))
+        event = Event.objects.get()
+        self.assertEqual((event.verdict, event.event_type, event.source), ("verified", "self_check", "127.0.0.1"))
+        self.assertNotIn("error", {line["log_level"] for line in told})
+
+    def test_may_come_from_elsewhere_than_before(self) -> None:
+        self.assertEqual(self_check.ensure_endpoint().allowed_networks, ["127.0.0.0/8", "::1/128"])
+        self.send(self.live_server_url)
+        self.assertEqual(Endpoint.objects.get().allowed_networks, [])
+
+    def test_says_that_nobody_answers(self) -> None:
+        with socket.socket() as closed, structlog.testing.capture_logs() as told:
+            closed.bind(("127.0.0.1", 0))
+            self.send(f"http://127.0.0.1:{closed.getsockname()[1]}")
+        self.assertEqual([line["event"] for line in told], ["self_check.unreachable"])
+        self.assertEqual(Event.objects.count(), 0)
+
+    def test_says_what_was_answered_instead(self) -> None:
+        with structlog.testing.capture_logs() as told:
+            self.send(f"{self.live_server_url}/elsewhere")
+        self.assertIn({"event": "self_check.refused", "status": 404, "log_level": "error"}, told)
+
+    def test_is_not_sent_again_while_nobody_has_answered(self) -> None:
+        with self_check._under_way, self.settings(HUB_SELF_CHECK_URL=self.live_server_url):
+            self.assertFalse(self_check.send(timezone.now()))
 
 
 @override_settings(HUB_SELF_CHECK_SECONDS=60)
