@@ -16,7 +16,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer
 
-from deliveries.models import DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
+from deliveries.models import Delivery, DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
 from deliveries.models.event import EDITED_PAYLOAD
 from deliveries.models.sealing import storable
 from deliveries.why import Reason
@@ -62,6 +62,14 @@ _STATES = {
 def label(text: object, kind: str = "neutral") -> SafeString:
     """Return ``text`` as a coloured label: neutral, info, success, warning or danger."""
     return format_html('<span class="hub-label hub-{}">{}</span>', kind, text)
+
+
+def title(thing: object) -> object:
+    """Return what stands for ``thing`` at the head of its page; a delivery is known by what came and where it goes."""
+    if isinstance(thing, Delivery):
+        kind = thing.event.event_type or gettext("(no type)")
+        return f"{kind} → {thing.route.name}"
+    return thing
 
 
 def state(value: str, text: str | None = None) -> SafeString:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
+from django.shortcuts import render
 from django.utils import timezone
 
 from deliveries import audit
@@ -35,6 +36,8 @@ _ADMIN_POLICY = (
 _FOR_PEOPLE = ("/admin", "/api/docs")
 # All else is JSON, text or a file; a page with needs of its own sets its own policy.
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#: What went wrong is said by a page with a style of its own, and an icon that asks for nothing.
+_ERROR_POLICY = f"{POLICY}; style-src 'unsafe-inline'; img-src data:"
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
@@ -135,8 +138,21 @@ def content_security_policy(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        is_page = request.path_info.startswith("/admin/")
-        response.headers.setdefault("Content-Security-Policy", _ADMIN_POLICY if is_page else POLICY)
+        policy = POLICY
+        if request.path_info.startswith("/admin/"):
+            response, policy = _in_words(request, response), _ADMIN_POLICY
+        elif response.status_code == 404 and response.headers.get("Content-Type", "").startswith("text/html"):
+            policy = _ERROR_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
     return middleware
+
+
+def _in_words(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    # Who logs in again on the way to an order, or opens its address from the history, would see the browser's own page.
+    if response.status_code != 405 or request.method != "GET" or response.content:
+        return response
+    page = render(request, "405.html", status=405)
+    page.headers["Allow"] = response.headers["Allow"]
+    return page

@@ -49,6 +49,11 @@ class AlertRuleForm(_Form):
             *("name", "kind", "endpoint", "route", "threshold", "capacity", "window_seconds", "for_seconds"),
             *("remind_hours", "quiet_times", "time_zone", "enabled"),
         )
+        labels = {
+            "window_seconds": gettext_lazy("Looks back, in seconds"),
+            "for_seconds": gettext_lazy("Has to last, in seconds"),
+            "remind_hours": gettext_lazy("Reminds after hours"),
+        }
         widgets = {"quiet_times": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})}
 
     def _post_clean(self) -> None:

@@ -41,6 +41,10 @@ class BackfillForm(_Form):
     class Meta:
         model = Backfill
         fields = ("endpoint", "connection", "source", "interval_minutes", "lookback_minutes")
+        labels = {
+            "interval_minutes": gettext_lazy("Ask every so many minutes"),
+            "lookback_minutes": gettext_lazy("Look back, in minutes"),
+        }
 
 
 @admin.register(Backfill)

@@ -18,6 +18,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext
 from unfold.paginator import InfinitePaginator
 
+from deliveries import display
 from deliveries.admin import exports, views
 from deliveries.admin.keyset import LOOKED_THROUGH, KeysetChangeList, SafeChangeList
 from deliveries.admin.list_tools import list_tools
@@ -137,7 +138,7 @@ class HistoryAdmin(HubPages):
                 "opts": self.opts,
                 "original": row,
                 "title": str(self.opts.verbose_name).capitalize(),
-                "subtitle": str(row),
+                "subtitle": str(display.title(row)),
                 **self.page_context(request, row),
                 **(extra_context or {}),
             },

@@ -38,7 +38,7 @@ class RejectionAdmin(RevealingAdmin):
     page_template = "admin/deliveries/rejection/page.html"
     list_before_template = "admin/deliveries/list_before.html"
     empty_hint = gettext_lazy("Nothing was refused. Requests without a valid proof show here, with the reason.")
-    list_display = ("reason_shown", "endpoint_shown", "source_shown", "size_shown", "received_shown")
+    list_display = ("reason_shown", "meaning_shown", "endpoint_shown", "source_shown", "size_shown", "received_shown")
     list_display_links = ("reason_shown",)
     list_filter = (ReceivedWhenFilter, RefusingEndpointFilter, ReasonFilter, ("received_at", MomentFilter))
     list_select_related = ("endpoint",)
@@ -142,6 +142,11 @@ class RejectionAdmin(RevealingAdmin):
     def reason_shown(self, row: Rejection) -> str:
         """Return the reason's code."""
         return row.reason
+
+    @admin.display(description=gettext_lazy("What it means"))
+    def meaning_shown(self, row: Rejection) -> str:
+        """Return the reason in words."""
+        return row.explanation or "–"
 
     @admin.display(description=gettext_lazy("Endpoint"))
     def endpoint_shown(self, row: Rejection) -> str:

@@ -45,7 +45,7 @@ class RouteAdmin(RetiringAdmin):
     ordering = ("endpoint__slug", "name")
     fieldsets = (
         (None, {"fields": ("endpoint", "name", ("events", "filter"), "handler", "config")}),
-        (None, {"fields": (("timeout_seconds", "priority", "concurrency"), "retry")}),
+        (None, {"fields": (("timeout_seconds", "priority"), "concurrency", "retry")}),
         (None, {"fields": (("ordering_key", "ordering_failure"), ("enabled", "paused"))}),
     )
 

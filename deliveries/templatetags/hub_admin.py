@@ -34,11 +34,21 @@ def traceback_parts(text: str) -> list[tracebacks.Part]:
 
 
 @register.filter
+def words(code: str) -> str:
+    """Return a code as people read it: without what joins its words."""
+    return code.replace("_", " ")
+
+
+@register.filter
 def trail(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the way to a page, in which the group of the sidebar stands for the app of the model."""
     # Not at the top: Unfold makes widgets as it is loaded, and Django loads the tags of all apps for the first of them.
     from deliveries.admin.navigation import group_of
 
+    parts = [
+        {**part, "title": display.title(part.get("title")), "of_row": hasattr(part.get("title"), "pk")}
+        for part in parts
+    ]
     found = group_of(str(parts[1].get("link", ""))) if len(parts) > 1 else ""
     return [{"title": found}, *parts[1:]] if found else parts
 

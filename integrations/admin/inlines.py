@@ -21,7 +21,7 @@ from integrations.models import Endpoint, Route, Secret
 
 ROUTE_FIELDSETS: Any = (
     (None, {"fields": ("name", ("events", "filter"), "handler", ("config", "retry"))}),
-    (None, {"fields": (("timeout_seconds", "priority", "concurrency"), ("ordering_key", "ordering_failure"))}),
+    (None, {"fields": (("timeout_seconds", "priority"), "concurrency", ("ordering_key", "ordering_failure"))}),
     (None, {"fields": (("enabled", "paused"),)}),
 )
 

@@ -115,7 +115,7 @@ def handler(
     """
 
     def register(run: F) -> F:
-        summary = (inspect.getdoc(run) or "").partition("\n")[0]
+        summary = (inspect.getdoc(run) or "").partition("\n")[0].replace("``", "")  # people read it on pages
         schema = config_schema or ANY_CONFIG
         entry = Handler(key, run, summary, schema, max_attempts, timeout, preview, parts, check, dry_run)
         handlers.register(key)(entry)

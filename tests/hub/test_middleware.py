@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.test import SimpleTestCase, TestCase, override_settings
@@ -58,6 +59,22 @@ class PagesTests(TestCase):
         policy = self.client.get("/health/live")["Content-Security-Policy"]
 
         self.assertEqual(policy, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+    def test_that_say_what_went_wrong_may_look_like_something(self) -> None:
+        answer = self.client.get("/nothing-here")
+
+        self.assertEqual(answer.status_code, 404)
+        self.assertIn("style-src 'unsafe-inline'", answer["Content-Security-Policy"])
+        self.assertIn("default-src 'none'", answer["Content-Security-Policy"])
+
+    def test_of_orders_say_in_words_that_looking_at_them_did_nothing(self) -> None:
+        self.client.force_login(User.objects.create_superuser("root"))
+        path = f"/admin/deliveries/delivery/{uuid4()}/order/replay/"
+
+        answer = self.client.get(path)
+
+        self.assertContains(answer, "Nothing was done", status_code=405)
+        self.assertEqual(answer["Allow"], "POST")
 
 
 class TheHeadersTests(TestCase):

@@ -230,11 +230,20 @@
         });
     }
 
+    /* The names of columns, which stand beside the cells where a page is narrow, begin with a capital, and that is all. */
+    function nameCells() {
+        for (const cell of document.querySelectorAll("#result_list [data-label]")) {
+            const name = cell.dataset.label;
+            cell.dataset.label = name.charAt(0).toUpperCase() + name.slice(1);
+        }
+    }
+
     document.addEventListener("click", onCopy);
     document.addEventListener("formset:added", onRowAdded);
     document.addEventListener("change", onChange);
     document.addEventListener("visibilitychange", catchUp);
     document.addEventListener("DOMContentLoaded", () => {
+        nameCells();
         for (const part of document.querySelectorAll("[data-refresh]")) {
             later(part);
         }

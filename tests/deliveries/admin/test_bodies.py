@@ -96,6 +96,10 @@ class BodyTests(TestCase):
         page = logged_in("viewer").get(f"/admin/deliveries/rejection/{row.pk}/change/")
 
         self.assertContains(page, "The body (1.9 MiB) was not kept.")
+        refused = logged_in("viewer").get("/admin/deliveries/rejection/")
+        self.assertContains(
+            refused, "went over the endpoint&#x27;s limit", msg_prefix="the list says what a reason means"
+        )
 
     def test_that_is_empty_says_so(self) -> None:
         self.assertContains(page_of(make_event(self.endpoint, body=b"")), "The body is empty.")

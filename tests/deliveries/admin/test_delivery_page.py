@@ -98,6 +98,16 @@ class DeliveryPageTests(TestCase):
         self.assertNotIn('"value"', of_steps[0])
         self.assertNotIn('"data"', of_steps[0])
 
+    def test_is_headed_by_what_came_and_where_it_goes(self) -> None:
+        self.assertEqual(self.page().context["subtitle"], "<i>paid</i> → to the ERP")
+        self.assertContains(self.page(), "&lt;i&gt;paid&lt;/i&gt; → to the ERP</a>")
+
+    def test_says_how_many_attempts_it_leaves_out(self) -> None:
+        for left_out, text in ((1, "1 earlier attempt is not shown."), (2, "2 earlier attempts are not shown.")):
+            self.attempts(SHOWN_ATTEMPTS + left_out - self.delivery.attempt_count)
+
+            self.assertContains(self.page(), text)
+
     def test_says_what_a_long_timeline_leaves_out(self) -> None:
         self.attempts(SHOWN_ATTEMPTS + 1)
         self.steps(*(f"step {number}" for number in range(SHOWN_STEPS + 1)))

@@ -330,6 +330,13 @@ class HomeTests(TestCase):
         self.assertEqual((cards["Queue"].value, cards["Queue"].kind), ("1", "danger"))
         self.assertIn("10 min", cards["Queue"].note)
 
+    def test_leads_to_what_failed_last_night_in_one_step(self) -> None:
+        link = 'href="/admin/deliveries/delivery/failures/?when=last_night"'
+        self.assertNotContains(self.page(), link)
+        make_delivery(make_route(make_endpoint()), status="dead", finished_at=timezone.now())
+
+        self.assertContains(self.page(), link)
+
     def test_folds_what_is_less_bad(self) -> None:
         for _ in range(home.SHOWN_AT_ONCE + 2):
             make_delivery(make_route(make_endpoint()), status="dead", finished_at=timezone.now())
