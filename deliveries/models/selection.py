@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
 
@@ -39,6 +40,9 @@ _CONDITIONS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     SIGHT: ("endpoint__in", lambda ids: [UUID(text) for text in ids]),
 }
 
+
+#: Characters of a fingerprint that tell two errors apart for people.
+_TOLD_APART = 8
 
 #: Those whose deliveries are of the same endpoints for ever.
 _OF_ONE = ("deliveries", "route", "event")
@@ -103,7 +107,11 @@ def _words(name: str, value: Any, viewer: Person | None) -> str:
         case "event_type_prefix":
             return gettext("event type %(type)s") % {"type": f"{value}*"}
         case "fingerprint":
-            return gettext("the same error (%(fingerprint)s)") % {"fingerprint": value}
+            return gettext("the same error (%(fingerprint)s)") % {"fingerprint": value[:_TOLD_APART]}
+        case "created_after" | "created_before":
+            since, until = gettext("created from %(moment)s on"), gettext("created before %(moment)s")
+            shown = timezone.localtime(_moment(value)).strftime("%Y-%m-%d %H:%M:%S %Z")
+            return (since if name == "created_after" else until) % {"moment": shown}
         case "endpoint_id":
             slug = endpoints.filter(pk=value).values_list("slug", flat=True).first()
             return gettext("endpoint %(endpoint)s") % {"endpoint": slug or value}
@@ -118,4 +126,4 @@ def _moment(text: str) -> datetime:
     moment = parse_datetime(text)
     if moment is None:
         raise ValueError(f"not a moment: {text!r}")
-    return moment
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

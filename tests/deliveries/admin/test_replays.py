@@ -7,13 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 from django.http import QueryDict
-from django.test import Client, TestCase
+from django.test import Client, SimpleTestCase, TestCase
 from django.utils import timezone
 
 from deliveries import bulk_replay
 from deliveries.admin.replay_orders import NotAFilter, selection_of
 from deliveries.models import AuditEntry, Delivery, Release, Replay
-from deliveries.models.selection import selected
+from deliveries.models.selection import described, selected
 from integrations.models import Restriction
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.execution.replays import feed, make_dead
@@ -22,6 +22,14 @@ from tests.factories import make_delivery, make_endpoint, make_event, make_route
 LIST = "/admin/deliveries/delivery/"
 ORDER = f"{LIST}replay/"
 REPLAYS = "/admin/deliveries/replay/"
+
+
+class WhatIsSelectedTests(SimpleTestCase):
+    def test_is_told_with_moments_in_the_zone_of_who_reads_it(self) -> None:
+        selection = {"fingerprint": "c4ca4238a0b92382", "created_after": "2026-11-27T18:00:00+00:00"}
+
+        with timezone.override("Europe/Berlin"):
+            self.assertEqual(described(selection), "the same error (c4ca4238), created from 2026-11-27 19:00:00 CET on")
 
 
 class OrderTests(TestCase):
