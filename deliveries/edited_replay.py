@@ -166,7 +166,7 @@ def edited_replay(
         if stored.is_duplicate:
             return _again(Event.objects.get(pk=stored.event_id), event, payload)
         _note(event, made, by=by, via=via)
-    transaction.on_commit(partial(counting.add, Measure.ACCEPTED, edit.endpoint.row.pk, at=at))
+    transaction.on_commit(partial(counting.add, Measure.ACCEPTED, edit.endpoint.row.pk, at=at, names=stored.types))
     log.info(
         "event.edited",
         endpoint=event.endpoint.slug,

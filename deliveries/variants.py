@@ -109,7 +109,7 @@ def accept(variant: EventVariant, *, by: User, via: str = "", now: datetime | No
         audit.record(audit.Action.ORDERED, variant.event, by=by, message=message, via=via)
         message = f"Accepted as an event of its own, beside the event {variant.event_id} of the same id."
         audit.record(audit.Action.MADE, event, by=by, message=message, via=via)
-    transaction.on_commit(partial(counting.add, Measure.ACCEPTED, endpoint.row.pk, at=at))
+    transaction.on_commit(partial(counting.add, Measure.ACCEPTED, endpoint.row.pk, at=at, names=stored.types))
     log.info("event.body_accepted", endpoint=endpoint.row.slug, event_uuid=str(variant.event_id), made=str(event.pk))
     return stored
 

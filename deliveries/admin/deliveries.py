@@ -15,11 +15,15 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import display
 from deliveries.admin import failures, orders, replay_orders
-from deliveries.admin.counted_filters import DeliveringEndpointFilter, DeliveringRouteFilter, EndedStatusFilter
+from deliveries.admin.counted_filters import (
+    DeliveringEndpointFilter,
+    DeliveringRouteFilter,
+    EndedStatusFilter,
+    FailedErrorFilter,
+    OfferedTypeFilter,
+)
 from deliveries.admin.filters import (
     CreatedWhenFilter,
-    DeliveredTypeFilter,
-    ErrorFilter,
     EventProviderFilter,
     FailedInReplayFilter,
     FingerprintFilter,
@@ -64,9 +68,9 @@ class DeliveryAdmin(HistoryAdmin):
         DeliveringEndpointFilter,
         DeliveringRouteFilter,
         EventProviderFilter,
-        DeliveredTypeFilter,
+        OfferedTypeFilter,
         ("created_at", MomentFilter),
-        ErrorFilter,
+        FailedErrorFilter,
         FingerprintFilter,
         FailedInReplayFilter,
     )

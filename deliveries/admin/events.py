@@ -20,9 +20,8 @@ from django.utils.translation import gettext, gettext_lazy
 from deliveries import display, edited_replay, payload_search, variants
 from deliveries import fixture as test_fixture
 from deliveries.admin import accepting, comparing, editing, fixtures, orders, rerouting
-from deliveries.admin.counted_filters import AcceptedProviderFilter, AcceptingEndpointFilter
+from deliveries.admin.counted_filters import AcceptedProviderFilter, AcceptedTypeFilter, AcceptingEndpointFilter
 from deliveries.admin.filters import (
-    EventTypeFilter,
     MomentFilter,
     PayloadFilter,
     ReceivedWhenFilter,
@@ -81,7 +80,7 @@ class EventAdmin(LegalHoldAdmin, RevealingAdmin):
         AcceptingEndpointFilter,
         AcceptedProviderFilter,
         VerdictFilter,
-        EventTypeFilter,
+        AcceptedTypeFilter,
         ("received_at", MomentFilter),
         PayloadFilter,
     )

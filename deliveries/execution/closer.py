@@ -83,7 +83,8 @@ def _report(run: Run, *, closed: bool, now: datetime) -> None:
     if closed:
         ending = run.outcome
         outcome, spent = ending.result.outcome, ending.spent
-        outcomes.ended(run.delivery, outcome, ending.status, now=now, seconds=run.seconds, spent=spent)
+        error = ending.result.error_type
+        outcomes.ended(run.delivery, outcome, ending.status, now=now, seconds=run.seconds, spent=spent, error=error)
         report.closed(run.delivery, run.outcome, seconds=run.seconds, ended_ns=run.ended_ns)
     elif not run.lost:
         report.lease_lost(run.delivery)

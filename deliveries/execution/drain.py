@@ -190,7 +190,7 @@ class Drain:
         if Delivery.objects.abandoned(now).exists():
             for delivery in Delivery.objects.take_over(now=now):
                 report.taken_over(delivery)
-                outcomes.ended(delivery, Outcome.LOST, DeliveryStatus(delivery.status), now=now)
+                outcomes.ended(delivery, Outcome.LOST, DeliveryStatus(delivery.status), now=now, error="Lost")
 
     def _claim(self, now: datetime) -> None:
         if self._has_room() and self._looks.is_due(busy=bool(self._runs)):

@@ -27,5 +27,5 @@ def give_back(
     for delivery in given:
         report.given_back(delivery, seconds=(seconds or {}).get(delivery.pk))
         if delivery.give_backs >= MOST_GIVE_BACKS:
-            outcomes.ended(delivery, Outcome.LOST, DeliveryStatus(delivery.status), now=now)
+            outcomes.ended(delivery, Outcome.LOST, DeliveryStatus(delivery.status), now=now, error="Lost")
     logger.warning("worker.gave_back", worker=worker, deliveries=len(given))

@@ -160,7 +160,8 @@ def _record(worker: str, hung: Sequence[Line], trace: str) -> None:
         )
         if closed:
             report.closed(delivery, ending)
-            outcomes.ended(delivery, ending.result.outcome, ending.status, now=now)
+            error = ending.result.error_type
+            outcomes.ended(delivery, ending.result.outcome, ending.status, now=now, error=error)
     give_back(held, worker=worker, now=now)
     counting.flush()
 

@@ -10,6 +10,7 @@ from deliveries.models.erasure import Erasure, ErasureState
 from deliveries.models.event import Batch, Event, EventVariant, Verdict
 from deliveries.models.flow_step import FlowStep, StepState
 from deliveries.models.keeping import KeptKey
+from deliveries.models.named_count import NamedCount
 from deliveries.models.ordering import ParkedKey
 from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
@@ -46,6 +47,7 @@ __all__ = [
     "ItemState",
     "KeptKey",
     "Missed",
+    "NamedCount",
     "Outcome",
     "ParkedKey",
     "RefusalTotal",

@@ -20,6 +20,7 @@ _TYPES = {
     "endpoint_id": "uuid",
     "route": "uuid",
     "bucket": "int",
+    "name": "text",
     "count": "bigint",
 }
 

@@ -105,7 +105,8 @@ def accept(
             made = make_deliveries(wanted, endpoint.row, now=now)
     except IntegrityError:
         return None
-    return Acceptance(new[0][0].pk, len(made), events=len(new))
+    types = Counter(event.event_type for event, _ in new)
+    return Acceptance(new[0][0].pk, len(made), events=len(new), types=types)
 
 
 def _drafts(

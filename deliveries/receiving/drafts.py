@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -35,12 +35,14 @@ class Acceptance:
     """What became of a request: stored with so many deliveries, or known already (``event_id`` is then the first's).
 
     ``events`` is how many were stored of a split batch, ``event_id`` the first of them; None: it was one event.
+    ``types`` says how many were stored of each event type; None for a duplicate.
     """
 
     event_id: UUID
     deliveries: int
     is_duplicate: bool = False
     events: int | None = None
+    types: Mapping[str, int] | None = field(default=None, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer to the sender."""

@@ -91,7 +91,7 @@ class FollowUps:
             if stored is None:
                 raise FollowUpsNotStored(f"The event {item.event.event_type!r} could not be stored.")
             measure = Measure.DUPLICATE if stored.is_duplicate else Measure.ACCEPTED
-            transaction.on_commit(partial(counting.add, measure, item.endpoint.row.pk, at=now))
+            transaction.on_commit(partial(counting.add, measure, item.endpoint.row.pk, at=now, names=stored.types))
 
 
 def prepared(emissions: Sequence[Emission], *, cause: Event, delivery: Delivery, now: datetime) -> FollowUps | None:

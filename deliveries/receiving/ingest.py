@@ -58,7 +58,7 @@ def accept(
         accepted = batches.accept(endpoint, request, payload, items, verdict=verdict, now=due_at)
     if accepted is not None:
         measure = Measure.DUPLICATE if accepted.is_duplicate else Measure.ACCEPTED
-        counting.add(measure, endpoint.row.pk, at=due_at, count=accepted.events or 1)
+        counting.add(measure, endpoint.row.pk, at=due_at, count=accepted.events or 1, names=accepted.types)
         return accepted
     endpoints.forget()
     log.warning("event.not_stored", endpoint=endpoint.row.slug)
@@ -96,7 +96,7 @@ def store(
     for _ in range(MOST_ROUNDS):
         try:
             if _insert(event, wanted, endpoint, look=look, now=now):
-                return Acceptance(event.pk, len(wanted))
+                return Acceptance(event.pk, len(wanted), types={event.event_type: 1})
         except _Kept as kept:
             return Acceptance(kept.by.id, 0, is_duplicate=True)
         except IntegrityError as exc:  # the endpoint or a route is gone

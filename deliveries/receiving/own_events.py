@@ -67,5 +67,5 @@ def make(row: Endpoint, wanted: OwnEvent, *, now: datetime) -> Event:
         endpoints.forget()
         raise NotMade("The event could not be stored; its routes have just changed.")
     measure = Measure.DUPLICATE if stored.is_duplicate else Measure.ACCEPTED
-    transaction.on_commit(partial(counting.add, measure, endpoint.row.pk, at=now))
+    transaction.on_commit(partial(counting.add, measure, endpoint.row.pk, at=now, names=stored.types))
     return event

@@ -14,6 +14,7 @@ from deliveries.models import (
     AlertState,
     AuditEntry,
     BackfillRun,
+    NamedCount,
     Rejection,
     RejectionCount,
     ReplayItem,
@@ -33,6 +34,8 @@ COUNT_AGE = timedelta(days=90)
 REPLAY_ITEM_AGE = timedelta(days=30)
 #: Statistics by the minute and by the hour serve short windows; those by the day are kept for ``HUB_STATS_DAYS``.
 MINUTES_AGE, HOURS_AGE = timedelta(days=1), timedelta(days=35)
+#: Counts by name serve the last 24 hours.
+NAMED_AGE = timedelta(days=2)
 #: What a run of a backfill found is shown for so long after its end; its events stay.
 BACKFILL_RUN_AGE = timedelta(days=30)
 
@@ -83,7 +86,7 @@ def prune_some_rollups(*, now: datetime) -> int:
     for grain, age in ages.items():
         for rows in (Rollup.objects.all(), RollupTotal.objects.all()):
             removed = max(removed, rows.prune(grain=grain, before=now - age, limit=BATCH))
-    return removed
+    return max(removed, NamedCount.objects.prune(before=now - NAMED_AGE, limit=BATCH))
 
 
 def prune_some_backfill_runs(*, now: datetime) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from deliveries.models import Shape
+from deliveries.models import NamedCount, Shape
 
 if TYPE_CHECKING:
     from deliveries.erasing.holding import Sought
@@ -16,8 +16,10 @@ _AT_ONCE = 50
 def forget_names(sought: Sought) -> int:
     """Remove the shapes that have what is ``sought`` among their names, whole; return how many.
 
-    They are learned anew, from events that are not erased.
+    They are learned anew, from events that are not erased. What was counted by such a name goes as well.
     """
+    counted = NamedCount.objects.order_by().values_list("name", flat=True).distinct()
+    NamedCount.objects.filter(name__in=[name for name in counted if sought.is_in(name)]).delete()
     rows = Shape.objects.order_by("pk").values_list("pk", "event_type", "fields", "folded", "changes")
     found: list[UUID] = [
         pk

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import connection
+from django.db import connection, transaction
 
-from deliveries.models import Rollup
+from deliveries.models import NamedCount, Rollup
+from deliveries.models.named_count import NamedCell
 from deliveries.models.rollup import EPOCH, MICROSECONDS, NO_ROUTE, Cell, Grain, Measure
 from deliveries.stats.buckets import bucket_of
+from deliveries.stats.names import KnownNames
 from deliveries.stats.own_traffic import OwnTraffic
 
 logger = structlog.get_logger(__name__)
@@ -26,11 +28,11 @@ _LARGEST_PART = 0.01
 #: What is kept of a database that is away: then counts are dropped, as nothing is accepted either.
 _MOST_KEPT = 50_000
 
-#: Endpoint, route, measure, bucket, and minutes since the epoch.
-_Key = tuple[UUID, UUID, Measure, int, int]
+#: Endpoint, route, measure, bucket or, of what is counted by name too, the name, and minutes since the epoch.
+_Key = tuple[UUID, UUID, Measure, int | str, int]
 #: The same in two parts: Python reckons the hash of a UUID anew each time, so all of an attempt asks for it once.
 _Place = tuple[UUID, UUID, int]
-_Kind = tuple[Measure, int]
+_Kind = tuple[Measure, int | str]
 
 
 class Counting:
@@ -45,10 +47,23 @@ class Counting:
         self._counts: defaultdict[_Place, Counter[_Kind]] = defaultdict(Counter)
         self._due_at = 0.0
         self._own_traffic = OwnTraffic()
+        self._names = KnownNames()
 
-    def add(self, measure: Measure, endpoint: UUID, *, at: datetime, route: UUID | None = None, count: int = 1) -> None:
-        """Count ``count`` of ``measure``."""
-        self._add((endpoint, route or NO_ROUTE, _minute(at)), [((measure, 0), count)])
+    def add(
+        self,
+        measure: Measure,
+        endpoint: UUID,
+        *,
+        at: datetime,
+        route: UUID | None = None,
+        count: int = 1,
+        names: Mapping[str, int] | None = None,
+    ) -> None:
+        """Count ``count`` of ``measure``, and how many of them had which of ``names`` ("" is no name)."""
+        counts: list[tuple[_Kind, int]] = [((measure, 0), count)]
+        for name, named in (names or {}).items():
+            counts.append(((measure, name), named))
+        self._add((endpoint, route or NO_ROUTE, _minute(at)), counts)
 
     def time(
         self, measure: Measure, endpoint: UUID, *, at: datetime, seconds: float, route: UUID | None = None
@@ -64,9 +79,12 @@ class Counting:
         *,
         at: datetime,
         route: UUID | None = None,
+        error: str = "",
     ) -> None:
-        """Count one of each of ``measures``, and the durations ``times``, in seconds."""
-        counts = [((measure, 0), 1) for measure in measures]
+        """Count one of each of ``measures``, the durations ``times`` (seconds), and a failure by its class."""
+        counts: list[tuple[_Kind, int]] = [((measure, 0), 1) for measure in measures]
+        if error:
+            counts.append(((Measure.FAILED, error), 1))
         for measure, seconds in times.items():
             counts += _timed(measure, seconds)
         self._add((endpoint, route or NO_ROUTE, _minute(at)), counts)
@@ -91,12 +109,18 @@ class Counting:
         began = self._clock()
         try:
             own = self._own_traffic.of({endpoint for endpoint, *_ in counts})
-            if cells := _cells(Counter({key: count for key, count in counts.items() if key[0] not in own})):
-                Rollup.objects.add(cells)
+            self._write(Counter({key: count for key, count in counts.items() if key[0] not in own}))
         except Exception as exc:
             self._give_back(counts)
             logger.warning("stats.not_written", error_type=type(exc).__name__, cells=len(counts))
         self._due_at = self._clock() + max(_EVERY_SECONDS, (self._clock() - began) / _LARGEST_PART)
+
+    def _write(self, counts: Counter[_Key]) -> None:
+        cells, named = _cells(counts), self._names.bounded(_named(counts).items())
+        if cells:
+            with transaction.atomic():
+                Rollup.objects.add(cells)
+                NamedCount.objects.add(named)
 
     def lag(self) -> float:
         """Return for how many seconds longer than meant something has waited to be written; 0.0 if nothing has."""
@@ -134,12 +158,24 @@ def _cells(counts: Counter[_Key]) -> Counter[Cell]:
     """Return ``counts`` by row: each is in one of every grain."""
     cells: Counter[Cell] = Counter()
     for (endpoint, route, measure, bucket, minute), count in counts.items():
+        if isinstance(bucket, str):
+            continue
         cells[Cell(int(Grain.EVER), str(measure), EPOCH, endpoint, route, bucket)] += count
         if bucket == MICROSECONDS:
             continue
         for grain in (Grain.MINUTE, Grain.HOUR, Grain.DAY):
             starts_at = EPOCH + timedelta(minutes=minute - minute % grain)
             cells[Cell(int(grain), str(measure), starts_at, endpoint, route, bucket)] += count
+    return cells
+
+
+def _named(counts: Counter[_Key]) -> Counter[NamedCell]:
+    """Return those of ``counts`` that have a name, by row."""
+    cells: Counter[NamedCell] = Counter()
+    for (endpoint, _, measure, name, minute), count in counts.items():
+        if isinstance(name, str) and name:
+            starts_at = EPOCH + timedelta(minutes=minute - minute % Grain.HOUR)
+            cells[NamedCell(str(measure), starts_at, endpoint, name)] += count
     return cells
 
 

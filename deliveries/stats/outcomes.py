@@ -18,8 +18,11 @@ def ended(
     now: datetime,
     seconds: float | None = None,
     spent: bool = True,
+    error: str = "",
 ) -> None:
     """Count that an attempt of ``delivery`` ended; its handler ran for ``seconds``, None where nobody knows.
+
+    ``error`` is the class of the error that ended it, "" for none.
 
     A bulk replay is counted and not timed: it waits on purpose. An attempt that was not ``spent`` only waited for an
     outside system, and is no failure unless it was the end.
@@ -38,7 +41,7 @@ def ended(
         counts.append(Measure.SUCCEEDED)
         if not delivery.bulk:
             times[Measure.DONE] = (now - delivery.budget_from).total_seconds()
-    counting.add_all(counts, times, delivery.endpoint_id, at=now, route=delivery.route_id)
+    counting.add_all(counts, times, delivery.endpoint_id, at=now, route=delivery.route_id, error=error)
 
 
 def discarded(deliveries: Iterable[Delivery], *, now: datetime) -> None:

@@ -177,8 +177,8 @@ class ListTests(TestCase):
             many,
             {
                 "/admin/": 24,
-                "/admin/deliveries/event/": 9,
-                "/admin/deliveries/delivery/": 10,
+                "/admin/deliveries/event/": 10,
+                "/admin/deliveries/delivery/": 11,
                 "/admin/deliveries/rejection/": 9,
                 "/admin/deliveries/worker/": 7,
                 "/admin/deliveries/parkedkey/": 7,

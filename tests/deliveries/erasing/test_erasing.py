@@ -23,11 +23,14 @@ from deliveries.models import (
     Event,
     EventVariant,
     KeptKey,
+    NamedCount,
     Rejection,
     Shape,
 )
 from deliveries.models.erasure import hmac_of
+from deliveries.models.rollup import Measure
 from deliveries.models.sealing import body_columns
+from deliveries.stats.counting import counting
 from integrations.models import BatchedItem
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.deliveries.retention.aging import MARKER, RetentionTestCase, ago
@@ -80,6 +83,15 @@ class ErasureTests(ErasingTestCase):
         self.erase()
 
         self.assertEqual([row.event_type for row in Shape.objects.all()], ["plain"])
+
+    def test_forgets_what_was_counted_by_a_name_that_has_it(self) -> None:
+        for name in ("plain", f"of {MARKER}"):
+            counting.add(Measure.ACCEPTED, self.endpoint.pk, at=timezone.now(), names={name: 1})
+        counting.flush()
+
+        self.erase()
+
+        self.assertEqual([row.name for row in NamedCount.objects.all()], ["plain"])
 
     def test_finds_it_wherever_it_is(self) -> None:
         in_header = self.plain(headers={"X-Mail": MARKER})

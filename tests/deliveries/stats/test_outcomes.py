@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from deliveries.models import Delivery, Rollup
+from deliveries.models import Delivery, NamedCount, Rollup
 from tests.deliveries.execution.drains import AT_ONCE, DrainTestCase, delivery_to
 
 
@@ -20,6 +20,16 @@ class OutcomeTests(DrainTestCase):
         self.assertEqual(found, {"succeeded": 1, "failed": 1, "dead": 1, "done": 1})
         self.assertEqual(sum(row.count for row in hours if row.measure == "handler"), 2)
         self.assertEqual(hours.get(measure="succeeded").route, good.route_id)
+
+    def test_that_are_failures_are_counted_by_the_class_of_the_error(self) -> None:
+        delivery_to("test.note")
+        failed = delivery_to("test.fail", retry={**AT_ONCE, "max_attempts": 2})
+
+        self.work()
+
+        error = failed.attempts.latest("number").error_type
+        found = list(NamedCount.objects.values_list("measure", "endpoint", "name", "count"))
+        self.assertEqual(found, [("failed", failed.endpoint_id, error, 2)])
 
     def test_of_bulk_replays_are_counted_and_not_timed_to_the_end(self) -> None:
         delivery = delivery_to("test.note")
