@@ -52,12 +52,12 @@ class Doorbell:
         return time.monotonic() < until
 
     def looks(self, since: float) -> None:
-        """Say that somebody looks ``since`` then; 0.0: he has left something to the others."""
+        """Say that somebody looks ``since`` then; 0.0: he has done."""
         _TIME.pack_into(self._memory, _LOOKS, since)
 
     @property
     def looks_since(self) -> float:
-        """When the last look began; 0 if it left something."""
+        """When a look began that nobody has ended since; 0 for none."""
         since: float = _TIME.unpack_from(self._memory, _LOOKS)[0]
         return since
 

@@ -30,6 +30,7 @@ class Looks:
     def __init__(self, bell: Doorbell) -> None:
         self._bell = bell
         self._again_at = self._full_until = 0.0
+        self._again_after = POLL_SECONDS
         self._in_vain_at = -1.0
 
     @property
@@ -41,16 +42,25 @@ class Looks:
         """Return whether it is time for a look; ``busy`` says whether handlers run."""
         if self.is_full:
             return False
-        return time.monotonic() >= self._again_at or self.rest(busy=busy) == 0.0
+        return time.monotonic() >= self._by_clock() or self.rest(busy=busy) == 0.0
 
     def is_called(self) -> bool:
         """Return whether it is time for a look before the next handler has ended."""
-        return not self.is_full and (0.0 < self._again_at <= time.monotonic() or self.rest(busy=True) == 0.0)
+        return not self.is_full and (0.0 < self._by_clock() <= time.monotonic() or self.rest(busy=True) == 0.0)
+
+    def _by_clock(self) -> float:
+        """Return when it is time for a look although no bell has rung; 0.0 for at once.
+
+        It counts from the last look of anybody that left nothing: who stands in would else look for himself, too.
+        """
+        if not self._again_at or self._bell.looked_here:
+            return self._again_at
+        return max(self._again_at, self._bell.looked_at + self._again_after)
 
     def wait(self) -> None:
         """Wait for the bell, or the next look, or `POLL_SECONDS`; for a drain in which nothing runs."""
         rest = self.rest(busy=False)
-        left = min(POLL_SECONDS, self._again_at - time.monotonic())
+        left = min(POLL_SECONDS, self._by_clock() - time.monotonic())
         if rest is not None:
             time.sleep(max(0.0, min(rest, left)))
         elif left > 0:
@@ -68,7 +78,7 @@ class Looks:
         answer_at = max(rung, looked + self._bell.rest)
         if busy or not self._bell.looked_here:
             answer_at += AFTER_OTHERS_SECONDS
-        if self._bell.looks_since > rung:
+        if self._bell.looks_since > looked:  # also where the bell has rung since it began: who looks hears that, too
             answer_at = max(answer_at, self._bell.looks_since + LOOKING_SECONDS)
         return max(0.0, answer_at - time.monotonic())
 
@@ -82,14 +92,11 @@ class Looks:
         self._full_until = now + POLL_SECONDS if due and not taken and busy else 0.0
         if taken == due:
             self._bell.looked(seen_at, rest=REST_SECONDS if taken < MANY else LONGER_SECONDS)
-        else:
-            self._bell.looks(0.0)
+        self._bell.looks(0.0)
         if due and not taken:
             self._in_vain_at = seen_at
-        if taken < due and taken:
-            self._again_at = 0.0
-        else:
-            self._again_at = now + (POLL_SECONDS if taken or busy else _IDLE_SECONDS)
+        self._again_after = POLL_SECONDS if taken or busy else _IDLE_SECONDS
+        self._again_at = 0.0 if taken < due and taken else now + self._again_after
 
     def ended(self, *, others_wait: bool) -> None:
         """Take in that handlers have ended; ``others_wait`` if others may run because of that."""

@@ -98,6 +98,41 @@ class LooksTests(SimpleTestCase):
             self.now += AFTER_OTHERS_SECONDS
             self.assertTrue(self.is_due(busy=False))
 
+    def test_by_the_clock_count_from_the_last_of_another_that_left_nothing(self) -> None:
+        first = Looks(self.bell)
+        self.look(taken=1, due=1)
+        for _ in range(10):
+            self.now += POLL_SECONDS * 0.9
+            with mock.patch("os.getpid", return_value=-1):  # in another process
+                first.took(1, due=1, seen_at=self.now, busy=False)
+            self.assertFalse(self.is_due())
+            self.assertFalse(self.looks.is_called())
+
+        self.now += POLL_SECONDS  # the other one has been killed, and nobody rings
+        self.assertTrue(self.looks.is_called())
+        self.assertTrue(self.is_due())
+
+    def test_answer_the_bell_soon_where_who_took_the_last_has_been_killed(self) -> None:
+        with mock.patch("os.getpid", return_value=-1):  # in another process
+            Looks(self.bell).took(1, due=1, seen_at=self.now, busy=False)
+        self.look(taken=0, due=0)
+        with mock.patch("os.getpid", return_value=-1):
+            Looks(self.bell).took(1, due=1, seen_at=self.now, busy=False)
+        self.now += REST_SECONDS * 2
+        self.bell.ring()
+
+        self.now += AFTER_OTHERS_SECONDS
+        self.assertTrue(self.is_due())
+
+    def test_by_the_clock_come_at_once_where_another_has_looked_and_something_may_follow_the_own(self) -> None:
+        self.look(taken=1, due=1, busy=True)
+        with mock.patch("os.getpid", return_value=-1):  # in another process
+            Looks(self.bell).took(0, due=0, seen_at=self.now, busy=False)
+
+        self.looks.ended(others_wait=True)
+
+        self.assertTrue(self.is_due())
+
     def test_are_spared_by_one_of_another_that_left_nothing(self) -> None:
         other = Looks(self.bell)
         self.look(taken=0, due=0)
@@ -124,6 +159,27 @@ class LooksTests(SimpleTestCase):
 
         other.begin()
         other.took(1, due=2, seen_at=self.now, busy=False)
+        self.assertTrue(self.is_due())
+
+    def test_wait_for_one_of_another_also_where_the_bell_rings_after_it_has_begun(self) -> None:
+        other = Looks(self.bell)
+        with mock.patch("os.getpid", return_value=-1):  # in another process
+            other.took(1, due=1, seen_at=self.now, busy=False)
+        self.look(taken=0, due=0)
+        self.now += REST_SECONDS * 2
+        other.begin()
+        self.now += 0.001
+        self.bell.ring()
+        self.now += AFTER_OTHERS_SECONDS
+        self.assertFalse(self.is_due())
+
+        with mock.patch("os.getpid", return_value=-1):
+            other.took(1, due=1, seen_at=self.now - AFTER_OTHERS_SECONDS - 0.0005, busy=False)
+            self.assertAlmostEqual(other.rest(busy=False) or 0.0, REST_SECONDS - AFTER_OTHERS_SECONDS - 0.0005)
+        self.assertFalse(self.is_due())  # the next one is the other's, too
+
+        other.begin()
+        self.now += LOOKING_SECONDS  # in which it is killed
         self.assertTrue(self.is_due())
 
     def test_are_not_spared_by_one_of_another_that_left_something(self) -> None:
