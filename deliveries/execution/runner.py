@@ -7,6 +7,7 @@ import inspect
 import json
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import closing, nullcontext
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import CodeType
@@ -103,20 +104,30 @@ def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, 
         journal=journal,
         connections=connections_for(delivery.endpoint_id),
     )
-    event = _event_of(delivery)
+    event = delivery.event
     if event.why_no_body:  # it went while an order to replay it was being carried out
         raise BodyRemoved(event.why_no_body)
-    result = handler.run(event.inbound(), context)
+    inbound = event.inbound(lambda: _body_of(event))
+    result = handler.run(inbound, context)
     if inspect.isawaitable(result):
-        limit.extend(_LOOP_SECONDS)
-        asyncio.run(_awaited(result, limit))
+        with closing(result) if inspect.iscoroutine(result) else nullcontext():
+            _fetch_body(event)  # in a loop the database cannot be asked
+            limit.extend(_LOOP_SECONDS)
+            asyncio.run(_awaited(result, limit))
     return emitting.prepared(journal.emissions, cause=event, delivery=delivery, now=timezone.now())
 
 
-def _event_of(delivery: Delivery) -> Event:
-    if Delivery.event.is_cached(delivery):
-        return delivery.event
-    return Event.objects.select_related("endpoint").get(pk=delivery.event_id)  # a large one
+def _body_of(event: Event) -> bytes:
+    _fetch_body(event)
+    return event.body
+
+
+def _fetch_body(event: Event) -> None:
+    """Fetch the body where the claim has left it in the database. Raises `BodyRemoved`."""
+    if "raw_body" in event.get_deferred_fields():
+        event.refresh_from_db(fields=["raw_body", "body_is_encrypted", "body_removed_at", "erased_at"])
+    if event.why_no_body:
+        raise BodyRemoved(event.why_no_body)
 
 
 @lru_cache(maxsize=1024)

@@ -44,7 +44,7 @@ _IS_FIRST = f"""(d.ordering_key = '' OR NOT EXISTS (
     AND e.ordering_key > '' AND e.status IN ({_IN_THE_WAY}) AND e.status <> 'dead'
     AND (e.ordinal < d.ordinal OR e.status = 'running')))"""
 
-#: A larger body is loaded by the thread that needs it, so that not all of a claim are in memory at once.
+#: A larger body is loaded by the thread that looks at it, so that not all of a claim are in memory at once.
 LARGE_BYTES = 64 * 1024
 #: What running a delivery needs of it, and of its event; the rest is loaded when somebody asks.
 _DELIVERY_FIELDS = (
@@ -57,7 +57,9 @@ _EVENT_FIELDS = (
     *("query_string", "sealed", "raw_body", "body_is_encrypted", "body_bytes", "batch_id"),
     *("body_removed_at", "request_id", "traceparent"),
 )
-_WITH_EVENT = f"LEFT JOIN deliveries_event e ON e.id = t.event_id AND e.body_bytes <= {LARGE_BYTES}"
+# Each has one; by an inner join PostgreSQL might begin with the events.
+_WITH_EVENT = "LEFT JOIN deliveries_event e ON e.id = t.event_id"
+_BODY_IF_SMALL = f"CASE WHEN e.body_bytes <= {LARGE_BYTES} THEN e.raw_body END"
 _OPEN_ATTEMPTS = f"""
     INSERT INTO deliveries_attempt (delivery_id, number, trigger, requested_by, worker, started_at, outcome, error_type,
         error_message, traceback, log)
@@ -271,18 +273,21 @@ def _rows(found: Sequence[tuple[Any, ...]], using: str) -> Iterator[Delivery]:
     connection, event_of = connections[using], models[0]._meta.get_field("event")
     of_delivery, of_event = ([field.attname for field in fields] for fields in _fields())
     split = len(of_delivery)
-    event_id = split + of_event.index("id")  # no other column of an event is never empty
+    size, body = (split + of_event.index(name) for name in ("body_bytes", "raw_body"))
+    without_body = [name for name in of_event if name != "raw_body"]
     converters = _converters(connection.vendor)
     for row in found:
         values = list(row)
-        has_event = values[event_id] is not None
         for place, steps in converters:
             for step in steps:
                 values[place] = step(values[place], None, connection)
         delivery = models[0].from_db(using, of_delivery, values[:split])
-        if has_event:
-            # As by `delivery.event =`, without its look whether another one was there before.
-            event_of.set_cached_value(delivery, models[1].from_db(using, of_event, values[split:]))
+        names = of_event
+        if values[size] > LARGE_BYTES:
+            names = without_body
+            del values[body]
+        # As by `delivery.event =`, without its look whether another one was there before.
+        event_of.set_cached_value(delivery, models[1].from_db(using, names, values[split:]))
         yield delivery
 
 
@@ -313,7 +318,8 @@ def _fields() -> tuple[list[Any], list[Any]]:
 @cache
 def _columns() -> str:
     named = zip(("t", "e"), _fields(), strict=True)
-    return ", ".join(f"{table}.{field.column}" for table, fields in named for field in fields)
+    names = [f"{table}.{field.column}" for table, fields in named for field in fields]
+    return ", ".join(_BODY_IF_SMALL if name == "e.raw_body" else name for name in names)
 
 
 @cache

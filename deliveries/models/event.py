@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy
 
+from deliveries.models.inbound import LateInboundEvent
 from deliveries.models.keeping import Keepable, Part
 from deliveries.models.sealing import SealedRequest, masked, masked_within
 from integrations import tracing
@@ -165,9 +166,12 @@ class Event(Keepable, SealedRequest):
     @property
     def payload(self) -> Any:
         """The decoded body, or None where it is opaque or not kept."""
+        return self._payload_of(self.body)
+
+    def _payload_of(self, body: bytes) -> Any:
         if self.batch_id is not None or self.verdict == Verdict.INTERNAL:
-            return decode(_JSON, self.body)  # the hub wrote it, whatever else the preset reads
-        return _decoded(self.provider, self.content_type, self.body)
+            return decode(_JSON, body)  # the hub wrote it, whatever else the preset reads
+        return _decoded(self.provider, self.content_type, body)
 
     @property
     def trace_id(self) -> str:
@@ -211,21 +215,25 @@ class Event(Keepable, SealedRequest):
         preset = providers.get(self.provider)
         return self.batch_id is not None and preset is not None and bool(preset.sensitive_fields)
 
-    def inbound(self) -> InboundEvent:
-        """Return the event as handlers see it."""
-        return InboundEvent(
-            id=str(self.id),
-            endpoint=self.endpoint.slug,
-            provider=self.provider,
-            verdict=self.verdict,
-            event_id=self.event_id,
-            event_type=self.event_type,
-            received_at=self.received_at,
-            content_type=self.content_type,
-            headers=_ReadLate(lambda: self._headers_of_body),
-            body=self.body,
-            payload=self.payload,
-            query_string=self.original_query_string,
+    def inbound(self, body: Callable[[], bytes] | None = None) -> InboundEvent:
+        """Return the event as handlers see it; ``body`` reads what is not here yet.
+
+        Body and payload are read, decrypted and decoded when the handler looks at them.
+        """
+        return LateInboundEvent.of(
+            {
+                "id": str(self.id),
+                "endpoint": self.endpoint.slug,
+                "provider": self.provider,
+                "verdict": self.verdict,
+                "event_id": self.event_id,
+                "event_type": self.event_type,
+                "received_at": self.received_at,
+                "content_type": self.content_type,
+                "headers": _ReadLate(lambda: self._headers_of_body),
+                "query_string": self.original_query_string,
+            },
+            {"body": body or (lambda: self.body), "payload": lambda: self._payload_of(body() if body else self.body)},
         )
 
     @property

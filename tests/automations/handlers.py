@@ -47,6 +47,19 @@ def nothing(event: InboundEvent, context: Context) -> None:
     """Succeed."""
 
 
+@handler("test.measure")
+def measure(event: InboundEvent, context: Context) -> None:
+    """Log how long the body is, and the text in the payload's ``a``."""
+    context.log("measured", body=len(event.body), text=len(event.payload["a"]))
+
+
+@handler("test.ameasure")
+async def ameasure(event: InboundEvent, context: Context) -> None:
+    """Do the same as a coroutine."""
+    await asyncio.sleep(0)
+    context.log("measured", body=len(event.body), text=len(event.payload["a"]))
+
+
 @handler("test.fail")
 def fail(event: InboundEvent, context: Context) -> None:
     """Fail with the text that a test has left for the delivery."""

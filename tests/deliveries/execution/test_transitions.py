@@ -66,7 +66,8 @@ class ClaimingTests(TestCase):
 
         with self.assertNumQueries(0):
             self.assertEqual(claimed[small.pk].event.raw_body, small.raw_body)
-        self.assertFalse(Delivery.event.is_cached(claimed[large.pk]))
+            self.assertEqual(claimed[large.pk].event.body_bytes, LARGE_BYTES + 1)
+        self.assertIn("raw_body", claimed[large.pk].event.get_deferred_fields())
 
     def test_takes_the_same_number_of_queries_for_many(self) -> None:
         route = make_route(make_endpoint())
