@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections, models
@@ -72,6 +72,19 @@ _MADE_AT_ONCE: dict[type[models.Field[Any, Any]], Callable[[Any, Any], Any]] = {
 _HELD = """CASE WHEN EXISTS (SELECT 1 FROM integrations_endpoint e WHERE e.id = %s AND e.state = 'paused')
     OR EXISTS (SELECT 1 FROM integrations_route r WHERE r.id = w.route_id AND r.paused)
     THEN 'held' ELSE 'pending' END"""
+#: Who has the key is counted on if it has the same body, too, and came after the parameter.
+_COUNTED = """DO UPDATE SET duplicates = deliveries_event.duplicates + 1
+    WHERE deliveries_event.body_sha256 = excluded.body_sha256 AND deliveries_event.received_at > %s"""
+
+
+class Inserted(NamedTuple):
+    """What became of an event: the ``holder`` of its dedupe key, which is itself where it was stored.
+
+    Another one it was counted on; None: another has the key, and nothing was done.
+    """
+
+    holder: UUID | None
+    is_due: bool
 
 
 def insert_event(event: Event, look: Look | None, *, using: str) -> bool:
@@ -82,7 +95,7 @@ def insert_event(event: Event, look: Look | None, *, using: str) -> bool:
     connection = connections[using]
     with connection.cursor() as cursor:
         statement = _event_statement(look.statement(connection.vendor) if look else "", connection.vendor)
-        cursor.execute(statement, _event_values(event, look, connection))
+        cursor.execute(f"{statement} DO NOTHING", _event_values(event, look, connection))
         return bool(cursor.rowcount)
 
 
@@ -99,28 +112,36 @@ def insert_deliveries(rows: Sequence[Delivery], *, using: str) -> None:
 
 
 def insert_at_once(
-    event: Event, routes: Sequence[UUID], *, look: Look | None, now: datetime, looks_at_pause: bool, using: str
-) -> bool | None:
+    event: Event,
+    routes: Sequence[UUID],
+    *,
+    look: Look | None,
+    now: datetime,
+    counts_after: datetime,
+    looks_at_pause: bool,
+    using: str,
+) -> Inserted:
     """Store ``event`` with a delivery for each of ``routes``, due ``now``: one statement, all or nothing.
 
-    Returns whether any delivery is due, or None if another event has its dedupe key. With ``looks_at_pause`` those are
-    held whose endpoint or route is paused, and who resumes waits until they are stored.
+    Where another event has its dedupe key and the same body, and came after ``counts_after``, it is counted on that
+    one. With ``looks_at_pause`` those deliveries are held whose endpoint or route is paused, and who resumes waits
+    until they are stored.
 
     To be called where `can_insert_at_once`.
     """
     connection = connections[using]
     values = _event_values(event, look, connection)
     endpoint = event.endpoint_id
-    values += [endpoint, *([endpoint] if looks_at_pause else []), now, now]
+    values += [counts_after, endpoint, *([endpoint] if looks_at_pause else []), now, now]
     count = len(routes) if len(routes) <= _MOST_ROUTES_WRITTEN else None
     if count:
         values += [value for route in routes for value in (uuid7(), route)]
     else:
         values += [[uuid7() for _ in routes], list(routes)]
+    values.append(event.pk)
     statement = _at_once(look.statement(connection.vendor) if look else "", looks_at_pause, count, using)
     first = [(pause_lock.SHARED, pause_lock.name_of(endpoint))] if looks_at_pause else []
-    is_stored, is_due = row_of_last([*first, (statement, values)], using=using)
-    return is_due if is_stored else None
+    return Inserted(*row_of_last([*first, (statement, values)], using=using))
 
 
 def can_insert_at_once(using: str) -> bool:
@@ -194,13 +215,14 @@ def _event_values(event: Event, look: Look | None, connection: Any) -> list[Any]
 
 @cache
 def _event_statement(look: str, vendor: str) -> str:
+    """Return the insert of an event, up to what is to be done where its key is taken."""
     columns = _Columns.of(Event, vendor)
     places = list(columns.places)
     if look:
         flags = columns.index("flags")
         places[flags] = f"CASE WHEN EXISTS ({look}) THEN {places[flags]} ELSE {places[flags]} END"
     values = f"VALUES ({', '.join(places)})"
-    return f"{columns.insert} {values} ON CONFLICT (endpoint_id, dedupe_key) DO NOTHING"
+    return f"{columns.insert} {values} ON CONFLICT (endpoint_id, dedupe_key)"
 
 
 @cache
@@ -216,19 +238,21 @@ def _at_once(look: str, looks_at_pause: bool, count: int | None, using: str) -> 
     wanted = f"(VALUES {rows})" if rows else "unnest(%s::uuid[], %s::uuid[])"
     constants = "".join(f", {connection.ops.compose_sql('%s', [value])}" for value in same.values())
     text = f"""
-        WITH event AS ({insert} RETURNING id),
+        WITH event AS ({insert} {_COUNTED} RETURNING id),
         made AS (
             INSERT INTO deliveries_delivery ({", ".join(names)})
             SELECT w.id, event.id, %s::uuid, w.route_id, {status}, %s::timestamptz, %s::timestamptz{constants}
             FROM event, {wanted} AS w(id, route_id)
+            WHERE event.id = %s
             RETURNING status
         )
-        SELECT EXISTS (SELECT 1 FROM event), EXISTS (SELECT 1 FROM made WHERE status = 'pending')
+        SELECT (SELECT id FROM event), EXISTS (SELECT 1 FROM made WHERE status = 'pending')
     """.strip()  # noqa: S608 - of our own names and constants
     types = _event_types(bool(look), connection)
-    moments = ["timestamp with time zone"] * 2
+    moment = "timestamp with time zone"
     pairs = ["uuid", "uuid"] * count if count else ["uuid[]", "uuid[]"]
-    return Statement(text, [*types, "uuid", *(["uuid"] if looks_at_pause else []), *moments, *pairs])
+    endpoints = ["uuid", "uuid"] if looks_at_pause else ["uuid"]
+    return Statement(text, [*types, moment, *endpoints, moment, moment, *pairs, "uuid"])
 
 
 def _event_types(looks: bool, connection: Any) -> list[str]:

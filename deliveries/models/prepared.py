@@ -12,6 +12,7 @@ import select
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 #: libpq's numbers: of a connection that works, and of its states between and in transactions.
 _OK, _IDLE, _IN_TRANSACTION = 0, 0, 2
@@ -48,8 +49,12 @@ _TYPES: dict[str, tuple[int, int, Encode]] = {
 }
 
 
+#: What makes the values of a row, by the number of their type.
+_READ: dict[int, Callable[[bytes], Any]] = {16: b"t".__eq__, 2950: lambda value: UUID(value.decode())}
+
+
 class Statement:
-    """A statement that returns one row of booleans, with ``%s`` for each parameter.
+    """A statement that returns one row of booleans and UUIDs, with ``%s`` for each parameter.
 
     ``types`` are those of the parameters, as PostgreSQL calls them; a jsonb's value is its text.
     """
@@ -84,6 +89,8 @@ class Statement:
 
 
 Sent = Sequence[tuple[Statement, Sequence[Any]]]
+#: What a statement returns.
+Row = tuple[Any, ...]
 
 
 def is_takeable(raw: Any) -> bool:
@@ -92,7 +99,7 @@ def is_takeable(raw: Any) -> bool:
     return bool(status == _IN_TRANSACTION or (status == _IDLE and raw.autocommit))
 
 
-def row_of_last(raw: Any, statements: Sent) -> tuple[bool, ...]:
+def row_of_last(raw: Any, statements: Sent) -> Row:
     """Run ``statements`` on the psycopg connection ``raw``, where `is_takeable`; return the last one's row.
 
     Outside of a transaction they are one, in one round trip. Raises psycopg's errors.
@@ -176,5 +183,10 @@ def _checked(raw: Any, result: Any) -> Any:
     raise error_from_result(result)
 
 
-def _row(result: Any) -> tuple[bool, ...]:
-    return tuple(result.get_value(0, column) == b"t" for column in range(result.nfields))
+def _row(result: Any) -> Row:
+    return tuple(_value(result, column) for column in range(result.nfields))
+
+
+def _value(result: Any, column: int) -> Any:
+    value = result.get_value(0, column)
+    return None if value is None else _READ[result.ftype(column)](value)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 
 from deliveries.models import prepared
-from deliveries.models.prepared import Sent
+from deliveries.models.prepared import Row, Sent
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def takes_pipelines() -> bool:
     return bool(psycopg.Pipeline.is_supported())
 
 
-def row_of_last(statements: Sent, *, using: str) -> tuple[bool, ...]:
+def row_of_last(statements: Sent, *, using: str) -> Row:
     """Run ``statements`` in one round trip, outside of a transaction as one of their own; return the last one's row.
 
     The server parses and plans each once for a connection, where that is the hub's own: a pooler between the two, of
@@ -53,7 +53,7 @@ def row_of_last(statements: Sent, *, using: str) -> tuple[bool, ...]:
         return prepared.row_of_last(raw, statements)
 
 
-def _by_cursors(wrapper: Any, statements: Sent) -> tuple[bool, ...]:
+def _by_cursors(wrapper: Any, statements: Sent) -> Row:
     """Return the last one's row, by cursors of psycopg's that Django has wrapped."""
     import psycopg
 

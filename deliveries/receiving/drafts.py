@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -133,6 +133,19 @@ def window(row: Endpoint) -> timedelta:
 def has_expired(first: First, event: Event, row: Endpoint) -> bool:
     """Return whether the key of ``event`` is a body's hash and its holder's time is over."""
     return is_body_key(event.dedupe_key) and event.received_at - first.received_at >= window(row)
+
+
+def counts_after(event: Event, row: Endpoint) -> datetime:
+    """Return the moment after which the holder of the key of ``event`` has to have come for it to be a duplicate.
+
+    What the hub asked for is never counted, so no holder came after that.
+    """
+    if event.verdict == Verdict.BACKFILLED:
+        return datetime.max.replace(tzinfo=UTC)
+    always, kept = datetime.min.replace(tzinfo=UTC), window(row)
+    if is_body_key(event.dedupe_key) and kept < event.received_at - always:
+        return event.received_at - kept
+    return always
 
 
 def kept_firsts(events: Sequence[Event], row: Endpoint) -> dict[str, First]:

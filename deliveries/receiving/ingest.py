@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, connections, router, transaction
@@ -22,6 +23,7 @@ from deliveries.receiving.drafts import (
     MOST_VARIANTS,
     Acceptance,
     First,
+    counts_after,
     draft,
     has_expired,
     kept_firsts,
@@ -95,8 +97,11 @@ def store(
     """
     for _ in range(MOST_ROUNDS):
         try:
-            if _insert(event, wanted, endpoint, look=look, now=now):
+            holder = _insert(event, wanted, endpoint, look=look, now=now)
+            if holder == event.pk:
                 return Acceptance(event.pk, len(wanted), types={event.event_type: 1})
+            if holder is not None:
+                return Acceptance(holder, 0, is_duplicate=True)
         except _Kept as kept:
             return Acceptance(kept.by.id, 0, is_duplicate=True)
         except IntegrityError as exc:  # the endpoint or a route is gone
@@ -122,9 +127,10 @@ class _Kept(Exception):
 
 def _insert(
     event: Event, wanted: Sequence[Wanted], endpoint: LiveEndpoint, *, look: Look | None, now: datetime
-) -> bool:
-    """Store ``event`` with its deliveries; return False if its dedupe key is taken.
+) -> UUID | None:
+    """Store ``event`` with its deliveries, or count it on the holder of its dedupe key, where that takes no more.
 
+    Returns the holder, which is the event itself if it was stored; None if the key is taken, and nothing was done.
     Raises `_Kept`, and Django's `IntegrityError` if the endpoint or a route is gone.
     """
     row, using = endpoint.row, router.db_for_write(Event)
@@ -132,14 +138,16 @@ def _insert(
     alone = at_once and row.keys_kept_since is None and not connections[using].in_atomic_block
     with nullcontext() if alone else transaction.atomic(using=using):
         if at_once:
-            is_new = store_at_once(event, wanted, row, look=look, now=now)
+            after = counts_after(event, row)
+            holder = store_at_once(event, wanted, row, look=look, now=now, counts_after=after)
         else:
-            is_new = insert_event(event, look, using=using)
+            holder = event.pk if insert_event(event, look, using=using) else None
+        is_new = holder == event.pk
         if is_new and (known := kept_firsts([event], row).get(event.dedupe_key)):
             raise _Kept(known)
         if is_new and not at_once:
             make_deliveries(wanted, row, now=now)
-    return is_new
+    return holder
 
 
 def _first(event: Event) -> First | None:

@@ -78,21 +78,32 @@ def are_stored_at_once(wanted: Iterable[Wanted], *, using: str) -> bool:
 
 
 def store_at_once(
-    event: Event, wanted: Sequence[Wanted], endpoint: Endpoint, *, look: Look | None, now: datetime
-) -> bool:
-    """Store ``event`` with what is ``wanted`` of it in one statement; return False if its dedupe key is taken."""
+    event: Event,
+    wanted: Sequence[Wanted],
+    endpoint: Endpoint,
+    *,
+    look: Look | None,
+    now: datetime,
+    counts_after: datetime,
+) -> UUID | None:
+    """Store ``event`` with what is ``wanted`` of it in one statement, or count it on the holder of its dedupe key.
+
+    Returns the holder, which is the event itself if it was stored. None: the key is taken by one with another body,
+    or that did not come after ``counts_after``.
+    """
     using, routes = router.db_for_write(Delivery), [item.route for item in wanted]
-    due = insert_at_once(
+    inserted = insert_at_once(
         event,
         [route.pk for route in routes],
         look=look,
         now=now,
+        counts_after=counts_after,
         looks_at_pause=bool(routes) and _may_be_held(endpoint, routes),
         using=using,
     )
-    if due:
+    if inserted.is_due:
         hint_on_commit(using=using)
-    return due is not None
+    return inserted.holder
 
 
 def ordering_key(expression: str, payload: Any) -> str:

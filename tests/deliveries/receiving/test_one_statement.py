@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
-from django.test import SimpleTestCase, TestCase, TransactionTestCase
+from django.test import SimpleTestCase, TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as HypothesisTestCase
 
-from deliveries.models import Delivery, Event, KeptKey, Verdict
+from deliveries.models import Delivery, Event, EventVariant, KeptKey, Verdict
+from deliveries.models.inserting import can_insert_at_once
 from deliveries.models.unsaved import unsaved
 from deliveries.receiving import endpoints, ingest, queueing
 from deliveries.receiving.drafts import draft, look_for_replay
@@ -101,6 +104,53 @@ class WhatTheHubStores(HypothesisTestCase):
         django = columns(event), [columns(made) for made in Delivery.objects.filter(event=event).order_by("route_id")]
         self.assertEqual(ours, django)
         Endpoint.objects.filter(pk=row.pk).update(state="disabled")
+
+
+class ARequestThatComesOnceMoreTests(TestCase):
+    """Each way in which it may differ from the first, by the one statement and by one statement after the other."""
+
+    def outcome(self, *, at_once: bool, dedupe: str, body: bytes, age: timedelta, verdict: Verdict) -> dict[str, Any]:
+        row = signed_endpoint(dedupe=dedupe, dedupe_seconds=60)
+        make_route(row)
+        live = endpoints.live(row)
+        first, again = received(b"{}", {"X-Event-Id": "1"}), received(body, {"X-Event-Id": "1"})
+        then = replace(first, received_at=_MOMENT - age)
+        takes_one = patch.object(queueing, "can_insert_at_once", return_value=at_once)
+        with takes_one, patch.object(ingest, "_count", wraps=ingest._count) as counted:
+            ingest.accept(live, then, {}, verdict=Verdict.VERIFIED)
+            found = ingest.accept(live, again, {}, verdict=verdict)
+        stored = Event.objects.filter(endpoint=row).order_by("received_at")
+        return {
+            "status": found.as_json()["status"],
+            "is_first": found.event_id == stored[0].pk,
+            "stored": list(stored.values_list("verdict", "duplicates", "flags")),
+            "deliveries": Delivery.objects.filter(endpoint=row).count(),
+            "others": EventVariant.objects.filter(event__endpoint=row).count(),
+            "is_counted_apart": counted.called,
+        }
+
+    def test_becomes_the_same_by_one_statement_as_one_by_one(self) -> None:
+        can = can_insert_at_once("default")
+        for dedupe, body, seconds, verdict in itertools.product(
+            ("id", "body"), (b"{}", b"[1]"), (59, 60), (Verdict.VERIFIED, Verdict.BACKFILLED, Verdict.INTERNAL)
+        ):
+            case: dict[str, Any] = {"dedupe": dedupe, "body": body, "age": timedelta(seconds=seconds)}
+            with self.subTest(**case, verdict=verdict):
+                at_once = self.outcome(at_once=can, verdict=verdict, **case)
+                one_by_one = self.outcome(at_once=False, verdict=verdict, **case)
+                is_duplicate = at_once["status"] == "duplicate"
+                is_plain = body == b"{}" and verdict != Verdict.BACKFILLED
+                self.assertEqual(at_once.pop("is_counted_apart"), is_duplicate and not (is_plain and can))
+                self.assertEqual(one_by_one.pop("is_counted_apart"), is_duplicate)
+                self.assertEqual(at_once, one_by_one)
+
+    def test_is_known_however_long_a_body_counts(self) -> None:
+        row = signed_endpoint()
+        live, request = endpoints.live(row), received(b"{}", {})
+        with override_settings(HUB_BODY_DEDUPE_SECONDS=10**12):
+            found = [ingest.accept(live, request, {}, verdict=Verdict.VERIFIED) for _ in range(2)]
+
+        self.assertEqual([each.is_duplicate for each in found], [False, True])
 
 
 class ARowThatIsNotSavedTests(SimpleTestCase):

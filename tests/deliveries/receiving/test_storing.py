@@ -234,13 +234,14 @@ class TheHotPath(Sender, TestCase):
         self.assertEqual(self.statements(self.warm(dedupe="body"), body=b"[]"), self.accept)
         self.assertEqual(self.statements(self.warm(), body=b"[]"), self.accept)  # the id is missing
 
-    def test_takes_one_update_more_for_a_repeated_event(self) -> None:
+    def test_takes_no_more_than_a_look_and_an_update_beside_it_for_a_repeated_event(self) -> None:
         endpoint = self.warm()
         self.send(endpoint, event_id="1")
 
         statements = self.statements(endpoint, event_id="1")
 
-        self.assertEqual(statements, [*self.accept[:1], "SELECT", "UPDATE"])
+        one_by_one = ["INSERT", "SELECT", "UPDATE"]
+        self.assertEqual(statements, self.accept if connection.vendor == "postgresql" else one_by_one)
 
     def test_takes_three_reads_to_load_an_endpoint(self) -> None:
         from deliveries.receiving import endpoints
