@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from datetime import timedelta
+from unittest import mock
 
 import structlog
 from django.test import LiveServerTestCase, TestCase, override_settings
@@ -115,6 +117,11 @@ class OverHttpTests(LiveServerTestCase):
         event = Event.objects.get()
         self.assertEqual((event.verdict, event.event_type, event.source), ("verified", "self_check", "127.0.0.1"))
         self.assertNotIn("error", {line["log_level"] for line in told})
+
+    def test_goes_by_no_proxy_of_the_environment(self) -> None:
+        with mock.patch.dict(os.environ, HTTP_PROXY="http://127.0.0.1:9", NO_PROXY=""):
+            self.send(self.live_server_url)
+        self.assertEqual(Event.objects.count(), 1)
 
     def test_may_come_from_elsewhere_than_before(self) -> None:
         self.assertEqual(self_check.ensure_endpoint().allowed_networks, ["127.0.0.0/8", "::1/128"])
