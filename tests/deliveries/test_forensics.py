@@ -267,7 +267,7 @@ class ADiagnosis(Refused):
 
         page = logged_in("viewer").get(f"/admin/deliveries/rejection/{rejection.pk}/change/")
 
-        self.assertContains(page, "body_end")
+        self.assertContains(page, "body end")
         self.assertNotContains(page, SECRET)
 
 

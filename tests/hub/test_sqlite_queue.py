@@ -1,4 +1,4 @@
-"""Transactions on SQLite begin in the order in which they were asked for, and none waits for a lock that is free."""
+"""Who writes on SQLite has his turn in the order of arrival, and nobody waits for a lock that is free."""
 
 from __future__ import annotations
 
@@ -173,6 +173,26 @@ class Transactions(TestCase):
         self.assertEqual(self.count(), 160)
         # Seven may be before one, and as many may come in the moment between the count and the queue.
         self.assertLessEqual(max(overtaken), 14)
+
+    def test_let_a_lone_statement_have_its_turn_between_them(self) -> None:
+        ends = threading.Event()
+
+        def go_on() -> None:
+            while not ends.is_set():
+                self.note(self.connections, times=20)
+
+        threads = [in_thread(go_on) for _ in range(4)]
+        until(lambda: len(self.began) > 8)
+        before = len(self.began)
+        with self.connections["queued"].cursor() as cursor:
+            cursor.execute("UPDATE notes SET number = %s", [7])
+        overtaken = len(self.began) - before
+        ends.set()
+        for thread in threads:
+            thread.join(_LONG)
+        # By SQLite's own sleeping it never finds the lock free.
+        self.assertLessEqual(overtaken, 8)
+        self.assertIsNone(queue_of(self.path)._first)
 
     def test_wait_for_the_transaction_of_another_process(self) -> None:
         other = sqlite3.connect(self.path, isolation_level=None)
