@@ -105,6 +105,7 @@ class TestTreesOfWorkers:
         host = RunningHub(run.hub.environment["DATABASE_URL"], folder / "elsewhere", **keys, **settings)
         with web_server(host, answers=lambda: traffic.send_probe(host, "elsewhere")):
             assert host.url != run.hub.url
+            time.sleep(2)  # what both let through before a host's first look at the others stays with each
             self.share_a_limit(run.hub, host)
 
     def share_a_limit(self, *hosts: RunningHub) -> None:
