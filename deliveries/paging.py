@@ -11,9 +11,9 @@ from django.db.models import Q
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Place:
-    """Where a row stands in a list that is ordered by a moment and then by id, the newest first."""
+    """Where a row stands in a list that is ordered by a moment and then by id, the newest first; newer is greater."""
 
     at: datetime
     pk: UUID

@@ -1,8 +1,8 @@
 """Find events by a value in their payload: ``customer.id = cus_123``.
 
-The database looks for the value's bytes in the bodies as they came, and what it finds is decoded and compared. Nothing
-is indexed: see docs/decisions/0019-search-by-payload.md. Nobody finds what they would not be shown: what sensitive
-endpoints received and what is stored encrypted is not looked through, and credentials are masked before that.
+What is in the index (`deliveries.payload_index`) is found by it. Of the rest the database looks for the value's bytes
+in the bodies as they came. Either way what is found is decoded and compared. Nobody finds what they would not be shown:
+what sensitive endpoints received and what is stored encrypted is left out, and credentials are masked before that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from django.db.models.lookups import GreaterThan
 
 from deliveries.models import Event
 
-#: Bytes of bodies that one page looks through.
+#: Bytes of bodies in no index that one page looks through.
 LOOKED_THROUGH_BYTES = 64 * 1024 * 1024
 #: Larger bodies are not looked through.
 LARGEST_BYTES = 512 * 1024
@@ -53,7 +53,7 @@ class Wanted:
 
     def is_in(self, payload: Any) -> bool:
         """Return whether the field has the value. A name means any item of a list, a number one of them."""
-        return any(_text(found) == self.value for found in _at(payload, self.path))
+        return any(text_of(found) == self.value for found in _at(payload, self.path))
 
 
 class _Position(Func):
@@ -75,8 +75,12 @@ class _Position(Func):
 def candidates(rows: QuerySet[Event], wanted: Wanted) -> QuerySet[Event]:
     """Return those of ``rows`` in whose body the value's bytes are, in one of the forms that bodies have them in."""
     may_be = reduce(or_, (Q(GreaterThan(_Position(needle), 0)) for needle in needles(wanted.value)))
-    shown = rows.filter(endpoint__sensitive=False, body_is_encrypted=False, body_bytes__lte=LARGEST_BYTES)
-    return shown.filter(may_be)
+    return shown(rows).filter(may_be)
+
+
+def shown(rows: QuerySet[Event]) -> QuerySet[Event]:
+    """Return those of ``rows`` whose payload is looked at, and may be by anybody who sees the event."""
+    return rows.filter(endpoint__sensitive=False, body_is_encrypted=False, body_bytes__lte=LARGEST_BYTES)
 
 
 def matching(ids: Sequence[UUID], wanted: Wanted) -> Iterator[UUID]:
@@ -105,8 +109,11 @@ def _at(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
         yield from _at(value[path[0]], path[1:])
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def text_of(value: Any) -> str:
+    """Return a value of a payload as the text that it is compared as."""
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else json.dumps(value)  # the same, and most values that are no text
 
 
 def needles(value: str) -> set[bytes]:

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
 
-from deliveries import audit
+from deliveries import audit, payload_index
 from deliveries.models import Event, EventVariant, Verdict
 from deliveries.models.event import ACCEPTED_BODY
 from deliveries.models.rollup import Measure
@@ -105,6 +105,7 @@ def accept(variant: EventVariant, *, by: User, via: str = "", now: datetime | No
             raise NotAccepted("Its endpoint was changed at the same moment; try again.")
         if stored.is_duplicate:
             return stored
+        payload_index.take_in([event.pk])
         message = f"Accepted another body under its id as the event {event.pk}."
         audit.record(audit.Action.ORDERED, variant.event, by=by, message=message, via=via)
         message = f"Accepted as an event of its own, beside the event {variant.event_id} of the same id."

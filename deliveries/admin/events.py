@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -29,6 +30,7 @@ from deliveries.admin.filters import (
     wanted_in,
 )
 from deliveries.admin.legal_holds import LegalHoldAdmin
+from deliveries.admin.payload_pages import EventChangeList
 from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
 from deliveries.admin.searching import event_ids
 from deliveries.models import Event, EventVariant
@@ -99,6 +101,10 @@ class EventAdmin(LegalHoldAdmin, RevealingAdmin):
         """Find by id; no part of one, as only whole ones are indexed."""
         term = search_term.strip()
         return (queryset.filter(pk__in=event_ids(term)) if term else queryset), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the class of the list, which searches by value."""
+        return EventChangeList
 
     def checked(self, params: Mapping[str, Any]) -> Callable[[Sequence[UUID]], Iterator[UUID]] | None:
         """Return what leaves the events whose payload has the value that is looked for; None where none is."""

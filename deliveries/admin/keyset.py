@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -12,7 +12,7 @@ import structlog
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import InterfaceError, OperationalError
-from django.db.models import Case, F, QuerySet, RowRange, Sum, When, Window
+from django.db.models import Case, F, Q, QuerySet, RowRange, Sum, When, Window
 from django.http import HttpRequest
 
 from deliveries import replica
@@ -96,23 +96,36 @@ class KeysetChangeList(SafeChangeList):
             self._get_results(request)
 
     def _get_results(self, request: HttpRequest) -> None:
-        column = self._column
-        rows = self.queryset.order_by(f"-{column}", "-pk")
         try:
             place = {name: Place.read(text) for name, text in self._cursor.items()}
         except ValueError as exc:
             raise IncorrectLookupParameters(str(exc)) from exc
         backwards = _BEFORE in place and _AFTER not in place
-        if backwards:
-            rows = rows.filter(place[_BEFORE].newer(column)).reverse()
-        elif _AFTER in place:
-            rows = rows.filter(place[_AFTER].older(column))
-        bound = self._bound(request, place, backwards=backwards)
-        if bound is not None:
-            beyond = bound.newer(column) if backwards else bound.older(column)
-            rows = rows.exclude(beyond)
-        found = self._found(rows)
+        found, bound = self._look(request, place.get(_BEFORE if backwards else _AFTER), backwards=backwards)
         self._fill(found, place, backwards=backwards, bound=bound)
+
+    def _look(
+        self, request: HttpRequest, start: Place | None, *, backwards: bool, within: Q | None = None
+    ) -> tuple[list[Any], Place | None]:
+        """Return the rows of the page that begins at ``start`` and one more, and the last place that it may look at.
+
+        ``backwards`` is towards the newer ones. The place is None if the page may look at all, or all is nearer.
+        """
+        within = within or Q()
+        bound = self._bound(request, start, backwards=backwards, within=within)
+        return self._found(self._ordered(self.queryset.filter(within), start, bound, backwards=backwards)), bound
+
+    def _ordered(
+        self, rows: QuerySet[Any], start: Place | None, bound: Place | None, *, backwards: bool
+    ) -> QuerySet[Any]:
+        """Return those of ``rows`` from the one place to the other, in the order in which they are looked at."""
+        column = self._column
+        if start is not None:
+            rows = rows.filter(start.newer(column) if backwards else start.older(column))
+        if bound is not None:
+            rows = rows.exclude(bound.newer(column) if backwards else bound.older(column))
+        order = (column, "pk") if backwards else (f"-{column}", "-pk")
+        return rows.order_by(*order)
 
     def _found(self, rows: QuerySet[Any]) -> list[Any]:
         """Return the rows of the page and one more; those alone that the admin's ``checked`` leaves, if it has one."""
@@ -122,29 +135,28 @@ class KeysetChangeList(SafeChangeList):
             rows = rows.filter(pk__in=list(left))
         return list(rows[: self.list_per_page + 1])
 
-    def _bound(self, request: HttpRequest, place: Mapping[str, Place], *, backwards: bool) -> Place | None:
-        """Return the last place that this page may look at; None if it may look at all, or all is nearer."""
+    def _narrowed(self, request: HttpRequest, *, without: Collection[str]) -> QuerySet[Any]:
+        """Return the rows that all filters but those of the parameters ``without`` leave."""
+        rows = self.root_queryset
+        for spec in self.filter_specs:
+            if getattr(spec, "parameter_name", "") not in without:
+                narrowed = spec.queryset(request, rows)
+                rows = rows if narrowed is None else narrowed
+        return rows
+
+    def _bound(self, request: HttpRequest, start: Place | None, *, backwards: bool, within: Q) -> Place | None:
         slow = {name for name in self._admin.without_index if self.params.get(name)}
         if not slow:
             return None
         column = self._column
-        rows = self.root_queryset
-        for spec in self.filter_specs:
-            if getattr(spec, "parameter_name", "") not in slow:
-                narrowed = spec.queryset(request, rows)
-                rows = rows if narrowed is None else narrowed
-        rows = rows.select_related(None).order_by(f"-{column}", "-pk")
-        if backwards:
-            rows = rows.filter(place[_BEFORE].newer(column)).reverse()
-        elif _AFTER in place:
-            rows = rows.filter(place[_AFTER].older(column))
+        rows = self._narrowed(request, without=slow).select_related(None).filter(within)
+        ordered = self._ordered(rows, start, None, backwards=backwards)
         most = min(LOOKED_THROUGH, self._admin.looked_through)
-        last = next((Place(*row) for row in rows.values_list(column, "pk")[most - 1 : most]), None)
+        last = next((Place(*row) for row in ordered.values_list(column, "pk")[most - 1 : most]), None)
         if self._admin.checked(self.params) is None:
             return last
-        if last is not None:
-            rows = rows.exclude(last.newer(column) if backwards else last.older(column))
-        return _bound_by_bytes(rows, column, backwards=backwards) or last
+        ordered = self._ordered(rows, start, last, backwards=backwards)
+        return _bound_by_bytes(ordered, column, backwards=backwards) or last
 
     def _fill(self, found: list[Any], place: Mapping[str, Place], *, backwards: bool, bound: Place | None) -> None:
         more = len(found) > self.list_per_page

@@ -11,6 +11,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from deliveries import payload_index
 from deliveries.erasing.holding import Sought, holding_batches, holding_events, holding_rejections
 from deliveries.models import (
     Batch,
@@ -137,6 +138,7 @@ def _erase_events(row: Erasure, found: Collection[UUID], *, now: datetime) -> li
     events = list(free.exclude(pk__in=running).defer("raw_body", "headers", "sealed").order_by("pk"))
     ids = [event.pk for event in events]
     strip(ids, EVERYTHING, keeping=Part(0), now=now, erased=True)
+    payload_index.forget(ids)
     BatchedItem.objects.retract([str(pk) for pk in ids])
     Batch.objects.filter(events__in=ids).update(**NO_BODY, **NO_HEADERS)
     sought = Sought(row.sought)

@@ -150,7 +150,7 @@ class Drain:
             # Each with the time as it is: what came before may have waited for the database.
             self._take_over(timezone.now())
             self._claim(timezone.now())
-            self._housekeeping.tidy_up(timezone.now())
+            self._housekeeping.tidy_up(timezone.now(), at_leisure=not self._runs and not self._claimed)
             counting.flush_if_due()
         except Error as exc:
             seconds = min(_LONGEST_REST_SECONDS, POLL_SECONDS * 2**self._failures)

@@ -16,6 +16,7 @@ from deliveries.execution.backfiller import Backfiller
 from deliveries.execution.feeder import Feeder
 from deliveries.models import Delivery
 from deliveries.models.ordering import mend_stranded
+from deliveries.payload_index.rounds import Indexer
 from deliveries.retention import (
     BATCH,
     prune_some_alerts,
@@ -59,19 +60,21 @@ class Housekeeping:
         self._sweeper = _Sweeper()
         self._watch = Watch()
         self._learner = Learner()
+        self._indexer = Indexer()
 
-    def tidy_up(self, now: datetime) -> None:
+    def tidy_up(self, now: datetime, *, at_leisure: bool = True) -> None:
         """Do each in its time.
 
         Fire what is due by schedule, feed what is to be fed, have providers asked, look for what people are to
-        be told, learn what payloads look like, let stranded deliveries go on, and
-        remove a batch of what is too old. Raises Django's database errors.
+        be told, learn what payloads look like, index them, let stranded deliveries go on, and remove a batch of what
+        is too old. ``at_leisure`` is that no delivery waits or runs in this process. Raises Django's database errors.
         """
         self._scheduler.step(now)
         self._feeder.step(now)
         self._backfiller.step(now)
         self._watch.step(now)
         self._learner.step(now)
+        self._indexer.step(now, at_leisure=at_leisure)
         if time.monotonic() >= self._mend_at:
             self._mend_at = time.monotonic() + _MEND_SECONDS
             if mended := mend_stranded(now=now, using=router.db_for_write(Delivery)):

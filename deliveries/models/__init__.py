@@ -12,6 +12,7 @@ from deliveries.models.flow_step import FlowStep, StepState
 from deliveries.models.keeping import KeptKey
 from deliveries.models.named_count import NamedCount
 from deliveries.models.ordering import ParkedKey
+from deliveries.models.payload_index import IndexCoverage, IndexSegment, Postings
 from deliveries.models.rejection import RefusalTotal, Rejection, RejectionCount
 from deliveries.models.release import Release
 from deliveries.models.replay import ItemState, Replay, ReplayItem, ReplayState
@@ -44,12 +45,15 @@ __all__ = [
     "Event",
     "EventVariant",
     "FlowStep",
+    "IndexCoverage",
+    "IndexSegment",
     "ItemState",
     "KeptKey",
     "Missed",
     "NamedCount",
     "Outcome",
     "ParkedKey",
+    "Postings",
     "RefusalTotal",
     "Rejection",
     "RejectionCount",

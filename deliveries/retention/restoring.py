@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import models, transaction
 
+from deliveries import payload_index
 from deliveries.models import Attempt, Batch, Delivery, Erasure, Event, FlowStep, KeptKey, StepResult
 from deliveries.models.keeping import EVERYTHING
 from deliveries.receiving.dedupe import outdated
@@ -57,6 +58,7 @@ def _restore(line: Columns, *, now: datetime) -> str:
     else:
         again |= {name: getattr(event, name) for name in _PARTS}
     Event.objects.filter(pk=event.pk).update(**again)
+    payload_index.take_in([event.pk])
     _restore_deliveries(line, event.pk)
     return "restored"
 
