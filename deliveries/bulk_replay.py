@@ -93,6 +93,12 @@ def preview_of_some(selection: Mapping[str, Any], *, most: int) -> tuple[list[Ma
     return _named(counted), counted.total() > most
 
 
+def an_error_of(selection: Mapping[str, Any]) -> str:
+    """Return what one of those that a complete ``selection`` covers failed with last; "" where none is kept."""
+    errors = moves.covered(dict(selection)).order_by().exclude(last_error="").values_list("last_error", flat=True)
+    return next(iter(errors[:1]), "")
+
+
 def _named(counts: Mapping[tuple[UUID, str], int]) -> list[Matching]:
     routes = Route.objects.select_related("endpoint").in_bulk({route for route, _ in counts})
     found = [

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Max, Min
@@ -21,11 +22,14 @@ from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.states import FAILED
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.admin.base import HubAdmin
+from integrations.models import Endpoint
 
 #: Failed deliveries of each status that are looked at, the newest.
 MOST_FAILED = 20_000
 #: Groups on the page, the largest.
 MOST_GROUPS = 100
+#: Endpoints that are offered to choose from.
+_OFFERED = 500
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,10 @@ def failures_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
         return HttpResponseNotAllowed(["GET", "HEAD"])
     if not admin.has_view_permission(request):
         raise PermissionDenied
-    when = request.GET.get("when", "")
-    found, is_cut = failures(Delivery.objects.visible_to(request.user), when=when, now=timezone.now())
+    when, endpoint = request.GET.get("when", ""), request.GET.get("endpoint", "")
+    rows = _of_endpoint(Delivery.objects.visible_to(request.user), endpoint)
+    found, is_cut = failures(rows, when=when, now=timezone.now())
+    offered = Endpoint.objects.visible_to(request.user).order_by("slug").values_list("pk", "slug")
     context = {
         **admin.admin_site.each_context(request),
         "opts": Delivery._meta,
@@ -60,10 +66,23 @@ def failures_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
         "failures": found,
         "is_cut": is_cut,
         "most": MOST_FAILED,
-        "spans": [("", gettext("All"), when == ""), *((name, text, name == when) for name, text in WHEN)],
+        "when": when,
+        "spans": [
+            (urlencode({"when": name, "endpoint": endpoint}), text, name == when)
+            for name, text in (("", gettext("All")), *WHEN)
+        ],
+        "endpoints": [(str(pk), slug, str(pk) == endpoint) for pk, slug in offered[:_OFFERED]],
         "may_replay": request.user.has_perm(orders.PERMISSION),
     }
     return TemplateResponse(request, "admin/deliveries/delivery/failures.html", context)
+
+
+def _of_endpoint(rows: DeliveryQuerySet, endpoint: str) -> DeliveryQuerySet:
+    """Return those of the endpoint with this id, all for ""; what is no id finds nothing."""
+    try:
+        return rows.filter(endpoint=UUID(endpoint)) if endpoint else rows
+    except ValueError:
+        return rows.none()
 
 
 def failures(rows: DeliveryQuerySet, *, when: str, now: datetime) -> tuple[list[Failure], bool]:

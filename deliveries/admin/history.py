@@ -16,13 +16,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext
-from unfold.paginator import InfinitePaginator
 
 from deliveries import display
 from deliveries.admin import exports, views
 from deliveries.admin.keyset import LOOKED_THROUGH, KeysetChangeList, SafeChangeList
 from deliveries.admin.list_tools import list_tools
 from deliveries.admin.pages import HubPages
+from deliveries.admin.quiet_pages import QuietPaginator
 
 __all__ = ["HistoryAdmin", "SafeChangeList", "same", "search"]
 
@@ -47,7 +47,7 @@ class HistoryAdmin(HubPages):
     #: Rows that such a filter looks through for one page; fewer where each takes a look at another table.
     looked_through: ClassVar[int] = LOOKED_THROUGH
     show_facets = ShowFacets.NEVER  # each would count the whole table
-    paginator = InfinitePaginator
+    paginator = QuietPaginator
     show_full_result_count = False
     list_per_page = 50
     list_filter_submit = True

@@ -173,6 +173,7 @@ def _context(
         "opts": Delivery._meta,
         "title": gettext("Replay what was ticked") if TICKED in request.GET else gettext("Replay all that match"),
         "what": described(selection, viewer=request.user),
+        "error": bulk_replay.an_error_of(selection) if total and "fingerprint" in selection else "",
         "counts": counts,
         "shown": counts[:100],
         "dead": dead,

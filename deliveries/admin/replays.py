@@ -24,6 +24,7 @@ from deliveries.admin.history import HistoryAdmin
 from deliveries.models import AuditEntry, Delivery, ItemState, Replay, ReplayState
 from deliveries.models.audit import AuditEntryQuerySet
 from deliveries.models.replay import ACTIVE, ENDED, UNDER_WAY
+from deliveries.models.selection import described
 from deliveries.models.transitions import DeliveryQuerySet
 
 _MOVES = {
@@ -122,8 +123,8 @@ class ReplayAdmin(HistoryAdmin):
 
     @admin.display(description=gettext_lazy("Deliveries"))
     def what_shown(self, row: Replay) -> str:
-        """Return what was ordered."""
-        return row.description
+        """Return what was ordered, and never nothing: it is the link to the order's page."""
+        return row.description or described(row.selection)
 
     @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Replay) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
 
+from deliveries.models.states import FINISHED, DeliveryStatus
 from deliveries.models.transitions import DeliveryQuerySet
 from integrations.models import Endpoint, Route, groups_of
 
@@ -103,7 +104,7 @@ def _words(name: str, value: Any, viewer: Person | None) -> str:
             text = ngettext("%(count)s endpoint in sight", "%(count)s endpoints in sight", len(value))
             return text % {"count": f"{len(value):,}"}
         case "status":
-            return gettext("status %(status)s") % {"status": ", ".join(value)}
+            return _statuses(value)
         case "event_type_prefix":
             return gettext("event type %(type)s") % {"type": f"{value}*"}
         case "fingerprint":
@@ -120,6 +121,17 @@ def _words(name: str, value: Any, viewer: Person | None) -> str:
             return gettext("route %(route)s") % {"route": " → ".join(names) if names else value}
         case _:
             return f"{name.replace('_', ' ')} {value}"
+
+
+def _statuses(values: Collection[str]) -> str:
+    if set(values) == {status.value for status in FINISHED}:
+        return gettext("all that have finished")
+    words = {
+        DeliveryStatus.DEAD.value: gettext("dead letters"),
+        DeliveryStatus.SUCCEEDED.value: gettext("those that succeeded"),
+        DeliveryStatus.DISCARDED.value: gettext("discarded ones"),
+    }
+    return gettext(" and ").join(words.get(value, value) for value in values)
 
 
 def _moment(text: str) -> datetime:

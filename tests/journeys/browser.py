@@ -57,6 +57,16 @@ def open_browser(*, width: int = 1440, height: int = 1000, dark: bool = False) -
         browser.quit()
 
 
+@contextmanager
+def seen_on_a_telephone(browser: Chrome) -> Iterator[None]:
+    """Show pages 390 pixels wide, and as wide as before afterwards."""
+    size = browser.execute_script("return [window.innerWidth, window.innerHeight]")
+    for_all = {"deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**for_all, "width": 390, "height": 844})
+    yield
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**for_all, "width": size[0], "height": size[1]})
+
+
 def set_theme(browser: Chrome, theme: str) -> None:
     """Show pages ``light`` or ``dark`` from the next one on."""
     features = [{"name": "prefers-color-scheme", "value": theme}]

@@ -14,7 +14,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.journeys.browser import barriers, console, open_browser, set_theme
+from tests.journeys.browser import barriers, console, open_browser, seen_on_a_telephone, set_theme
 from tests.journeys.test_admin_in_a_browser import MAKE_PEOPLE, Visit, erp
 from tests.running_hub import RunningHub, running_hub, wait_until
 
@@ -170,6 +170,10 @@ def watch_the_tail(visit: Visit) -> None:
         what="the line",
     )
     visit.find("//*[@data-tail-body]//*[.='Succeeded']")
+    with seen_on_a_telephone(visit.browser):
+        wide = "const part = document.querySelector(arguments[0]); return part.scrollWidth - part.clientWidth"
+        for part in ("html", ".hub-tail-lines"):
+            assert visit.browser.execute_script(wide, part) == 0, f"{part} scrolls sideways"
 
 
 @pytest.mark.any_database

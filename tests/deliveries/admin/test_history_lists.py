@@ -15,6 +15,7 @@ from deliveries.admin.filters import span_of
 from deliveries.models import Delivery, Event, Replay
 from deliveries.models.closing import AttemptResult
 from deliveries.models.fingerprints import fingerprint
+from integrations.models import Restriction
 from tests.deliveries.admin.people import logged_in, make_user
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
@@ -145,6 +146,26 @@ class FingerprintTests(TestCase):
             self.assertEqual(delivery.fingerprint, fingerprint(error))
 
 
+class SmallListTests(TestCase):
+    """Lists that are not paged by a key: of orders, alerts, the audit log."""
+
+    def test_leads_to_other_pages_only_where_there_are_some(self) -> None:
+        client = logged_in("viewer")
+        address = "/admin/deliveries/replay/"
+        self.assertNotContains(client.get(address), "Previous")
+        self.assertNotContains(client.get(address), ">Next<")
+        now = timezone.now()
+        for number in range(51):
+            Replay.objects.create(description=f"order {number}", created_by="anna", created_at=now)
+
+        first, second = client.get(address), client.get(address, {"p": 2})
+
+        self.assertContains(first, '<a class="hub-link" rel="next" href="?p=2">Next</a>', html=True)
+        self.assertNotContains(first, "Previous")
+        self.assertContains(second, '<a class="hub-link" rel="prev" href="?p=1">Previous</a>', html=True)
+        self.assertNotContains(second, ">Next<")
+
+
 class FailureTests(TestCase):
     def setUp(self) -> None:
         self.route = make_route(make_endpoint(slug="shop"), name="erp")
@@ -172,6 +193,38 @@ class FailureTests(TestCase):
         client.post(group.replay_url, {"which": "dead"})
 
         self.assertEqual(Replay.objects.get().total, 3)
+
+    def test_are_told_by_their_error_before_they_are_replayed(self) -> None:
+        client = logged_in("operator")
+        group = client.get(f"{DELIVERIES}failures/").context["failures"][0]
+
+        self.assertContains(client.get(group.replay_url), "HttpError: 500 for order 100")
+
+    def test_are_shown_of_one_endpoint(self) -> None:
+        client = logged_in("viewer")
+        other = make_route(make_endpoint(slug="billing"))
+        error = {"last_error": "KeyError: sum", "fingerprint": fingerprint("KeyError: sum")}
+        make_delivery(other, status="dead", finished_at=timezone.now(), **error)
+
+        def counts(endpoint: object) -> list[int]:
+            page = client.get(f"{DELIVERIES}failures/", {"endpoint": str(endpoint), "when": "hour"})
+            return [group.count for group in page.context["failures"]]
+
+        self.assertEqual(counts(""), [3, 1, 1])
+        self.assertEqual(counts(other.endpoint_id), [1])
+        self.assertEqual(counts(self.route.endpoint_id), [3, 1])
+        self.assertEqual(counts("nonsense"), [])
+        page = client.get(f"{DELIVERIES}failures/", {"endpoint": str(other.endpoint_id)})
+        self.assertContains(page, f"when=week&amp;endpoint={other.endpoint_id}")
+        self.assertContains(page, f'<option value="{other.endpoint_id}" selected>billing</option>', html=True)
+
+    def test_are_offered_only_of_endpoints_that_one_may_see(self) -> None:
+        Restriction.objects.create(user=make_user("viewer", name="fenced"))
+
+        page = logged_in("fenced").get(f"{DELIVERIES}failures/", {"endpoint": str(self.route.endpoint_id)})
+
+        self.assertEqual(page.context["failures"], [])
+        self.assertNotContains(page, "shop")
 
     def test_are_none_at_a_time_that_is_none(self) -> None:
         for when, count in (("hour", 2), ("nonsense", 0)):

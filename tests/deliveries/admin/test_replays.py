@@ -31,6 +31,14 @@ class WhatIsSelectedTests(SimpleTestCase):
         with timezone.override("Europe/Berlin"):
             self.assertEqual(described(selection), "the same error (c4ca4238), created from 2026-11-27 19:00:00 CET on")
 
+    def test_is_told_with_the_words_of_the_lists_instead_of_those_of_the_database(self) -> None:
+        for statuses, words in (
+            (["dead"], "dead letters"),
+            (["succeeded", "discarded"], "those that succeeded and discarded ones"),
+            (["succeeded", "dead", "discarded"], "all that have finished"),
+        ):
+            self.assertEqual(described({"status": statuses}), words)
+
 
 class OrderTests(TestCase):
     def setUp(self) -> None:
@@ -272,10 +280,17 @@ class PageTests(TestCase):
         self.assertContains(page, "/order/resume/")
         self.assertNotContains(page, "/order/pause/")
 
+    def test_has_a_name_in_the_list_where_nobody_described_it(self) -> None:
+        Replay.objects.update(description="")
+
+        page = logged_in("viewer").get(REPLAYS)
+
+        self.assertContains(page, "dead letters</a>")
+
     def test_is_in_the_list_and_found_by_state(self) -> None:
         client = logged_in("viewer")
 
-        self.assertContains(client.get(REPLAYS), "status dead")
+        self.assertContains(client.get(REPLAYS), "dead letters")
         self.assertEqual(len(client.get(REPLAYS, {"state": "finished"}).context["cl"].result_list), 0)
         self.assertEqual(len(client.get(REPLAYS, {"state": "running"}).context["cl"].result_list), 1)
 

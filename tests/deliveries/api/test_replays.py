@@ -62,7 +62,7 @@ class OrderTests(ReplayCase):
     def test_is_noted(self) -> None:
         self.order(filter={"endpoint": "orders"})
 
-        self.assertEqual(self.logged(), ["API: Ordered for endpoint orders, status dead; 3 deliveries."])
+        self.assertEqual(self.logged(), ["API: Ordered for endpoint orders, dead letters; 3 deliveries."])
 
     def test_is_about_dead_letters_unless_it_names_a_status(self) -> None:
         self.assertEqual(self.order(all=True)["total"], 5)
