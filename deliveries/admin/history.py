@@ -22,7 +22,7 @@ from deliveries.admin import exports, views
 from deliveries.admin.keyset import LOOKED_THROUGH, KeysetChangeList, SafeChangeList
 from deliveries.admin.list_tools import list_tools
 from deliveries.admin.pages import HubPages
-from deliveries.admin.quiet_pages import QuietPaginator
+from deliveries.admin.quiet_pages import InfinitePaginator
 
 __all__ = ["HistoryAdmin", "SafeChangeList", "same", "search"]
 
@@ -47,7 +47,7 @@ class HistoryAdmin(HubPages):
     #: Rows that such a filter looks through for one page; fewer where each takes a look at another table.
     looked_through: ClassVar[int] = LOOKED_THROUGH
     show_facets = ShowFacets.NEVER  # each would count the whole table
-    paginator = QuietPaginator
+    paginator = InfinitePaginator
     show_full_result_count = False
     list_per_page = 50
     list_filter_submit = True

@@ -9,12 +9,15 @@ if TYPE_CHECKING:
 
     from django.core.paginator import Paginator
 
-    InfinitePaginator = Paginator[Any]
+    _Unfolds = Paginator[Any]
 else:
-    from unfold.paginator import InfinitePaginator
+    from unfold.paginator import InfinitePaginator as _Unfolds
 
 
-class QuietPaginator(InfinitePaginator):
-    """Unfold's, which counts nothing, without its *Previous* and *Next* that lead nowhere."""
+class InfinitePaginator(_Unfolds):
+    """Unfold's, which counts nothing, without its *Previous* and *Next* that lead nowhere.
+
+    It has the same name: by that Unfold knows that there is no number of results to show.
+    """
 
     template_name = "admin/deliveries/quiet_pages.html"

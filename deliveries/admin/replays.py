@@ -151,4 +151,5 @@ def _failed_again(row: Replay) -> DeliveryQuerySet:
     """Return the deliveries of the order that are dead letters again, with what their line names."""
     items = row.items.filter(state=ItemState.FAILED).order_by("delivery")[:SHOWN_FAILED]
     found = Delivery.objects.filter(pk__in=list(items.values_list("delivery", flat=True)))
-    return found.select_related("route", "endpoint").order_by("pk")
+    shown = ("last_error", "route__name", "endpoint__slug", "event__event_type")
+    return found.select_related("route", "endpoint", "event").only(*shown).order_by("pk")

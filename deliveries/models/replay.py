@@ -49,6 +49,10 @@ class ItemState(models.TextChoices):
     SKIPPED = "skipped", gettext_lazy("Skipped")
 
 
+#: What has ended in this time says how fast an order goes; so many deliveries are looked at for it.
+LATELY = timedelta(minutes=1)
+_LOOKED_AT = 500
+
 UNDER_WAY = (ItemState.QUEUED, ItemState.RETRYING)
 UNSETTLED = (ItemState.WAITING, *UNDER_WAY)
 
@@ -134,20 +138,39 @@ class Replay(models.Model):
         return min(int(self.done * 100 / self.total), 99 if self.done < self.total else 100) if self.total else 100
 
     def rate(self, now: datetime) -> float | None:
-        """Return how many deliveries a second have come to an end since it began; None while nothing is known."""
+        """Return how many deliveries a second have come to an end of late, or since it began where none has of late.
+
+        So a pause is soon out of it. Of an order that does not run, it is since it began; None while nothing is known.
+        """
         if not self.started_at or not self.done:
             return None
+        if self.state == ReplayState.RUNNING and (lately := self._rate_lately(now)):
+            return lately
         seconds = ((self.finished_at or now) - self.started_at).total_seconds()
         return self.done / max(seconds, 0.001)
 
+    def _rate_lately(self, now: datetime) -> float:
+        """Return the rate of the last `LATELY`, or of as much of it as the newest of its deliveries fill."""
+        since = max(now - LATELY, self.started_at or now)
+        moments: list[datetime] = []
+        for state in (ItemState.SUCCEEDED, ItemState.FAILED):
+            # They are fed in the order of their ids: so the last ones are the newest, and an index has them.
+            last = self.items.filter(state=state).order_by("-delivery")[:_LOOKED_AT]
+            ended = [at for at in last.values_list("delivery__finished_at", flat=True) if at and at >= since]
+            if len(ended) == _LOOKED_AT:
+                since = max(since, min(ended))
+            moments += ended
+        return sum(at >= since for at in moments) / max((now - since).total_seconds(), 0.001)
+
     def time_left(self, now: datetime) -> timedelta | None:
-        """Return how long it will take if it goes on as it went so far, and no faster than its rate; None if unknown.
+        """Return how long it will take at its `rate` of now, and no faster than its limit; None if unknown.
 
         Nothing is known while nothing is done, and when it does not run.
         """
-        if self.state != ReplayState.RUNNING or not self.started_at or not self.done:
+        rate = self.rate(now)
+        if self.state != ReplayState.RUNNING or not rate:
             return None
-        seconds = max((now - self.started_at).total_seconds(), 0) / self.done
+        seconds = 1 / rate
         return timedelta(seconds=max(seconds, 1 / (self.rate_per_second or 1e6)) * max(self.total - self.done, 0))
 
 

@@ -38,13 +38,28 @@ class PasswordAgainForm(_Dressed, PasswordForm):  # type: ignore[misc]
     """One's password, once more."""
 
 
-class CodeForm(_Dressed, AuthenticateForm):  # type: ignore[misc]
+class _CodeInput(forms.TextInput):
+    """Asks telephones for digits, and does not give a wrong code back: the next one is typed into an empty field."""
+
+    def format_value(self, value: Any) -> str | None:
+        """Return nothing, whatever was entered."""
+        return None
+
+
+class _OfACode(_Dressed):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["code"]
+        field.widget = _CodeInput(attrs={**field.widget.attrs, "autocomplete": "one-time-code", "inputmode": "numeric"})
+
+
+class CodeForm(_OfACode, AuthenticateForm):  # type: ignore[misc]
     """A code of the authenticator, or a recovery code, at login."""
 
 
-class CodeAgainForm(_Dressed, AnotherCodeForm):  # type: ignore[misc]
+class CodeAgainForm(_OfACode, AnotherCodeForm):  # type: ignore[misc]
     """The same, once more."""
 
 
-class FirstCodeForm(_Dressed, ActivateTOTPForm):  # type: ignore[misc]
+class FirstCodeForm(_OfACode, ActivateTOTPForm):  # type: ignore[misc]
     """The code that proves that the authenticator has the secret."""

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import audit
 from deliveries.audit import Action
@@ -31,6 +31,14 @@ _WITHOUT = ("/admin/login/", "/admin/account/", "/admin/logout/", "/admin/jsi18n
 
 class SecondFactor(DefaultMFAAdapter):  # type: ignore[misc]
     """Keeps secrets under ``HUB_ENCRYPTION_KEYS``, and names the hub in the authenticator."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": gettext_lazy(
+            "Incorrect code. Enter the one that is shown now; if that is refused, too, let the device that "
+            "shows it set its clock by the network."
+        ),
+    }
 
     def encrypt(self, text: str) -> str:
         """Return the token that is stored."""

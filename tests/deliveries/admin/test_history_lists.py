@@ -162,6 +162,7 @@ class SmallListTests(TestCase):
 
         self.assertContains(first, '<a class="hub-link" rel="next" href="?p=2">Next</a>', html=True)
         self.assertNotContains(first, "Previous")
+        self.assertNotContains(first, "Show all")
         self.assertContains(second, '<a class="hub-link" rel="prev" href="?p=1">Previous</a>', html=True)
         self.assertNotContains(second, ">Next<")
 

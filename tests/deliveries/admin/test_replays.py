@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 from django.http import QueryDict
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from deliveries import bulk_replay
 from deliveries.admin.replay_orders import NotAFilter, selection_of
-from deliveries.models import AuditEntry, Delivery, Release, Replay
+from deliveries.models import AuditEntry, Delivery, Release, Replay, ReplayState
 from deliveries.models.selection import described, selected
 from integrations.models import Restriction
 from tests.deliveries.admin.people import logged_in, make_user
@@ -219,6 +220,35 @@ class PageTests(TestCase):
 
         self.assertContains(page, "ValueError: again")
         self.assertContains(page, "0.5 per second")
+
+    def test_is_judged_by_what_ended_of_late_so_that_a_pause_is_soon_forgotten(self) -> None:
+        now = timezone.now()
+        Replay.objects.update(done=13, succeeded=13, total=73, started_at=now - timedelta(hours=9), state="running")
+        Replay.objects.update(rate_per_second=None)
+        for number, item in enumerate(self.replay.items.order_by("delivery")[:3]):
+            at = now - timedelta(seconds=10 * number)
+            Delivery.objects.filter(pk=item.delivery_id).update(status="succeeded", bulk=False, finished_at=at)
+        self.replay.items.filter(delivery__status="succeeded").update(state="succeeded")
+        self.replay.refresh_from_db()
+
+        self.assertEqual(self.replay.rate(now), 3 / 60)
+        self.assertEqual(self.replay.time_left(now), timedelta(seconds=60 * 20))
+        later = now + timedelta(hours=1)
+        self.assertEqual(self.replay.rate(later), 13 / 36_000, "nothing of late: since it began")
+        self.replay.state = ReplayState.PAUSED
+        self.assertIsNone(self.replay.time_left(now))
+
+    def test_is_as_fast_as_the_newest_were_where_more_ended_than_are_looked_at(self) -> None:
+        now = timezone.now()
+        Replay.objects.update(done=4, succeeded=4, total=8, started_at=now - timedelta(seconds=30), state="running")
+        for number, item in enumerate(self.replay.items.order_by("-delivery")):
+            at = now - timedelta(seconds=2 * number)
+            Delivery.objects.filter(pk=item.delivery_id).update(status="succeeded", bulk=False, finished_at=at)
+        self.replay.items.update(state="succeeded")
+        self.replay.refresh_from_db()
+
+        with patch("deliveries.models.replay._LOOKED_AT", 3):
+            self.assertEqual(self.replay.rate(now), 3 / 4)
 
     def test_leads_to_what_failed_again(self) -> None:
         failed = self.replay.items.order_by("pk")[1]

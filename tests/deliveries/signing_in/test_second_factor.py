@@ -16,7 +16,18 @@ from django.test import Client, TestCase, override_settings
 from deliveries.models import AuditEntry
 from integrations.encryption import decrypt
 from tests.deliveries.admin.people import make_user
-from tests.deliveries.signing_in.codes import AGAIN, HOME, LOGIN, SECOND, SET_UP, code, is_in, log_in, set_up
+from tests.deliveries.signing_in.codes import (
+    AGAIN,
+    HOME,
+    LOGIN,
+    PASSWORD,
+    SECOND,
+    SET_UP,
+    code,
+    is_in,
+    log_in,
+    set_up,
+)
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
@@ -56,6 +67,26 @@ class SecondFactorTests(TestCase):
         shown = code(self.secret)
         self.assertTrue(is_in(self.logged_in_with(shown)))
         self.assertFalse(is_in(self.logged_in_with(shown)))
+
+    def test_can_be_kept_by_who_was_about_to_give_it_up(self) -> None:
+        client = log_in(make_user("viewer", name="careful"))
+        set_up(client)
+
+        for page, way_back in (("second-factor/give-up", "second-factor"), ("recovery-codes/new", "recovery-codes")):
+            self.assertContains(client.get(f"/admin/account/{page}/"), f'href="/admin/account/{way_back}/"')
+
+    def test_that_is_wrong_leaves_an_empty_field_and_says_what_to_do(self) -> None:
+        client = log_in(self.user)
+
+        for address in (SECOND, SET_UP):
+            if address == SET_UP:
+                client = log_in(make_user("viewer", name="without"))
+                client.post(f"{AGAIN}?next={SET_UP}", {"password": PASSWORD})
+            page = client.post(address, {"code": "000000"})
+
+            self.assertContains(page, "Enter the one that is shown now")
+            self.assertContains(page, 'inputmode="numeric"')
+            self.assertNotContains(page, 'value="000000"')
 
     def test_is_limited_in_its_attempts_whatever_comes_then(self) -> None:
         client = log_in(self.user)
@@ -111,6 +142,7 @@ class SecondFactorTests(TestCase):
         client = self.logged_in_with(code(self.secret))
         page = client.get("/admin/account/second-factor/")
         self.assertContains(page, "10 recovery codes are left")
+        self.assertContains(page, "<time datetime=", count=2)
         self.assertNotContains(page, self.secret)
         codes = "/admin/account/recovery-codes/"
         for path in (codes, f"{codes}file/", f"{codes}new/"):
