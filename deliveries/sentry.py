@@ -8,7 +8,10 @@ log line.
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from multiprocessing.util import Finalize
 from typing import Any, cast
@@ -60,10 +63,26 @@ class SentryCollector(logging.Handler):
 
     def __init__(self, dsn: str, *, release: str, environment: str) -> None:
         super().__init__(logging.ERROR)
+        self._options: dict[str, Any] = {"dsn": dsn, "release": release, "environment": environment}
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._begun = self._in_vain = False
+        self._beginning = threading.RLock()
+
+    def _begin(self) -> None:
+        """Make the client of this process: in the copy of one that waits, the first report would wait for a second."""
+        with self._beginning:
+            if self._begun:
+                return
+            self._init()
+            Finalize(None, self.flush, exitpriority=1)  # at the end of a fork nothing else is run
+            self._begun = True
+
+    def _init(self) -> None:
         sentry_sdk.init(
-            dsn=dsn,
-            release=release,
-            environment=environment,
+            **self._options,
             server_name="",
             default_integrations=False,
             auto_enabling_integrations=False,
@@ -75,7 +94,6 @@ class SentryCollector(logging.Handler):
             shutdown_timeout=FLUSH_SECONDS,
             before_send=cast(Any, scrubbed),
         )
-        self._finalized = False
 
     def attach(self) -> None:
         """Listen to all loggers, those too that keep their lines to themselves."""
@@ -106,13 +124,15 @@ class SentryCollector(logging.Handler):
         self._send(error, get_contextvars(), level="error", log_event="handler.failed")
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Send what there is, for ``seconds`` at most."""
-        sentry_sdk.flush(timeout=seconds)
+        """Send what there is, for ``seconds`` at most; nobody waits twice in vain."""
+        if self._begun and not self._in_vain:
+            began = time.monotonic()
+            sentry_sdk.flush(timeout=seconds)
+            self._in_vain = time.monotonic() - began >= seconds
 
     def _send(self, error: BaseException | None, fields: Mapping[str, Any], *, level: str, log_event: str) -> None:
-        if not self._finalized:  # in each process by itself: at the end of a fork nothing else is run
-            self._finalized = True
-            Finalize(None, self.flush, exitpriority=1)
+        if not self._begun:
+            self._begin()
         event: dict[str, Any] = {}
         if error is not None:
             options = sentry_sdk.get_client().options

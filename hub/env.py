@@ -8,6 +8,7 @@ and never its value: no error is chained, because Python's own texts quote what 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -48,10 +49,28 @@ def load_dotenv(path: Path) -> None:
         environ.Env.read_env(str(path))
 
 
-def env_str(name: str, default: str | None = None) -> str:
+@dataclass(frozen=True)
+class Form:
+    """What a text has to look like: a regular expression for the whole of it, and the same in words."""
+
+    pattern: str
+    words: str
+
+
+COLLECTOR = Form(
+    r"https?://(?!.*/v1/traces/?$)[^\s/?#]+(/[^\s?#]*)?",
+    "the base address of a collector such as http://collector.internal:4318, without /v1/traces",
+)
+COLLECTOR_HEADERS = Form(r"([^=,\s]+ *=[^,\r\n]*(, *|$))+", "name=value,name=value")
+SENTRY_ADDRESS = Form(
+    r"https?://[^\s:@/]+(:[^\s@/]+)?@[^\s@/]+(/[^\s?#]*)?/\d+", "an address such as https://KEY@sentry.example.com/1"
+)
+
+
+def env_str(name: str, default: str | None = None, *, form: Form | None = None) -> str:
     """Return the text of ``name``; without a default it has to be set and not empty."""
     _declare(name, "text", default)
-    return _text(name, default)
+    return _formed(name, _text(name, default), form)
 
 
 def _text(name: str, default: str | None) -> str:
@@ -133,7 +152,7 @@ def env_packages(name: str) -> list[str]:
     return packages
 
 
-def env_extra(name: str, *, module: str, package: str, kind: str = "text") -> str:
+def env_extra(name: str, *, module: str, package: str, kind: str = "text", form: Form | None = None) -> str:
     """Return the text of ``name``, "" if it is not set; what it switches on needs ``module``, of an extra."""
     _declare(name, kind, "")
     text = _text(name, "")
@@ -143,7 +162,7 @@ def env_extra(name: str, *, module: str, package: str, kind: str = "text") -> st
         is_there = False
     if not is_there:
         raise ImproperlyConfigured(f"{name} needs {package}: pip install -c requirements-extras.txt {package}")
-    return text
+    return _formed(name, text, form)
 
 
 def env_networks(name: str, default: list[str] | None = None) -> list[IPv4Network | IPv6Network]:
@@ -237,6 +256,12 @@ def env_fernet_keys(name: str) -> list[str]:
         except ValueError:
             raise ImproperlyConfigured(f"{name} has to be a comma-separated list of Fernet keys") from None
     return keys
+
+
+def _formed(name: str, text: str, form: Form | None) -> str:
+    if text and form is not None and not re.fullmatch(form.pattern, text):
+        raise ImproperlyConfigured(f"{name} has to be {form.words}")
+    return text
 
 
 def _declare(name: str, kind: str, default: Any) -> None:

@@ -339,10 +339,13 @@ OTEL_EXPORTER_OTLP_ENDPOINT = env.env_extra(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     module="opentelemetry.exporter.otlp.proto.http",
     package="opentelemetry-exporter-otlp-proto-http",
+    form=env.COLLECTOR,
 )
-OTEL_EXPORTER_OTLP_HEADERS = env.env_str("OTEL_EXPORTER_OTLP_HEADERS", "")
+OTEL_EXPORTER_OTLP_HEADERS = env.env_str("OTEL_EXPORTER_OTLP_HEADERS", "", form=env.COLLECTOR_HEADERS)
 OTEL_SERVICE_NAME = env.env_str("OTEL_SERVICE_NAME", "automation-hub")
-SENTRY_DSN = env.env_extra("SENTRY_DSN", module="sentry_sdk", package="sentry-sdk", kind="secret")
+SENTRY_DSN = env.env_extra(
+    "SENTRY_DSN", module="sentry_sdk", package="sentry-sdk", kind="secret", form=env.SENTRY_ADDRESS
+)
 SENTRY_ENVIRONMENT = env.env_str("SENTRY_ENVIRONMENT", "production")
 
 # -- admin ------------------------------------------------------------------------------------------------------------

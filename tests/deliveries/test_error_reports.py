@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-from collections.abc import Iterator
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import SkipTest, mock
@@ -19,6 +22,7 @@ from integrations.errors import GiveUp
 from tests.automations import handlers as automations
 from tests.deliveries.execution.drains import DrainTestCase, delivery_to
 from tests.integrations.connectors.servers import Seen, Server, serving
+from tests.running_hub import wait_until
 
 try:
     import sentry_sdk
@@ -138,6 +142,56 @@ class AnErrorTests(SimpleTestCase):
 
         self.assertNotIn(MARKER, json.dumps(kept))
         self.assertEqual((kept["level"], kept["tags"]), ("error", {"delivery": "d-1"}))
+
+
+class AProcessTests(SimpleTestCase):
+    def fork(self, do: Callable[[], object]) -> int:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                do()
+                status = 0
+            finally:
+                os._exit(status)
+        return pid
+
+    def test_that_was_forked_from_one_that_reported_sends_its_first_error_at_once(self) -> None:
+        with reporting() as (sentry, _):
+            log.error("of.the_parent")
+            self.assertEqual(len(reported(sentry)), 1)  # its thread waits for the next from here on
+
+            released, release = os.pipe()
+
+            def child() -> None:
+                log.error("of.the_child")
+                os.read(released, 1)  # it lives on, and reports nothing else
+
+            pid = self.fork(child)
+            try:
+                wait_until(lambda: len(sentry.seen) == 2, seconds=5, what="the report")
+            finally:
+                os.write(release, b"x")
+                self.assertEqual(os.waitpid(pid, 0)[1], 0)
+
+    def test_that_has_reported_nothing_does_not_wait_at_its_end(self) -> None:
+        with reporting() as (sentry, _):
+            log.error("of.the_parent")
+            self.assertEqual(len(reported(sentry)), 1)
+            began = time.monotonic()
+            pid = self.fork(lambda: error_reports.flush(5))
+            self.assertEqual(os.waitpid(pid, 0)[1], 0)
+            self.assertLess(time.monotonic() - began, 1)
+
+    def test_waits_once_for_a_service_that_is_silent(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            collector = SentryCollector(f"http://k@127.0.0.1:{silent.getsockname()[1]}/1", release="1", environment="t")
+            self.addCleanup(sentry_sdk.get_global_scope().set_client, None)
+            collector.capture(ValueError("x"))
+            began = time.monotonic()
+            for _ in range(3):
+                collector.flush(0.3)
+            self.assertLess(time.monotonic() - began, 0.6)
 
 
 class AHandlersErrorTests(DrainTestCase):

@@ -8,6 +8,7 @@ import sys
 from unittest import mock
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from hub import env
@@ -43,6 +44,44 @@ class TestAnExtra:
         ):
             env.env_extra("SENTRY_DSN", module=module, package="sentry-sdk")
         assert str(caught.value) == ("SENTRY_DSN needs sentry-sdk: pip install -c requirements-extras.txt sentry-sdk")
+
+    @pytest.mark.parametrize(
+        ("form", "value"),
+        [
+            (env.COLLECTOR, "127.0.0.1:4318"),
+            (env.COLLECTOR, "http://"),
+            (env.COLLECTOR, "http://127.0.0.1:9/v1/traces"),
+            (env.COLLECTOR_HEADERS, "Bearer s3cret"),
+            (env.SENTRY_ADDRESS, "s3cret"),
+            (env.SENTRY_ADDRESS, "https://127.0.0.1/1"),
+            (env.SENTRY_ADDRESS, "https://s3cret@127.0.0.1/project"),
+        ],
+    )
+    def test_with_a_value_that_cannot_be_is_named_without_it(self, form: env.Form, value: str) -> None:
+        with mock.patch.dict(os.environ, {"A_SETTING": value}), pytest.raises(ImproperlyConfigured) as caught:
+            env.env_extra("A_SETTING", module="os", package="os", form=form)
+        assert str(caught.value) == f"A_SETTING has to be {form.words}"
+
+    @pytest.mark.parametrize(
+        ("form", "value"),
+        [
+            (env.COLLECTOR, "http://127.0.0.1:9"),
+            (env.COLLECTOR, "https://otlp.example.com/otlp/"),
+            (env.COLLECTOR_HEADERS, "authorization=Basic%20YTpi==, x-scope=1"),
+            (env.COLLECTOR_HEADERS, "authorization=Bearer abc"),
+            (env.SENTRY_ADDRESS, "https://key:old@sentry.example.com/below/12"),
+        ],
+    )
+    def test_takes_what_services_hand_out(self, form: env.Form, value: str) -> None:
+        with mock.patch.dict(os.environ, {"A_SETTING": value}):
+            assert env.env_str("A_SETTING", "", form=form) == value
+
+    def test_with_an_address_that_is_none_ends_the_start_in_one_line(self) -> None:
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "hub.settings", "SECRET_KEY": "k" * 60}
+        environment |= {"HUB_ENCRYPTION_KEYS": Fernet.generate_key().decode(), "SENTRY_DSN": "s3cret"}
+        command = [sys.executable, "manage.py", "check"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, f"hub: SENTRY_DSN has to be {env.SENTRY_ADDRESS.words}\n")
 
     def test_that_is_not_installed_is_not_missed(self) -> None:
         with mock.patch.dict(os.environ, {"SENTRY_DSN": ""}):
