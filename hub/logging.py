@@ -71,8 +71,8 @@ def logging_config(log_format: str, *, level: str, own: Sequence[str] = ()) -> d
             # A 4xx is an answer, not an incident; the refusals are logged by name where they are decided.
             "django.request": {"level": "ERROR"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
-            # Each try and each dropped span; that a batch could not be sent is an error.
-            "opentelemetry": {"level": "ERROR"},
+            # Each try, each batch and each dropped span; `traces.not_sent` says it once.
+            "opentelemetry": {"level": "CRITICAL"},
             "azure": {"level": "WARNING"},
             "gcsfs": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},

@@ -82,7 +82,7 @@ class Address:
         try:
             with _listening(original), tracing.call(request) as span:
                 response = self._client.send(request)
-                span.note(http__response__status_code=response.status_code)
+                span.answered(response.status_code)
             success, text = response.is_success, f"{response.status_code} {response.reason_phrase}".strip()
         except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
             raise NothingListens(f"nothing listens at {self._url}") from exc

@@ -108,7 +108,8 @@ class ReceiveView(APIView):
             if trace_id := tracing.trace_id():
                 bind_contextvars(trace_id=trace_id)
             response = self.respond(request, *args, **kwargs)
-            self.span.note(http__request__method=request.method or "", http__response__status_code=response.status_code)
+            self.span.note(http__request__method=request.method or "")
+            self.span.answered(response.status_code)
             return response
 
     def respond(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -254,7 +255,7 @@ class ReceiveView(APIView):
             exc = Unavailable(wait_seconds=_RETRY_SECONDS)
         if not isinstance(exc, RequestRejected):
             return None
-        self.span.failed(exc.reason)
+        self.span.note(error__type=exc.reason)
         self.record(exc)
         if isinstance(exc, VerificationFailed) and self.endpoint.preset.refused is not None:
             refused = self.endpoint.preset.refused

@@ -182,7 +182,7 @@ def send(client: httpx.Client, request: httpx.Request, *, kept_body_bytes: int =
     request.extensions = {"timeout": client.timeout.as_dict(), **request.extensions}
     with tracing.call(request) as span:
         response = client.send(request, stream=True)
-        span.note(http__response__status_code=response.status_code)
+        span.answered(response.status_code)
         try:
             body, is_whole = _start_of_body(response, kept_body_bytes)
         finally:

@@ -49,6 +49,9 @@ class Span(Protocol):
     def note(self, **attributes: Value) -> None:
         """Add attributes, by names in which a dot is written as two underscores."""
 
+    def answered(self, status: int) -> None:
+        """Say with what HTTP status it ended; one of an error makes it one."""
+
     def failed(self, error_type: str) -> None:
         """Say that it did not end well; ``error_type`` is from a closed set, or the name of a class."""
 
@@ -77,6 +80,9 @@ class Tracer(Protocol):
 
 class _NoSpan:
     def note(self, **attributes: Value) -> None:
+        """Do nothing."""
+
+    def answered(self, status: int) -> None:
         """Do nothing."""
 
     def failed(self, error_type: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -19,7 +20,6 @@ import httpx
 from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -29,8 +29,8 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.util.re import parse_env_headers
 
 from integrations.tracing import FLUSH_SECONDS, Ended, Value, Work
+from integrations.tracing.sending import Exporter
 
-_EXPORT_SECONDS = 5
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _NO_CONTEXT = Context()
 
@@ -60,12 +60,20 @@ class _Ids(RandomIdGenerator):
 
 
 class _Span:
-    def __init__(self, span: trace.Span) -> None:
-        self._span = span
+    def __init__(self, span: trace.Span, *, errors_from: int = 400) -> None:
+        self._span, self._errors_from = span, errors_from
 
     def note(self, **attributes: Value) -> None:
         """Add attributes."""
         self._span.set_attributes({name.replace("__", "."): value for name, value in attributes.items()})
+
+    def answered(self, status: int) -> None:
+        """Say with what status it ended."""
+        self._span.set_attribute("http.response.status_code", status)
+        if status >= self._errors_from:
+            self._span.set_status(Status(StatusCode.ERROR))
+            if "error.type" not in (getattr(self._span, "attributes", None) or {}):
+                self._span.set_attribute("error.type", str(status))
 
     def failed(self, error_type: str) -> None:
         """Say that it did not end well."""
@@ -84,11 +92,12 @@ class OtlpTracer:
         self._ids = _Ids()
         self._lock = threading.Lock()
         self._made: TracerProvider | None = None
-        self._exporter: OTLPSpanExporter | None = None
+        self._exporter: Exporter | None = None
+        self._in_vain = False
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        self._lock, self._made = threading.Lock(), None
+        self._lock, self._made, self._in_vain = threading.Lock(), None, False
 
     @property
     def _provider(self) -> TracerProvider:
@@ -100,7 +109,7 @@ class OtlpTracer:
 
     def _make(self) -> TracerProvider:
         provider = TracerProvider(resource=self._resource, id_generator=self._ids, shutdown_on_exit=False)
-        self._exporter = OTLPSpanExporter(endpoint=self._url, headers=self._headers, timeout=_EXPORT_SECONDS)
+        self._exporter = Exporter(self._url, headers=self._headers)
         provider.add_span_processor(BatchSpanProcessor(self._exporter))
         Finalize(None, self.close, exitpriority=1)  # at the end of a fork nothing else is run
         return provider
@@ -125,11 +134,7 @@ class OtlpTracer:
             if request.url.port is not None:
                 span.note(server__port=request.url.port)
             request.headers["traceparent"] = self.traceparent()
-            try:
-                yield span
-            except BaseException as exc:
-                span.failed(type(exc).__name__)
-                raise
+            yield span
 
     @contextmanager
     def _open(self, name: str, parent: Context | None, kind: SpanKind) -> Iterator[_Span]:
@@ -137,7 +142,13 @@ class OtlpTracer:
         with self._tracer.start_as_current_span(
             name, parent, kind, record_exception=False, set_status_on_exception=False
         ) as span:
-            yield _Span(span)
+            # OpenTelemetry's conventions: a 4xx is an error of whoever asked.
+            opened = _Span(span, errors_from=500 if kind is SpanKind.SERVER else 400)
+            try:
+                yield opened
+            except BaseException as exc:
+                opened.failed(type(exc).__name__)
+                raise
 
     @contextmanager
     def within(self, work: Work) -> Iterator[None]:
@@ -174,9 +185,14 @@ class OtlpTracer:
         return f"00-{current.trace_id:032x}-{current.span_id:016x}-{current.trace_flags & 1:02x}"
 
     def flush(self, seconds: float) -> None:
-        """Send what there is, for ``seconds`` at most; the SDK's own flush waits as long as its exporter does."""
-        if self._made is not None:
+        """Send what there is, for ``seconds`` at most; the SDK's own flush waits as long as its exporter does.
+
+        Once is all that a process waits in vain.
+        """
+        if self._made is not None and not self._in_vain:
+            began = time.monotonic()
             _for_a_while(self._made.force_flush, seconds)
+            self._in_vain = time.monotonic() - began >= seconds
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
         """Flush, and end the exporter with its thread."""
@@ -186,7 +202,7 @@ class OtlpTracer:
         if provider is not None and exporter is not None:
             # First: it is what a try that waits listens to.
             exporter.shutdown()  # type: ignore[no-untyped-call]
-            _for_a_while(provider.shutdown, seconds)
+            _for_a_while(provider.shutdown, 0 if self._in_vain else seconds)
 
     def _span_context(self, work: Work, number: int) -> SpanContext:
         """Return the ids of the n-th attempt; they follow from its row, so that any process can name any attempt."""

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from ipaddress import ip_network
 from typing import Any
 from unittest import SkipTest
+from unittest.mock import patch
 
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import SimpleTestCase, override_settings
 from django.utils import timezone
 
@@ -27,8 +29,10 @@ from tests.automations import handlers as automations
 from tests.deliveries.api.cases import client_of
 from tests.deliveries.execution.drains import AT_ONCE, DrainTestCase, eventually
 from tests.deliveries.receiving.cases import Sender, signed_endpoint
+from tests.deliveries.test_log_lines import everything_logged, lines_of
 from tests.factories import make_route
 from tests.integrations.connectors.servers import Server, serving
+from tests.running_hub import free_port
 
 try:
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -226,6 +230,25 @@ class ATraceTests(Sender, DrainTestCase):
         said = attributes(receipt)
         self.assertEqual((said["http.response.status_code"], said["hub.endpoint"]), (401, "orders"))
         self.assertEqual(said["error.type"], "signature_mismatch")
+        self.assertEqual(receipt.status.code, 0)  # it is the sender's error
+
+    def test_shows_as_an_error_what_broke(self) -> None:
+        self.shop.status = 404
+        self.route("test.call")
+        with patch("deliveries.receiving.ingest.accept", side_effect=OperationalError):
+            self.assertEqual(self.send(self.endpoint, b"{}").status_code, 503)
+        with (
+            patch("deliveries.receiving.ingest.accept", side_effect=ZeroDivisionError),
+            self.assertRaises(ZeroDivisionError),
+        ):
+            self.send(self.endpoint, b"{}")
+        self.receive()
+        self.work()
+
+        spans = self.finish()
+        errors = [(span.name, attributes(span)["error.type"]) for span in spans if span.status.code == 2]
+        self.assertEqual(errors[:2], [("POST /hooks", "unavailable"), ("POST /hooks", "ZeroDivisionError")])
+        self.assertIn(("POST", "404"), errors)
 
     def test_is_that_of_the_event_where_its_receipt_had_none(self) -> None:
         self.route("test.nothing")
@@ -292,6 +315,33 @@ class AProcessTests(SimpleTestCase):
                 self.receive()
             tracer.flush(0.2)
             self.assertLess(time.monotonic() - began, 5)
+
+    def test_waits_once_at_its_end_for_a_collector_that_is_silent(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent, collecting() as (_, tracer):
+            tracer._url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1/traces"
+            self.receive()
+            began = time.monotonic()
+            tracer.flush(0.5)
+            tracer.flush(0.5)
+            tracer.close(0.5)
+            self.assertLess(time.monotonic() - began, 0.9)
+
+    def test_says_once_that_nothing_is_taken_and_once_that_it_is_again(self) -> None:
+        with collecting(status=401) as (collector, tracer), everything_logged() as streams:
+            for status in (401, 403, 200, 200):
+                collector.status = status
+                self.receive()
+                tracer.flush(5)
+            said = [(line["event"], line.get("reason")) for line in lines_of(streams)]
+            self.assertEqual(said, [("traces.not_sent", "status 401"), ("traces.sent_again", None)])
+
+    def test_says_that_nobody_answers(self) -> None:
+        with collecting() as (_, tracer), everything_logged() as streams:
+            tracer._url = f"http://127.0.0.1:{free_port()}/v1/traces"
+            self.receive()
+            tracer.flush(7)
+            said = [(line["event"], line.get("reason")) for line in lines_of(streams)]
+            self.assertEqual(said, [("traces.not_sent", "ConnectionError")])
 
     def test_makes_nothing_where_nobody_collects(self) -> None:
         with tracing.collected_by(None):

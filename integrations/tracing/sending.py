@@ -1,0 +1,53 @@
+"""What sends spans, and says once that nobody takes them, with the reason, and once that they are taken again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+import structlog
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+log = structlog.get_logger(__name__)
+
+_EXPORT_SECONDS = 5
+
+
+class _Session(requests.Session):
+    """Remembers how its last request ended: the library says neither to who calls it."""
+
+    ended = ""
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send."""
+        try:
+            response = super().request(*args, **kwargs)
+        except Exception as exc:
+            self.ended = type(exc).__name__
+            raise
+        self.ended = f"status {response.status_code}"
+        return response
+
+
+class Exporter(OTLPSpanExporter):
+    """Sends to one address, in one thread at a time."""
+
+    def __init__(self, url: str, *, headers: Mapping[str, str]) -> None:
+        self._asked = _Session()
+        self._fails = False
+        super().__init__(endpoint=url, headers=dict(headers), timeout=_EXPORT_SECONDS, session=self._asked)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send; a log line for each batch of a day without a collector would help nobody."""
+        result = super().export(spans)
+        if self._shutdown:  # nobody knows whether it would have been taken
+            return result
+        if result is SpanExportResult.SUCCESS and self._fails:
+            log.warning("traces.sent_again")
+        elif result is not SpanExportResult.SUCCESS and not self._fails:
+            log.warning("traces.not_sent", reason=self._asked.ended)
+        self._fails = result is not SpanExportResult.SUCCESS
+        return result
