@@ -27,9 +27,26 @@ endpoint = make_endpoint()
 items = [{"id": f"item-{n}", "note": "x" * 80, "price": n} for n in range(40_000)]
 for body in (
     json.dumps({"items": items}, indent=1).encode(),
-    b'{"order": {"id": 12345678901234567890, "amount": 1.50, "a name": [true, null, "<b>"]}}',
+    b'{"order": {"id": 12345678901234567890, "amount": 1.50, "said": "to \\\\\\"2.0\\\\\\\\", "many": 1E3, '
+    b'"a name": [true, null, "<b>"]}}',
 ):
     print(make_event(endpoint, body=body, content_type="application/json").pk, len(body))
+"""
+
+#: How long the page was held up at most since it was opened, and how long it is by a reader that keeps numbers exact.
+_HELD_UP = """
+const done = arguments[arguments.length - 1];
+const lengths = [0];
+new PerformanceObserver((list) => lengths.push(...list.getEntries().map((entry) => entry.duration)))
+    .observe({type: "longtask", buffered: true});
+setTimeout(() => {
+    const longest = Math.max(...lengths);
+    fetch(document.querySelector("[data-tree]").dataset.tree).then((answer) => answer.text()).then((text) => {
+        const begun = performance.now();
+        JSON.parse(text, (_key, value, context) => (String(value) === context.source ? value : value));
+        done([longest, performance.now() - begun]);
+    });
+}, 500);
 """
 
 #: Nodes that may be on the page, whatever the document holds.
@@ -107,6 +124,8 @@ class TestTheBodyOfAnEvent:
         shown = page.find(".hub-tree-row")
         assert "id: 12345678901234567890" in shown  # not rounded
         assert "amount: 1.5" in shown
+        assert 'said: "to \\"2.0\\\\"' in shown  # a number in a string is none
+        assert "many: 1000.0" in shown
         assert '2: "<b>"' in shown
         assert not page.browser.find_element(By.ID, "body-text").is_displayed()
 
@@ -117,7 +136,7 @@ class TestTheBodyOfAnEvent:
         page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
         assert page.path == 'order."a name"[1]'
         page.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
-        assert page.nodes == 5
+        assert page.nodes == 7
 
         page.browser.find_element(By.CSS_SELECTOR, "[data-tree-raw]").click()
         assert '"a name"' in page.browser.find_element(By.ID, "body-text").text
@@ -126,6 +145,8 @@ class TestTheBodyOfAnEvent:
     def _large(self, page: Page, address: str) -> None:
         page.open(address)
         assert page.nodes < MOST_NODES
+        longest, at_once = page.browser.execute_async_script(_HELD_UP)
+        assert longest < at_once / 2, "the page is not held up while the document is read"
         field = page.browser.find_element(By.ID, "tree-search")
         for term, path in (("item-39999", "items[39999].id"), ("item-12345", "items[12345].id")):
             field.clear()

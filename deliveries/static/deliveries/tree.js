@@ -21,18 +21,49 @@
         }
     }
 
-    // Raises SyntaxError for what is no JSON, or holds long numbers that this browser can only round.
-    function parsed(text) {
-        let keeps = false;
-        JSON.parse("1", (_key, value, context) => { keeps = Boolean(context && context.source); return value; });
-        if (!keeps) {
-            if (/\d{16}/.test(text)) {
-                throw new SyntaxError("long numbers");
+    // Before such a number stands this in the parsed document, where it is a string; `valueOf` reads it.
+    const MARK = "exact " + Math.random() + Math.random() + " ";
+    const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+    // Looked for in slices, for a reviver of JSON.parse would hold the page up for a second at 5 MB.
+    // Rejects with SyntaxError for what is no JSON.
+    async function parsed(text) {
+        const token = /"|-?\d[\d.eE+-]*/g;
+        const parts = [];
+        let taken = 0;
+        let left = SLICE;
+        for (let found = token.exec(text); found; found = token.exec(text)) {
+            const [written] = found;
+            if (written === '"') {
+                token.lastIndex = endOfString(text, found.index);
+            } else if (String(Number(written)) !== written && NUMBER.test(written)) {
+                parts.push(text.slice(taken, found.index), JSON.stringify(MARK + written));
+                taken = token.lastIndex;
             }
-            return JSON.parse(text);
+            left -= 1;
+            if (left === 0) {
+                left = SLICE;
+                await new Promise((goOn) => { setTimeout(goOn); });
+            }
         }
-        return JSON.parse(text, (_key, value, context) => (
-            typeof value === "number" && String(value) !== context.source ? new Exact(context.source) : value));
+        return JSON.parse(parts.length ? parts.join("") + text.slice(taken) : text);
+    }
+
+    function endOfString(text, start) {
+        for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+            let before = end - 1;
+            while (text[before] === "\\") {
+                before -= 1;
+            }
+            if ((end - before) % 2) { // it is not escaped
+                return end + 1;
+            }
+        }
+        return text.length;
+    }
+
+    function valueOf(value) {
+        return typeof value === "string" && value.startsWith(MARK) ? new Exact(value.slice(MARK.length)) : value;
     }
 
     function isContainer(value) {
@@ -48,7 +79,8 @@
         return path === "" ? name : path + "." + name;
     }
 
-    function nodeOf(key, value, path) {
+    function nodeOf(key, found, path) {
+        const value = valueOf(found);
         const node = { key, value, path, range: null, keys: null, item: null };
         if (isContainer(value)) {
             node.keys = Array.isArray(value) ? null : Object.keys(value);
@@ -292,7 +324,7 @@
         lookOn(run, term, waiting) {
             for (let left = SLICE; left > 0 && waiting.length && this.hits.length < MOST_HITS; left -= 1) {
                 const { value, way, key } = waiting.pop();
-                const text = isContainer(value) ? "" : String(value);
+                const text = isContainer(value) ? "" : String(valueOf(value));
                 if ((typeof key === "string" && key.toLowerCase().includes(term)) || text.toLowerCase().includes(term)) {
                     this.hits.push(way);
                 }
@@ -390,13 +422,12 @@
             }).then(parsed).then((value) => show(frame, value), () => {}); // the text stays
             return;
         }
-        try { // what was revealed is on this page alone, and nowhere to be fetched from
-            show(frame, parsed(document.getElementById("body-text").textContent));
-        } catch (error) {
+        // What was revealed is on this page alone, and nowhere to be fetched from.
+        parsed(document.getElementById("body-text").textContent).then((value) => show(frame, value), (error) => {
             if (!(error instanceof SyntaxError)) { // cut, or no JSON: the text stays
                 throw error;
             }
-        }
+        });
     }
 
     document.addEventListener("DOMContentLoaded", () => {
