@@ -99,6 +99,7 @@ def pages() -> dict[str, str]:
     endpoint, route = Endpoint.objects.get(slug="endpoint-07"), Route.objects.filter(endpoint__slug="endpoint-10")[0]
     customer = f"cus_{event.event_id.removeprefix('evt_')}"
     events, deliveries = "/admin/deliveries/event/", "/admin/deliveries/delivery/"
+    one_error = f"route={dead.route_id}&fingerprint={dead.fingerprint}"
     return {
         "overview": "/admin/",
         "overview of an hour": "/admin/?window=1h",
@@ -129,7 +130,9 @@ def pages() -> dict[str, str]:
         "a delivery": f"{deliveries}{dead.pk}/change/",
         "failures": f"{deliveries}failures/",
         "failures of a week": f"{deliveries}failures/?when=week",
+        "failures of an endpoint": f"{deliveries}failures/?endpoint={endpoint.pk}",
         "order to replay all dead letters": f"{deliveries}replay/?status=dead",
+        "order to replay one error": f"{deliveries}replay/?status=dead&{one_error}",
         "order to replay all that there is": f"{deliveries}replay/",
         "replays": "/admin/deliveries/replay/",
         "rejections": "/admin/deliveries/rejection/",
