@@ -37,6 +37,7 @@ __all__ = [
     "readable",
     "record",
     "record_all",
+    "replaced",
     "snapshot",
 ]
 
@@ -143,6 +144,11 @@ def difference(
         if old[name] == new[name]:  # the difference is in what is masked
             new[name] = _marked(new[name], before[name], after[name])
     return old, new
+
+
+def replaced(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the difference where a secret called ``name`` has made way for another: that it has, and neither."""
+    return {name: MASK}, {name: _CHANGED}
 
 
 def readable(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.db import transaction
 
 from deliveries import audit
 from deliveries.models import SavedView
-from deliveries.models.saved_view import LONGEST_FILTERS
+from deliveries.models.saved_view import LONGEST_FILTERS, ListName
 from deliveries.models.sealing import storable
 from integrations.models import groups_of
 
@@ -29,6 +29,10 @@ _LOOKED_AT = 500
 _NO_FILTERS = frozenset({"after", "before", "p", "o", "e", "all"})
 
 
+#: What of a list's address says for what somebody looked.
+_UNNAMED = frozenset({"q", "value"})
+
+
 class NotAView(ValueError):
     """It cannot be kept; the text says why."""
 
@@ -37,6 +41,17 @@ def filters_of(query: str) -> str:
     """Return what of a query string filters, in one form for what means the same; "" for nothing."""
     pairs = parse_qsl(query, keep_blank_values=False, max_num_fields=200)
     return urlencode(sorted((name, value) for name, value in pairs if name not in _NO_FILTERS))
+
+
+def told(query: str) -> str:
+    """Return a query string as the log may keep it: what somebody looked for may be a customer's name."""
+    pairs = parse_qsl(query, max_num_fields=200)
+    return urlencode([(name, "..." if name in _UNNAMED else value) for name, value in pairs]) or "all"
+
+
+def is_kept(list_name: str) -> bool:
+    """Return whether views of a list are kept at all."""
+    return list_name in ListName.values
 
 
 def views_for(user: User | AnonymousUser, list_name: str) -> list[SavedView]:
@@ -74,7 +89,9 @@ def save(user: User, list_name: str, *, name: str, query: str, is_shared: bool, 
     if own.exclude(name=name).count() >= MOST_KEPT:
         raise NotAView(f"You keep {MOST_KEPT} views of this list already: forget one first.")
     with transaction.atomic():
-        view, _ = SavedView.objects.update_or_create(
+        known = own.filter(name=name).first()
+        before = _noted(known) if known else None
+        view, is_new = SavedView.objects.update_or_create(
             owner=user,
             list=list_name,
             name=name,
@@ -82,7 +99,8 @@ def save(user: User, list_name: str, *, name: str, query: str, is_shared: bool, 
             create_defaults={"filters": filters, "is_shared": is_shared, "created_at": now},
         )
         message = f"Saved a view of the list of {view.get_list_display().lower()}{', shared' if is_shared else ''}."
-        audit.record(audit.Action.MADE, view, by=user, message=message, now=now)
+        action = audit.Action.MADE if is_new else audit.Action.CHANGED
+        audit.record(action, view, by=user, message=message, change=(before, _noted(view)), now=now)
     return view
 
 
@@ -91,8 +109,12 @@ def forget(view: SavedView, *, by: User) -> None:
     if view.owner_id != by.pk and not by.is_superuser:
         raise PermissionDenied
     with transaction.atomic():
-        audit.record(audit.Action.REMOVED, view, by=by, message="Forgot a view.")
+        audit.record(audit.Action.REMOVED, view, by=by, message="Forgot a view.", change=(_noted(view), None))
         view.delete()
+
+
+def _noted(view: SavedView) -> dict[str, Any]:
+    return {"filters": told(view.filters), "is_shared": view.is_shared}
 
 
 def _is_within(groups: Collection[UUID] | None, mine: set[UUID]) -> bool:

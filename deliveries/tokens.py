@@ -32,24 +32,30 @@ def make(
     with transaction.atomic():
         row, token = AuthToken.objects.create(owner, expiry=life)
         terms = TokenTerms.objects.create(token=row, scopes=kept)
-        after = {"scopes": kept, "expires_at": row.expiry}
         message = f"Made the API token {row.token_key[:8]}…, for {terms}."
-        audit.record(audit.Action.MADE, row, by=by, message=message, change=(None, after), via=via)
+        audit.record(audit.Action.MADE, row, by=by, message=message, change=(None, _noted(row, kept)), via=via)
     return row, token
 
 
 def revoke(row: Any, *, by: User) -> None:
     """End a token at once."""
     with transaction.atomic():
-        audit.record(audit.Action.REMOVED, row, by=by, message=f"Revoked the API token {row.token_key[:8]}….")
+        message, before = f"Revoked the API token {row.token_key[:8]}….", _noted(row, scopes_of(row))
+        audit.record(audit.Action.REMOVED, row, by=by, message=message, change=(before, None))
         row.delete()
+
+
+def scopes_of(row: Any) -> Collection[str] | None:
+    """Return what a token is limited to; None for all that its owner may, as with a token that has no terms."""
+    terms: TokenTerms | None = getattr(row, "terms", None)
+    return None if terms is None else terms.scopes
 
 
 def find(token: str) -> Any:
     """Return the token's row, with its user, its terms and ``scopes`` (None: all); None if there is no such token."""
     row = AuthToken.objects.select_related("user", "terms").filter(digest=hash_token(token)).first()
     if row is not None:
-        scopes = row.terms.scopes if hasattr(row, "terms") else None
+        scopes = scopes_of(row)
         row.scopes = None if scopes is None else frozenset(scopes)
     return row
 
@@ -64,3 +70,7 @@ def note_use(row: Any, *, now: datetime) -> None:
             TokenTerms.objects.note_use(row.pk, now=now)
     except DatabaseError as exc:
         logger.warning("token.last_use_not_noted", error_type=type(exc).__name__)
+
+
+def _noted(row: Any, scopes: Collection[str] | None) -> dict[str, Any]:
+    return {"scopes": scopes, "expires_at": row.expiry}

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -142,6 +143,11 @@ class UserAdmin(DjangoUserAdmin, AccountPages):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Return False: the log of what a user did would go too. ``is_active`` switches a user off."""
         return False
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Give somebody a new password, on record."""
+        return super().user_change_password(request, id, form_url)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer only what may be given."""

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -281,9 +282,11 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
         if found is None or not found.safe_to_retire(live, now=now):
             messages.error(request, gettext("That secret is not safe to retire now; it stays."))
         else:
-            found.expires_at = now
-            found.save(update_fields=["expires_at"])
-            audit.record(audit.Action.REMOVED, found, by=request.user, message="Ended.")
+            with transaction.atomic():
+                change = audit.difference(found, audit.snapshot(found), None)
+                found.expires_at = now
+                found.save(update_fields=["expires_at"])
+                audit.record(audit.Action.REMOVED, found, by=request.user, message="Ended.", change=change)
             messages.success(request, gettext("The secret “%(found)s” is ended.") % {"found": found})
         return back_to(request, pk)
 

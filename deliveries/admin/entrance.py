@@ -46,6 +46,6 @@ def password_change(request: HttpRequest) -> HttpResponseBase:
 def _password_change(request: HttpRequest) -> HttpResponseBase:
     answer = admin.site.password_change(request)
     if request.method == "POST" and answer.status_code == 302:
-        user = cast(User, request.user)
-        audit.record(audit.Action.CHANGED, user, by=user, message="Changed their own password.")
+        user, change = cast(User, request.user), audit.replaced("password")
+        audit.record(audit.Action.CHANGED, user, by=user, message="Changed their own password.", change=change)
     return answer

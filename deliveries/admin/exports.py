@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -21,12 +20,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from deliveries import audit
+from deliveries import audit, saved_views
 from deliveries.exporting import FORMATS, formats_of
 
 PERMISSION = "deliveries.export_delivery"
-# What somebody looked for may be a customer's name: the log says that there was a search, not for what.
-_UNNAMED = frozenset({"q", "value"})
 
 
 def export(admin: Any, request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
@@ -51,7 +48,8 @@ def export(admin: Any, request: HttpRequest) -> HttpResponse | StreamingHttpResp
         return HttpResponseRedirect(f"{reverse(f'{base}_changelist')}?{request.GET.urlencode()}")
     written, now = FORMATS[chosen], timezone.now()
     # Before the first row: whoever breaks off has it all the same.
-    message = f"Exported {admin.opts.verbose_name_plural} as {chosen.replace('_', ' ')}: {_filters(request)}."
+    filters = saved_views.told(request.GET.urlencode())
+    message = f"Exported {admin.opts.verbose_name_plural} as {chosen.replace('_', ' ')}: {filters}."
     audit.record(audit.Action.ORDERED, None, by=request.user, message=message, now=now)
     answer = StreamingHttpResponse(written.write(rows, admin.keyset), content_type=written.content_type)
     name = f"{admin.opts.model_name}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.{written.suffix}"
@@ -59,8 +57,3 @@ def export(admin: Any, request: HttpRequest) -> HttpResponse | StreamingHttpResp
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Cache-Control"] = "private, no-store"
     return answer
-
-
-def _filters(request: HttpRequest) -> str:
-    named = [(name, "..." if name in _UNNAMED else value) for name, value in request.GET.items() if value]
-    return urlencode(named) or "all"

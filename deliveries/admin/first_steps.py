@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -87,8 +88,9 @@ class FirstStepsAdmin(HubPages):
         initial = {"slug": _free_slug(provider), "name": "" if provider in _GENERIC else preset.name}
         form = _for(request, GuidedEndpointForm)(request.POST or None, instance=row, preset=preset, initial=initial)
         if request.method == "POST" and form.is_valid():
-            made = form.save()
-            self.log_addition(request, made, [{"added": {}}])
+            with transaction.atomic():
+                made = form.save()
+                self.log_addition(request, made, [{"added": {}}])
             return HttpResponseRedirect(reverse("admin:first_steps_connect", args=[made.pk]))
         return self._page(request, None, Step.SENDER, "new", {"form": form, "preset": preset, "key": provider})
 
@@ -109,8 +111,9 @@ class FirstStepsAdmin(HubPages):
             if not may_write:
                 raise PermissionDenied
             if form.is_valid():
-                secret = form.save()
-                self.log_addition(request, secret, [{"added": {}}])
+                with transaction.atomic():
+                    secret = form.save()
+                    self.log_addition(request, secret, [{"added": {}}])
                 return HttpResponseRedirect(reverse("admin:first_steps_event", args=[pk]))
         context = {
             "form": form,
@@ -172,8 +175,9 @@ class FirstStepsAdmin(HubPages):
             request.POST or None, endpoint=row, handler=handler, user=cast(User, request.user), initial=initial
         )
         if request.method == "POST" and form.is_valid():
-            made = form.save()
-            self.log_addition(request, made, [{"added": {}}])
+            with transaction.atomic():
+                made = form.save()
+                self.log_addition(request, made, [{"added": {}}])
             messages.success(request, gettext("The route “%(made)s” is on.") % {"made": made})
             return HttpResponseRedirect(reverse("admin:first_steps_done", args=[pk]))
         trials = preview(row, events=(), expression="")

@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext
 
-from deliveries import display
+from deliveries import display, saved_views
 from deliveries.admin import exports, views
 from deliveries.admin.keyset import LOOKED_THROUGH, KeysetChangeList, SafeChangeList
 from deliveries.admin.list_tools import list_tools
@@ -79,7 +79,8 @@ class HistoryAdmin(HubPages):
         if not self.keyset:
             return super().get_urls()
         export = path("export/", self.admin_site.admin_view(self.export), name=name)
-        return [export, *views.urls(self), *super().get_urls()]
+        kept = views.urls(self) if saved_views.is_kept(self.opts.model_name or "") else []
+        return [export, *kept, *super().get_urls()]
 
     def save_view(self, request: HttpRequest) -> HttpResponse:
         """Keep the list's filters under a name."""

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from deliveries import saved_views
 from deliveries.admin import views
 from deliveries.exporting import MOST_ROWS, formats_of
 
@@ -17,7 +18,7 @@ def list_tools(admin: Any, request: HttpRequest) -> dict[str, Any]:
         return {}
     base = f"admin:{admin.opts.app_label}_{admin.opts.model_name}"
     return {
-        **views.offered(admin, request),
+        **(views.offered(admin, request) if saved_views.is_kept(admin.opts.model_name) else {}),
         "filters": request.GET.urlencode(),
         "export_url": reverse(f"{base}_export") if request.user.has_perm(admin.export_permission) else "",
         "export_formats": formats_of(admin.model),

@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Manager, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -62,6 +63,13 @@ class HubPages(HubAdmin):
             change = audit.difference(row, audit.snapshot(row), None)
             audit.record(Action.REMOVED, row, by=request.user, message=self.removed, change=change)
 
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
+        """Carry out an action on ticked rows; what deletes them is one transaction with the notes of it."""
+        if "delete_selected" not in request.POST.getlist("action"):
+            return super().response_action(request, queryset, *args, **kwargs)
+        with transaction.atomic():
+            return super().response_action(request, queryset, *args, **kwargs)
+
     #: What becomes of a row that is deleted.
     removed: ClassVar[str] = "Removed."
 
@@ -80,7 +88,8 @@ class HubPages(HubAdmin):
             after = audit.difference(row, before, audit.snapshot(row))
             audit.record(Action.CHANGED, row, by=request.user, message="Changed.", change=after)
         for row in formset.deleted_objects:
-            audit.record(Action.REMOVED, row, by=request.user, message="Ended.")
+            gone = audit.difference(row, audit.snapshot(row), None)
+            audit.record(Action.REMOVED, row, by=request.user, message="Ended.", change=gone)
 
     def entries(self, request: HttpRequest) -> AuditEntryQuerySet:
         """Return the entries of the log among which those about a row are shown on its page."""

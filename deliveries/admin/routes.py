@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
@@ -122,11 +123,12 @@ class RouteAdmin(RetiringAdmin):
         row = get_object_or_404(Route.objects.live().visible_to(request.user), pk=pk)
         if row.enabled != enabled:
             before = audit.snapshot(row)
-            row.enabled = enabled
-            row.save(update_fields=["enabled", "updated_at"])
-            change = audit.difference(row, before, audit.snapshot(row))
-            words = f"Switched {'on' if enabled else 'off'}."
-            audit.record(audit.Action.CHANGED, row, by=request.user, message=words, change=change)
+            with transaction.atomic():
+                row.enabled = enabled
+                row.save(update_fields=["enabled", "updated_at"])
+                change = audit.difference(row, before, audit.snapshot(row))
+                words = f"Switched {'on' if enabled else 'off'}."
+                audit.record(audit.Action.CHANGED, row, by=request.user, message=words, change=change)
             text = gettext("The route “%(route)s” is on.") if enabled else gettext("The route “%(route)s” is off.")
             messages.success(request, text % {"route": row})
         return back_to(request, row.endpoint_id)

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 
 from deliveries.signing_in.accounts import turned_away
-from deliveries.signing_in.second_factor import was_set_up
+from deliveries.signing_in.second_factor import has_new_recovery_codes, was_set_up
 
 if TYPE_CHECKING:
     from django.views.generic.base import ContextMixin as _Base
@@ -93,6 +93,12 @@ class Deactivate(_InTheAdmin, DeactivateTOTPView):  # type: ignore[misc]
     page_title = gettext_lazy("Give the second factor up")
     template_name = "admin/deliveries/signing_in/deactivate.html"
 
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Give it up, on record."""
+        answer: HttpResponse = super().form_valid(form)
+        return answer
+
 
 class RecoveryCodes(_InTheAdmin, ViewRecoveryCodesView):  # type: ignore[misc]
     """The codes for when the authenticator is lost."""
@@ -106,6 +112,13 @@ class NewRecoveryCodes(_InTheAdmin, GenerateRecoveryCodesView):  # type: ignore[
 
     page_title = gettext_lazy("New recovery codes")
     template_name = "admin/deliveries/signing_in/new_recovery_codes.html"
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Make them, on record."""
+        answer: HttpResponse = super().form_valid(form)
+        has_new_recovery_codes(cast(User, self.request.user))
+        return answer
 
 
 class PasswordAgain(_InTheAdmin, ReauthenticateView):  # type: ignore[misc]

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
@@ -50,11 +51,12 @@ class AwaitedSecretAdmin(HubPages):
         if row is None:
             return HttpResponseNotAllowed(["POST"])
         try:
-            waiting.start(row, by=request.user.get_username())
+            with transaction.atomic():
+                waiting.start(row, by=request.user.get_username())
+                self.log_order(request, row, "waits for a delivered secret.")
         except waiting.WaitRefused as exc:
             messages.error(request, str(exc))
         else:
-            self.log_order(request, row, "waits for a delivered secret.")
             messages.success(request, gettext("The endpoint waits 15 minutes for the provider's secret."))
         return back_to(request, pk)
 
@@ -64,13 +66,14 @@ class AwaitedSecretAdmin(HubPages):
         if row is None:
             return HttpResponseNotAllowed(["POST"])
         try:
-            secret = waiting.confirm(row)
+            with transaction.atomic():
+                secret = waiting.confirm(row)
+                change = audit.difference(secret, None, audit.snapshot(secret))
+                message = f"confirmed as delivered to {row.slug}."
+                audit.record(Action.MADE, secret, by=request.user, message=message, change=change)
         except (waiting.WaitRefused, ValidationError) as exc:
             messages.error(request, "; ".join(getattr(exc, "messages", [str(exc)])))
         else:
-            change = audit.difference(secret, None, audit.snapshot(secret))
-            message = f"confirmed as delivered to {row.slug}."
-            audit.record(Action.MADE, secret, by=request.user, message=message, change=change)
             messages.success(request, gettext("The delivered secret is live."))
         return back_to(request, pk)
 
@@ -79,8 +82,9 @@ class AwaitedSecretAdmin(HubPages):
         row = self._endpoint(request, pk)
         if row is None:
             return HttpResponseNotAllowed(["POST"])
-        waiting.drop(row)
-        self.log_order(request, row, "ended the wait for a delivered secret.")
+        with transaction.atomic():
+            waiting.drop(row)
+            self.log_order(request, row, "ended the wait for a delivered secret.")
         messages.success(request, gettext("The endpoint no longer waits."))
         return back_to(request, pk)
 

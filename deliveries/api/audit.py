@@ -25,9 +25,12 @@ def caller(request: Request) -> User:
 def log(request: Request, row: Model, action: Action, message: str, *, before: Mapping[str, Any] | None = None) -> None:
     """Note what the token's user did to ``row``; ``message`` holds no values, they may be secrets.
 
-    With ``before``, a snapshot of the row before the change, the entry has the differences; of a new row it has all.
+    With ``before``, a snapshot of the row before the change, the entry has the differences; of a new row it has all,
+    and of one that is taken away all that it was.
     """
     change: tuple[dict[str, Any] | None, dict[str, Any] | None] = (None, None)
-    if before is not None or action == Action.MADE:
+    if action == Action.REMOVED:
+        change = audit.difference(row, before, None)
+    elif before is not None or action == Action.MADE:
         change = audit.difference(row, before, audit.snapshot(row))
     audit.record(action, row, by=caller(request), message=message, change=change)

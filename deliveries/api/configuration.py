@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, ClassVar, cast
 
 from django.db import IntegrityError, transaction
@@ -93,9 +94,10 @@ class ConfiguredViewSet(
             log(self.request, row, CHANGE, f"changed {names}.", before=before)
 
     def perform_destroy(self, instance: Any) -> None:
-        """Take the row away."""
+        """Take the row away; the log keeps what it was."""
+        row, before = copy(instance), audit.snapshot(instance)  # a row that is deleted has no id any more
         with transaction.atomic():
-            log(self.request, instance, DELETION, self.take_away(instance))
+            log(self.request, row, DELETION, self.take_away(instance), before=before)
 
     def take_away(self, row: Any) -> str:
         """Delete or retire ``row``; return what to note of it."""

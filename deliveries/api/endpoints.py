@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from deliveries import hold
+from deliveries import audit, hold
 from deliveries.api.audit import ADDITION, DELETION, ORDER, caller, log
 from deliveries.api.awaited_secrets import AwaitedSecretActions
 from deliveries.api.configuration import ConfigurationViewSet
@@ -100,9 +100,10 @@ class EndpointViewSet(AwaitedSecretActions, LegalHoldActions, ConfigurationViewS
         now = timezone.now()
         secret = get_object_or_404(self.get_object().secrets.live(now), pk=secret_id)
         with transaction.atomic():
+            before = audit.snapshot(secret)
             secret.expires_at = now
             secret.save(update_fields=["expires_at"])
-            log(request, secret, DELETION, f"ended, of {slug}.")
+            log(request, secret, DELETION, f"ended, of {slug}.", before=before)
         return Response(status=204)
 
     @action(detail=True, methods=["post"])

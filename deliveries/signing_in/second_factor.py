@@ -25,6 +25,7 @@ from integrations import encryption
 GetResponse = Callable[[HttpRequest], HttpResponse]
 #: Whose second factor this session has seen: the id of the user.
 SHOWN = "hub_second_factor"
+_NONE, _ONE = {"second_factor": False}, {"second_factor": True}
 # Where a second factor is shown or set up, and the way out.
 _WITHOUT = ("/admin/login/", "/admin/account/", "/admin/logout/", "/admin/jsi18n/")
 
@@ -85,13 +86,18 @@ def shown(request: HttpRequest, user: User) -> None:
 def was_set_up(request: HttpRequest, user: User) -> None:
     """Note that ``user`` has set up a second factor, and has shown it by that."""
     shown(request, user)
-    audit.record(Action.CHANGED, user, by=user, message="Set up a second factor.")
+    audit.record(Action.CHANGED, user, by=user, message="Set up a second factor.", change=(_NONE, _ONE))
+
+
+def has_new_recovery_codes(user: User) -> None:
+    """Note that ``user`` has made new recovery codes."""
+    change = audit.replaced("recovery_codes")
+    audit.record(Action.CHANGED, user, by=user, message="Made new recovery codes.", change=change)
 
 
 def watch() -> None:
     """Note from now on who shows and gives up a second factor; a second call does nothing."""
     signals.authenticator_removed.connect(_removed, dispatch_uid="hub")
-    signals.authenticator_reset.connect(_renewed, dispatch_uid="hub")
     signals.authenticator_used.connect(_used, dispatch_uid="hub")
     signals.authentication_failed.connect(_failed, dispatch_uid="hub")
 
@@ -101,7 +107,8 @@ def reset(user: User, *, by: User) -> int:
     """Take the second factor of ``user`` away, with its recovery codes; return how many rows that were."""
     count, _ = Authenticator.objects.filter(user=user).delete()
     if count:
-        audit.record(Action.CHANGED, user, by=by, message="Took the second factor away.", now=timezone.now())
+        message = "Took the second factor away."
+        audit.record(Action.CHANGED, user, by=by, message=message, change=(_ONE, _NONE), now=timezone.now())
     return int(count)
 
 
@@ -118,17 +125,16 @@ def _led_to_it(request: HttpRequest) -> HttpResponse:
 
 def _removed(user: User, authenticator: Authenticator, **_: Any) -> None:
     if authenticator.type == Authenticator.Type.TOTP:
-        audit.record(Action.CHANGED, user, by=user, message="Took their own second factor away.")
-
-
-def _renewed(user: User, **_: Any) -> None:
-    audit.record(Action.CHANGED, user, by=user, message="Made new recovery codes.")
+        message = "Took their own second factor away."
+        audit.record(Action.CHANGED, user, by=user, message=message, change=(_ONE, _NONE))
 
 
 def _used(request: HttpRequest, user: User, authenticator: Authenticator, **_: Any) -> None:
     shown(request, user)
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
-        audit.record(Action.CHANGED, user, by=user, message="Used a recovery code.")
+        left = len(Authenticator.objects.get(pk=authenticator.pk).wrap().get_unused_codes())
+        change = ({"recovery_codes_left": left + 1}, {"recovery_codes_left": left})
+        audit.record(Action.CHANGED, user, by=user, message="Used a recovery code.", change=change)
 
 
 def _failed(user: User, **_: Any) -> None:

@@ -56,7 +56,8 @@ class SingleSignOn(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """Make the user, who can log in by the provider only."""
         sociallogin.user.is_staff = True
         user: User = super().save_user(request, sociallogin, form)
-        audit.record(Action.MADE, user, by=user, message="Came by single sign-on for the first time.")
+        change = audit.difference(user, None, audit.snapshot(user))
+        audit.record(Action.MADE, user, by=user, message="Came by single sign-on for the first time.", change=change)
         set_roles(user, roles_of(claims_of(sociallogin.account.extra_data) or {}))
         return user
 

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from deliveries import audit, logins
 from deliveries.execution.housekeeping import Housekeeping
-from deliveries.models import Action, AuditEntry
+from deliveries.models import Action, AuditEntry, Schedule
 from deliveries.replay import replay
 from deliveries.retention import prune_audit_log
 from integrations.models import Endpoint, EndpointGroup
@@ -136,6 +136,17 @@ class DifferenceTests(ApiTestCase):
         self.assertIsNone(entry.before)
         assert entry.after is not None
         self.assertEqual((entry.after["label"], entry.after["value"]), ("next", "••••••"))
+
+    def test_of_what_is_taken_away_has_its_id_and_all_that_it_was(self) -> None:
+        """A deleted row has no id any more, and its entry had "None"."""
+        inside = make_endpoint(slug="inside", provider="internal")
+        schedule = Schedule.objects.create(name="nightly", endpoint=inside, cron="0 3 * * *")
+        self.client.delete(f"{API}/schedules/{schedule.pk}/")
+
+        entry = latest(object_type="schedule")
+        self.assertEqual((entry.action, entry.object_id, entry.after), ("removed", str(schedule.pk), None))
+        assert entry.before is not None
+        self.assertEqual((entry.before["name"], entry.before["cron"]), ("nightly", "0 3 * * *"))
 
     def test_names_related_rows(self) -> None:
         group = EndpointGroup.objects.create(name="shop")

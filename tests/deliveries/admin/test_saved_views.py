@@ -65,6 +65,23 @@ class AViewTests(TestCase):
             [("operator", "made"), ("operator", "removed")],
         )
 
+    def test_is_on_record_with_what_it_was_and_not_with_for_what_somebody_looked(self) -> None:
+        for query in ("status=dead", "q=ada%40example.com"):
+            self.save("Mine", f"{LIST}views/save/?{query}")
+
+        entry = AuditEntry.objects.get(object_type="savedview", action="changed")
+        self.assertEqual(entry.before, {"filters": "status=dead", "is_shared": False})
+        self.assertEqual(entry.after, {"filters": "q=...", "is_shared": False})
+
+    def test_of_the_audit_log_is_not_kept(self) -> None:
+        """The database has no such view: saving one was answered 500."""
+        log = "/admin/deliveries/auditentry/"
+        client = logged_in("administrator")
+        page = client.post(f"{log}views/save/?who=ada", {"name": "Ada's doings"}, follow=True)
+
+        self.assertContains(page, "no such audit entry")
+        self.assertNotContains(client.get(f"{log}?who=ada"), "views/save/")
+
     def test_of_somebody_else_is_not_there_to_be_forgotten(self) -> None:
         self.save("Mine")
         address = f"{LIST}views/{SavedView.objects.get().pk}/forget/"

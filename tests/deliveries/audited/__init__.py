@@ -1,0 +1,1 @@
+"""That everything that changes something is in the audit log, whatever address it came through."""
