@@ -94,6 +94,20 @@ class TokenTests(TestCase):
         self.assertContains(page, "2026-03-05 10:30:00")
         self.assertContains(page, "expired")
 
+    def test_without_terms_is_shown_as_one_for_everything_and_revoked(self) -> None:
+        """Such as Knox's own view or a shell has made: the page was answered 500."""
+        client = logged_in("viewer")
+        row, _ = AuthToken.objects.create(User.objects.get(username="viewer"))
+
+        page = client.get(PAGE)
+        self.assertContains(page, row.token_key[:8])
+        self.assertContains(page, "everything")
+        client.post(PAGE, {"revoke": row.token_key})
+
+        self.assertFalse(AuthToken.objects.exists())
+        before = AuditEntry.objects.get(object_type="token").before
+        self.assertEqual(before, {"scopes": None, "expires_at": row.expiry})
+
     def test_is_noted_in_the_audit_log_when_made_and_revoked(self) -> None:
         client = logged_in("viewer")
         made = self.make(client, scopes="read").context["made"]
