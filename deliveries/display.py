@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,6 +145,15 @@ def reason(value: Reason) -> SafeString:
 def code(value: Any) -> SafeString:
     """Return a JSON value, indented and coloured, cut at `SHOWN_CHARACTERS`."""
     return _highlighted(json.dumps(value, indent=2, ensure_ascii=False, default=str), JsonLexer(ensurenl=False))
+
+
+def response(value: Any) -> SafeString:
+    """Return what an outside system answered, as `code` does; a JSON body as what it says, instead of as one string."""
+    body = value.get("body") if isinstance(value, dict) else None
+    if isinstance(body, str) and len(body) <= SHOWN_CHARACTERS:
+        with suppress(ValueError, RecursionError):
+            value = {**value, "body": json.loads(body)}
+    return code(value)
 
 
 def log_lines(lines: list[dict[str, Any]]) -> str:

@@ -24,6 +24,7 @@ register.filter("made_how", display.made_how)
 register.filter("bytes", display.size)
 register.filter("number", intcomma)
 register.filter("code", display.code)
+register.filter("response", display.response)
 register.filter("log_lines", display.log_lines)
 
 

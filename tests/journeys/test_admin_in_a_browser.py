@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
@@ -150,6 +150,18 @@ class Visit:
             return False
 
 
+def go_past_the_sidebar(browser: Chrome) -> None:
+    """The first thing that Tab reaches leads past the links of the sidebar, and is seen while it has the focus."""
+    browser.refresh()
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    first = browser.switch_to.active_element
+    assert first.text == "To the content"
+    assert first.size["height"] > 20
+    ActionChains(browser).send_keys(Keys.ENTER, Keys.TAB).perform()
+    assert browser.execute_script("return document.getElementById('content').contains(document.activeElement)")
+    assert first.size["height"] == 1
+
+
 def send_order(hub: RunningHub) -> httpx.Response:
     """Send an event as the shop does: signed here, with nothing of the hub's own code."""
     body = json.dumps({"type": "order.paid", "total": 42}).encode()
@@ -255,6 +267,7 @@ class TestViewer:
             visit.click("test")
             assert "DEAD LETTER" in visit.text()
             assert not visit.shows("//button[contains(., 'Replay')]")
+            go_past_the_sidebar(browser)
 
             status = browser.execute_async_script(
                 """

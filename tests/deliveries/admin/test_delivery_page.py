@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 from django.db import connection
@@ -54,6 +56,20 @@ class DeliveryPageTests(TestCase):
             attempt_count=self.delivery.attempt_count + count, finished_at=start + timedelta(seconds=2)
         )
         self.delivery.refresh_from_db()
+
+    def test_shows_what_was_answered_as_what_it_says(self) -> None:
+        for body, shown in (
+            ('{"error": "customer_missing", "order": 12345678901234567890}', "error: customer_missing"),
+            ("<html>no</html>", "body: <html>no</html>"),
+            ("[" * 100_000, "[["),
+        ):
+            self.attempts(1, response={"status": 422, "body": body})
+
+            page = self.client.get(f"/admin/deliveries/delivery/{self.delivery.pk}/change/")
+
+            text = re.sub(r"<[^>]+>", "", page.content.decode())
+            self.assertIn(shown, unescape(text).replace('"', ""))
+            self.assertNotContains(page, "<html>no")
 
     def steps(self, *keys: str) -> None:
         StepResult.objects.bulk_create(StepResult(delivery=self.delivery, key=key, value=SECRET) for key in keys)

@@ -34,6 +34,15 @@ class PanelTests(TestCase):
         self.assertEqual(shown, [f"kind.{number}" for number in (6, 5, 4, 3, 2)])
         self.assertContains(page, "signature_mismatch")
 
+    def test_says_once_what_refusals_for_the_same_reason_mean(self) -> None:
+        for reason in ("signature_mismatch", "signature_mismatch", "signature_missing"):
+            Rejection.objects.create(endpoint=self.endpoint, reason=reason, received_at=timezone.now())
+
+        page = logged_in("viewer").get(page_of(self.endpoint))
+
+        self.assertContains(page, "No live secret makes this signature", count=1)
+        self.assertContains(page, "The header with the signature is not there", count=1)
+
     def test_says_that_the_only_secret_is_in_use(self) -> None:
         Secret.objects.update(last_used_at=timezone.now())
 
