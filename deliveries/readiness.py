@@ -114,7 +114,12 @@ def end_to_end(now: datetime) -> Finding:
     seen = self_check.look(now)
     if seen is None:
         return Finding()
-    return Finding(facts={"last_seconds": round(seen.age_seconds, 1), "late": seen.is_late})
+    facts: dict[str, Any] = {"last_seconds": round(seen.age_seconds, 1), "late": seen.is_late}
+    if seen.took_seconds is not None:
+        facts["took_seconds"] = round(seen.took_seconds, 3)
+    if seen.stuck is not None:
+        facts |= {"stuck_at": str(seen.stuck.part), "detail": seen.stuck.detail}
+    return Finding(facts=facts)
 
 
 CHECKS: Mapping[str, Callable[[datetime], Finding]] = {

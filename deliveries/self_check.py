@@ -12,6 +12,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,7 +20,7 @@ import structlog
 from django.conf import settings
 from django.db import Error, transaction
 
-from deliveries.models import DeliveryStatus, Event
+from deliveries.models import Delivery, DeliveryStatus, Event, Rejection
 from deliveries.receiving.samples import CannotSign, send_sample, signed_sample
 from deliveries.stats.own_traffic import SELF_CHECK
 from integrations.contracts import InboundRequest
@@ -43,13 +44,38 @@ _HTTP_SECONDS = 10.0
 _under_way = threading.Lock()
 
 
+class Part(StrEnum):
+    """The part of the way that the event has not passed."""
+
+    OFF = "off"  #: it is not sent: its endpoint is not active
+    RECEIVING = "receiving"  #: it was sent, or should have been, and nothing of it arrived
+    VERIFYING = "verifying"  #: it arrived, and was refused
+    ROUTING = "routing"  #: it was stored, and no delivery was made
+    HANDLING = "handling"  #: its delivery did not succeed
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Where the newest one got to: ``at`` is when it arrived, ``detail`` a refusal's reason or a delivery's status."""
+
+    part: Part
+    at: datetime | None = None
+    detail: str = ""
+
+
 @dataclass(frozen=True)
 class Seen:
-    """How old the newest event is that came out, and whether that is too old."""
+    """How old the newest event is that came out, how long that took, and whether it is older than ``longest_seconds``.
+
+    ``took_seconds`` is None while none has come out; ``stuck`` is None unless it is late.
+    """
 
     endpoint: Endpoint
     age_seconds: float
     is_late: bool
+    longest_seconds: float
+    took_seconds: float | None = None
+    stuck: Stuck | None = None
 
 
 def look(now: datetime) -> Seen | None:
@@ -61,10 +87,36 @@ def look(now: datetime) -> Seen | None:
         return None
     newest = Event.objects.filter(endpoint=endpoint).order_by("-received_at").values_list("pk", "received_at")[:_NEWEST]
     times = dict(newest)
-    done = Event.objects.filter(pk__in=times, deliveries__status=DeliveryStatus.SUCCEEDED).values_list("pk", flat=True)
-    last = max((times[pk] for pk in done), default=endpoint.created_at)
+    handled = Event.objects.filter(pk__in=times, deliveries__status=DeliveryStatus.SUCCEEDED)
+    done = {times[pk]: at for pk, at in handled.values_list("pk", "deliveries__finished_at")}
+    last = max(done, default=endpoint.created_at)
+    finished_at = done.get(last)
     longest = _INTERVALS * timedelta(seconds=settings.HUB_SELF_CHECK_SECONDS) + _GRACE
-    return Seen(endpoint, max(0.0, (now - last).total_seconds()), now - last > longest)
+    is_late = now - last > longest
+    return Seen(
+        endpoint,
+        age_seconds=max(0.0, (now - last).total_seconds()),
+        is_late=is_late,
+        longest_seconds=longest.total_seconds(),
+        took_seconds=None if finished_at is None else max(0.0, (finished_at - last).total_seconds()),
+        stuck=_stuck(endpoint, after=last) if is_late else None,
+    )
+
+
+def _stuck(endpoint: Endpoint, *, after: datetime) -> Stuck:
+    """Return how far the newest one got since ``after``; what happened last counts."""
+    event = Event.objects.filter(endpoint=endpoint, received_at__gt=after).order_by("-received_at").first()
+    refused = Rejection.objects.filter(endpoint=endpoint, received_at__gt=after).order_by("-received_at").first()
+    if endpoint.state != EndpointState.ACTIVE:
+        return Stuck(Part.OFF)
+    if refused is not None and (event is None or refused.received_at > event.received_at):
+        return Stuck(Part.VERIFYING, refused.received_at, refused.reason)
+    if event is None:
+        return Stuck(Part.RECEIVING)
+    status = Delivery.objects.filter(event=event).order_by("-created_at").values_list("status", flat=True).first()
+    if status is None:
+        return Stuck(Part.ROUTING, event.received_at)
+    return Stuck(Part.HANDLING, event.received_at, status)
 
 
 def send(now: datetime) -> bool:

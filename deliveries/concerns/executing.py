@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -13,8 +13,8 @@ from django.utils.translation import gettext, ngettext
 from deliveries.blocked_keys import MOST_SHOWN, count_needing_order
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import MOST_DEAD, Sight
-from deliveries.models import ParkedKey
-from deliveries.self_check import look
+from deliveries.models import DeliveryStatus, ParkedKey
+from deliveries.self_check import Part, Seen, Stuck, look
 from deliveries.stats import standing
 from deliveries.stats.standing import Held
 from integrations.models import EndpointState, Route
@@ -58,11 +58,42 @@ def self_check(sight: Sight) -> Iterator[Concern]:
     seen = look(sight.now)
     if seen is None or not seen.is_late or seen.endpoint.pk not in sight.endpoints:
         return
-    text = gettext("The hub's own event has not come out at the other end in time.")
-    mend = gettext("Open the endpoint: are its events taken in, and what became of their deliveries?")
+    text, mend = _of_self_check(seen)
     place = Place(Page.ENDPOINT, seen.endpoint.pk)
     since = sight.now - timedelta(seconds=seen.age_seconds)
     yield Concern(Kind.SELF_CHECK, Level.PROBLEM, gettext("Self-check"), text, mend, place, since=since)
+
+
+def _of_self_check(seen: Seen) -> tuple[str, str]:
+    """Return what part of the way does not work, and what mends that."""
+    stuck = seen.stuck or Stuck(Part.RECEIVING)
+    at = "" if stuck.at is None else stuck.at.astimezone(UTC).strftime("%H:%M:%S UTC")
+    match stuck.part:
+        case Part.OFF:
+            found = gettext("It is not sent: its endpoint is switched off or paused.")
+            mend = gettext("Make the endpoint active, or set HUB_SELF_CHECK_SECONDS to 0.")
+        case Part.RECEIVING:
+            found = gettext("Received: no.")
+            mend = gettext("Look in the log for self_check lines: nobody answers, another status, or it is not sent.")
+        case Part.VERIFYING:
+            found = gettext("Received: yes, at %(at)s. Verified: no, it was refused (%(reason)s).") % {
+                "at": at,
+                "reason": stuck.detail,
+            }
+            mend = gettext("Open the endpoint's refusals; retired, it is made anew with a new secret.")
+        case Part.ROUTING:
+            found = gettext("Received and verified: yes, at %(at)s. Handled: no, it has no delivery.") % {"at": at}
+            mend = gettext("Open the endpoint: its route to the handler log is missing or switched off.")
+        case _:
+            found = gettext("Received and verified: yes, at %(at)s. Handled: no, its delivery is %(status)s.") % {
+                "at": at,
+                "status": DeliveryStatus(stuck.detail).label.lower(),
+            }
+            mend = gettext("Open the endpoint's deliveries: do workers take any, and with what error do they end?")
+    late = gettext("The hub's own event has not come out within %(longest)d s: the last that did came %(age)d s ago.")
+    if seen.took_seconds is None:
+        late = gettext("The hub's own event has not come out within %(longest)d s: none has for %(age)d s.")
+    return f"{late % {'longest': seen.longest_seconds, 'age': seen.age_seconds}} {found}", mend
 
 
 def queue_age(sight: Sight) -> Iterator[Concern]:

@@ -17,8 +17,9 @@ from deliveries.alerts.kinds import silence
 from deliveries.alerts.look import Look
 from deliveries.concerns import Kind, Sight, concerns
 from deliveries.metrics.exposition import exposed
-from deliveries.models import AlertRule, Delivery, Event, Rejection, Rollup, RollupTotal
+from deliveries.models import AlertRule, Delivery, DeliveryStatus, Event, Rejection, Rollup, RollupTotal
 from deliveries.models.rollup import Grain, Measure
+from deliveries.readiness import end_to_end
 from deliveries.stats.counting import counting
 from integrations.models import Endpoint
 from tests.deliveries.alerts.cases import NOW, AlertTestCase
@@ -61,6 +62,63 @@ class SelfCheckTests(TestCase):
         self.assertTrue(self.is_told(minutes=5))
         Delivery.objects.update(status="succeeded", finished_at=self.now)
         self.assertFalse(self.is_told(minutes=5))
+
+    def told(self, *, minutes: float) -> str:
+        """Return what is told after so many minutes, without the times."""
+        found = concerns(Sight(None, now=self.now + timedelta(minutes=minutes)))
+        (text,) = (concern.text for concern in found if concern.kind == Kind.SELF_CHECK)
+        return text.partition(". ")[2]
+
+    def at(self, minutes: float) -> str:
+        return f"{self.now + timedelta(minutes=minutes):%H:%M:%S} UTC"
+
+    def test_says_that_nothing_arrived(self) -> None:
+        self_check.ensure_endpoint()
+        self.assertEqual(self.told(minutes=5), "Received: no.")
+
+    def test_says_that_it_is_not_sent(self) -> None:
+        self_check.send(self.now)
+        Endpoint.objects.update(state="disabled")
+        self.assertEqual(self.told(minutes=5), "It is not sent: its endpoint is switched off or paused.")
+
+    def test_says_that_it_was_refused_and_why(self) -> None:
+        self_check.send(self.now)
+        Delivery.objects.update(status="succeeded", finished_at=self.now)
+        endpoint = Endpoint.objects.get()
+        endpoint.content_types = ["text/plain"]
+        endpoint.save()
+        self_check.send(self.now + timedelta(minutes=4))
+        refused = Rejection.objects.get()
+        at = f"{refused.received_at:%H:%M:%S} UTC"
+        self.assertEqual(self.told(minutes=5), f"Received: yes, at {at}. Verified: no, it was refused (content_type).")
+
+    def test_says_how_its_delivery_stands(self) -> None:
+        self_check.send(self.now)
+        for status in ("pending", "held", "waiting", "dead"):
+            Delivery.objects.update(status=status, finished_at=self.now if status == "dead" else None)
+            with self.subTest(status):
+                self.assertEqual(
+                    self.told(minutes=5),
+                    f"Received and verified: yes, at {self.at(0)}. Handled: no, its delivery is "
+                    f"{DeliveryStatus(status).label.lower()}.",
+                )
+        Delivery.objects.all().delete()
+        self.assertEqual(
+            self.told(minutes=5), f"Received and verified: yes, at {self.at(0)}. Handled: no, it has no delivery."
+        )
+
+    def test_says_within_what_time_the_last_one_was_handled(self) -> None:
+        self_check.send(self.now)
+        Delivery.objects.update(status="succeeded", finished_at=self.now + timedelta(seconds=2))
+        received_at = Event.objects.get().received_at
+        seen = self_check.look(received_at + timedelta(minutes=5))
+        assert seen is not None
+        self.assertEqual((seen.longest_seconds, seen.age_seconds), (240, 300))
+        self.assertAlmostEqual(seen.took_seconds or 0, 2, delta=0.5)
+        facts = end_to_end(received_at + timedelta(minutes=5)).facts
+        self.assertEqual((facts["late"], facts["stuck_at"]), (True, "receiving"))
+        facts = end_to_end(received_at + timedelta(minutes=1)).facts
+        self.assertNotIn("stuck_at", facts)
 
     def test_is_nobodys_traffic(self) -> None:
         orders = signed_endpoint(slug="orders")
@@ -154,4 +212,7 @@ class RuleTests(AlertTestCase):
         self.look()
         self.assertEqual(self.texts(), [])
         self.look(1)
-        self.assertEqual(self.texts(), ["The hub's own event has not come out at the other end in time."])
+        self.assertEqual(
+            self.texts(),
+            ["The hub's own event has not come out within 240 s: none has for 300 s. Received: no."],
+        )
