@@ -30,8 +30,13 @@ class Machine:
 class ALimitOfTwoMachines(TestCase):
     def setUp(self) -> None:
         self.now = timezone.now()
-        self.machines = [Machine() for _ in range(2)]
-        self.one, self.other = self.machines
+        self.have(2)
+
+    def have(self, machines: int) -> None:
+        """Begin with so many."""
+        TokensTaken.objects.all().delete()
+        self.machines = [Machine() for _ in range(machines)]
+        self.one, self.other = self.machines[:2]
         self.go_on(0.0)
 
     def go_on(self, seconds: float) -> None:
@@ -58,6 +63,27 @@ class ALimitOfTwoMachines(TestCase):
             self.go_on(0.5)
 
         self.assertLessEqual(taken, 100 * 10 + 2 * 10)
+        self.assertGreaterEqual(taken, 100 * 10)
+
+    def test_holds_on_average_for_three_and_four_machines_too(self) -> None:
+        for machines in (3, 4):
+            with self.subTest(machines=machines):
+                self.have(machines)
+                taken = 0
+                for _ in range(200):
+                    taken += sum(machine.taken(10, 50) for machine in self.machines)
+                    self.go_on(0.5)
+
+                self.assertLessEqual(taken, 100 * 10 + machines * 10)
+                self.assertGreaterEqual(taken, 100 * 10)
+
+    def test_leaves_to_one_machine_what_three_others_do_not_take(self) -> None:
+        self.have(4)
+        taken = 0
+        for _ in range(200):
+            taken += self.one.taken(10, 50)
+            self.go_on(0.5)
+
         self.assertGreaterEqual(taken, 100 * 10)
 
     def test_counts_each_request_once(self) -> None:
