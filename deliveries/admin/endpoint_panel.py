@@ -41,12 +41,12 @@ def _secrets(row: Endpoint, now: datetime) -> list[dict[str, Any]]:
     for secret in live:
         secret.endpoint = row  # it is here already
     return [
-        {"row": secret, "is_safe": secret.safe_to_retire(live, now=now), "judgement": _judgement(secret, live, now)}
+        {"row": secret, "is_safe": secret.safe_to_retire(live, now=now), "judgement": judgement(secret, live, now)}
         for secret in live
     ]
 
 
-def _judgement(secret: Secret, live: list[Secret], now: datetime) -> str:
+def judgement(secret: Secret, live: list[Secret], now: datetime) -> str:
     """Return what ending ``secret`` now would mean."""
     if secret.safe_to_retire(live, now=now):
         since = secret.last_used_at or secret.created_at

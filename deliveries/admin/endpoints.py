@@ -12,7 +12,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -25,8 +24,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, gettext_lazy
 from unfold.contrib.filters.admin import DropdownFilter
 
-from deliveries import audit, display, hold, waiting
-from deliveries.admin import backfills, endpoint_panel, orders
+from deliveries import display, hold, waiting
+from deliveries.admin import backfills, ending_secrets, endpoint_panel, orders
 from deliveries.admin.filters import GroupFilter
 from deliveries.admin.first_steps import FirstStepsAdmin
 from deliveries.admin.history import SafeChangeList
@@ -37,7 +36,7 @@ from deliveries.admin.trying_payloads import TryingPayloadsAdmin
 from deliveries.admin.waiting import AwaitedSecretAdmin
 from deliveries.models import Event, RejectionCount, Release
 from integrations.admin.forms import EndpointForm
-from integrations.admin.inlines import RouteInline, SecretInline, may_write_secrets
+from integrations.admin.inlines import RouteInline, SecretInline
 from integrations.masking import shown_settings
 from integrations.models import Endpoint, EndpointGroup, EndpointState, Route, Secret, groups_of
 from integrations.providers import providers
@@ -270,25 +269,8 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
         return back_to(request, pk)
 
     def end_secret(self, request: HttpRequest, pk: UUID, secret: UUID) -> HttpResponse:
-        """End a secret that is safe to retire, judged once more now."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
-        if not may_write_secrets(request, row):
-            raise PermissionDenied
-        now = timezone.now()
-        live = list(row.secrets.live(now))
-        found = next((each for each in live if each.pk == secret), None)
-        if found is None or not found.safe_to_retire(live, now=now):
-            messages.error(request, gettext("That secret is not safe to retire now; it stays."))
-        else:
-            with transaction.atomic():
-                change = audit.difference(found, audit.snapshot(found), None)
-                found.expires_at = now
-                found.save(update_fields=["expires_at"])
-                audit.record(audit.Action.REMOVED, found, by=request.user, message="Ended.", change=change)
-            messages.success(request, gettext("The secret “%(found)s” is ended.") % {"found": found})
-        return back_to(request, pk)
+        """End a secret that is safe to retire."""
+        return ending_secrets.end_secret(self, request, pk, secret)
 
     def pause(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Hold the endpoint's deliveries."""

@@ -118,7 +118,8 @@ def rotate_the_secret(visit: Visit) -> None:
     )
     visit.browser.get(endpoint)
     assert "Safe to retire" in visit.text()
-    visit.click("Retire")
+    visit.browser.find_element(By.XPATH, "//tr[contains(., 'Safe to retire')]//button").click()
+    visit.click("Retire the secret")
     visit.find("//*[contains(., 'is ended')]")
     assert send(visit.hub, NEW).status_code == 200
     wait_until(lambda: send(visit.hub, OLD).status_code == 401, what="the end of the old secret")

@@ -113,14 +113,24 @@ class RetiringASecretTests(TestCase):
         client = logged_in("administrator")
         self.assertContains(client.get(page_of(self.endpoint)), self.url(self.old.pk))
 
-        client.post(self.url(self.old.pk))
+        client.post(self.url(self.old.pk), {"confirmed": "yes"})
 
         self.assertEqual(self.live(), [self.new])
         self.assertEqual(AuditEntry.objects.filter(action="removed", object_id=str(self.old.pk)).count(), 1)
 
+    def test_says_what_comes_of_it_before_it_is_confirmed(self) -> None:
+        page = logged_in("administrator").post(self.url(self.old.pk))
+
+        self.assertContains(page, f"Retire the secret “{self.old}” of shop?")
+        self.assertContains(page, "another one has been used since")
+        self.assertContains(page, "It cannot be switched on again")
+        self.assertNotContains(page, SECRET)
+        self.assertEqual(len(self.live()), 2)
+        self.assertFalse(AuditEntry.objects.filter(action="removed").exists())
+
     def test_keeps_one_that_is_in_use(self) -> None:
         for secret in (self.new.pk, uuid4()):
-            logged_in("administrator").post(self.url(secret))
+            logged_in("administrator").post(self.url(secret), {"confirmed": "yes"})
 
         self.assertEqual(self.live(), [self.new, self.old])
         self.assertFalse(AuditEntry.objects.filter(action="removed").exists())
