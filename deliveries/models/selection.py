@@ -131,7 +131,10 @@ def _statuses(values: Collection[str]) -> str:
         DeliveryStatus.SUCCEEDED.value: gettext("those that succeeded"),
         DeliveryStatus.DISCARDED.value: gettext("discarded ones"),
     }
-    return gettext(" and ").join(words.get(value, value) for value in values)
+    named = [words.get(value, value) for value in values]
+    if len(named) == 2:
+        return gettext("%(one)s and %(other)s") % {"one": named[0], "other": named[1]}
+    return ", ".join(named)
 
 
 def _moment(text: str) -> datetime:
