@@ -154,10 +154,14 @@ class FirstStepsAdmin(HubPages):
 
     # -- the route ----------------------------------------------------------------------------------------------------
     def choose_handler(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Show a card for each handler."""
+        """Show a card for each handler, or for each that the search speaks of."""
         row = self._set_up(request, pk)
+        term = request.GET.get("q", "").strip()
+        words = term.lower().split()
+        found = [handlers[key] for key in handlers]
         context = {
-            "handlers": [handlers[key] for key in handlers],
+            "handlers": [one for one in found if all(word in f"{one.key} {one.summary}".lower() for word in words)],
+            "term": term,
             "routes": row.routes.live().order_by("created_at", "pk"),
             "may_add": request.user.has_perm("integrations.add_route"),
         }

@@ -86,7 +86,11 @@ def take_the_first_steps(visit: Visit, erp_url: str) -> None:
     visit.find("//*[contains(., 'The first event is here')]")
 
     visit.click("Choose what to do with it")
-    visit.find("//a[.//b[.='http.forward']]").click()
+    search = visit.find("//*[@data-picker-search]")
+    search.send_keys("forward")
+    assert visit.find("//*[@data-picker-count]").text == "Found: 1"
+    search.send_keys(Keys.ARROW_DOWN)
+    visit.browser.switch_to.active_element.send_keys(Keys.ENTER)
     visit.write("config-url", f"{erp_url}/orders")
     visit.write("filter", "total > `100`")
     visit.find("//*[@data-preview-part]//*[.='left']")

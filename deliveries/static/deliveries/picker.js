@@ -1,4 +1,4 @@
-/* The search over the providers' cards, as one types. Arrow keys go from card to card, "/" to the search, Enter in the
+/* The search over the cards of providers or handlers, as one types. Arrow keys go from card to card, "/" to the search, Enter in the
    search to the first card that is left. Without it the search is a form that the server answers. */
 "use strict";
 

@@ -194,6 +194,15 @@ class RoutingTests(TestCase):
         self.endpoint = make_endpoint(slug="shop", provider="generic_hmac", secret=SECRET)
         self.url = step(self.endpoint, "route/http.forward/")
 
+    def test_offers_the_handlers_that_are_searched_for(self) -> None:
+        client, address = logged_in("administrator"), f"{START}{self.endpoint.pk}/route/"
+
+        found = [one.key for one in client.get(address, {"q": "SLACK message"}).context["handlers"]]
+
+        self.assertEqual(found, ["slack.message"])
+        self.assertContains(client.get(address, {"q": "no such thing"}), "No handler of that name")
+        self.assertGreater(len(client.get(address).context["handlers"]), 5)
+
     def test_asks_for_the_config_of_the_handler_by_name(self) -> None:
         client = logged_in("administrator")
         page = client.get(self.url)
