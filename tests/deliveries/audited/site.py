@@ -11,12 +11,16 @@ from uuid import uuid4
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import NoReverseMatch, resolve, reverse
+from django.urls import NoReverseMatch, URLPattern, get_resolver, resolve, reverse
+from django.urls.resolvers import URLResolver
 
 from tests.deliveries.admin.people import make_user
 from tests.deliveries.api.some_rows import make_rows
 from tests.deliveries.audited.watching import ADDRESS, Watched, watching
 
+#: What is not for people: webhooks, whose events and rejections are the record, and what is asked by machines. The API
+#: has a test of its own.
+NOT_FOR_PEOPLE = re.compile(r"\\Ahooks|hooks/|\^?api[/(]|api/|health|metrics|\Z")
 _APPS = {"auth", "deliveries", "integrations"}
 
 
@@ -71,6 +75,21 @@ def address_of(name: str, *args: Any) -> str:
         return reverse(f"admin:{name}", args=args)
     except NoReverseMatch:
         return reverse(name, args=args)
+
+
+def addresses() -> Iterator[tuple[str, str]]:
+    """Yield the name (or else the route) and the route of each address that people can open."""
+    for route, pattern in below(get_resolver().url_patterns, ""):
+        if not NOT_FOR_PEOPLE.match(route):
+            yield pattern.name or route, route
+
+
+def below(patterns: list[Any], prefix: str) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from below(pattern.url_patterns, f"{prefix}{pattern.pattern}")
+        else:
+            yield f"{prefix}{pattern.pattern}", pattern
 
 
 def key_of(address: str) -> str:

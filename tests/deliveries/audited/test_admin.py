@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.core.cache import cache
 from django.test import RequestFactory
-from django.urls import URLPattern, get_resolver
-from django.urls.resolvers import URLResolver
 
 from deliveries.admin.history import HistoryAdmin
 from tests.deliveries.audited import comings  # noqa: F401 - its doings are among them
 from tests.deliveries.audited.doings import DOINGS
-from tests.deliveries.audited.site import Site, filled, key_of
+from tests.deliveries.audited.site import Site, addresses, filled, key_of
 
 pytestmark = pytest.mark.any_database
 
@@ -50,9 +46,6 @@ SHOWS = {
 HIDDEN = {"login", "password_change", "autocomplete", "search"}
 #: Steps of coming in that change nothing but the session: what comes of them is noted at the next one.
 SESSION = {"account_reauthenticate", "openid_connect_login"}
-#: What is not for people: webhooks, whose events and rejections are the record, and what is asked by machines. The API
-#: has a test of its own.
-NOT_FOR_PEOPLE = re.compile(r"\\Ahooks|hooks/|\^?api[/(]|api/|health|metrics|\Z")
 #: Users are switched off, not deleted.
 REFUSED = {"auth_user_delete"}
 
@@ -127,18 +120,3 @@ def changing_nothing() -> Iterator[str]:
                 yield route
             elif isinstance(page, HistoryAdmin) and name in {f"{base}_{view}" for view in ("add", "change", "delete")}:
                 yield name
-
-
-def addresses() -> Iterator[tuple[str, str]]:
-    """Yield the name (or else the route) and the route of each address that people can open."""
-    for route, pattern in below(get_resolver().url_patterns, ""):
-        if not NOT_FOR_PEOPLE.match(route):
-            yield pattern.name or route, route
-
-
-def below(patterns: list[Any], prefix: str) -> Iterator[tuple[str, URLPattern]]:
-    for pattern in patterns:
-        if isinstance(pattern, URLResolver):
-            yield from below(pattern.url_patterns, f"{prefix}{pattern.pattern}")
-        else:
-            yield f"{prefix}{pattern.pattern}", pattern
