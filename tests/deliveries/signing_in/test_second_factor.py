@@ -97,6 +97,18 @@ class SecondFactorTests(TestCase):
         self.assertFalse(is_in(client))
         self.assertEqual(AuditEntry.objects.filter(message="The second factor was wrong.").count(), 10)
 
+    def test_is_limited_over_all_sessions_and_addresses(self) -> None:
+        """Beginning again with the password, or from elsewhere, gives no more attempts."""
+        for number in range(10):
+            client = Client(REMOTE_ADDR=f"198.51.100.{number + 1}")
+            log_in(self.user, client).post(SECOND, {"code": "000000"})
+
+        self.assertFalse(is_in(self.logged_in_with(code(self.secret))))
+        self.assertFalse(is_in(self.logged_in_with(self.recovery_codes[0])))
+
+    def test_is_typed_on_a_pad_of_digits(self) -> None:
+        self.assertContains(log_in(self.user).get(SECOND), 'inputmode="numeric"')
+
     def test_can_be_a_recovery_code_once(self) -> None:
         self.assertEqual(len(self.recovery_codes), 10)
 

@@ -7,7 +7,9 @@ import time
 import pytest
 from django.test import Client, TestCase, override_settings
 
-from tests.deliveries.admin.people import logged_in
+from deliveries.models import AuditEntry
+from tests.deliveries.admin.people import logged_in, make_user
+from tests.deliveries.signing_in.codes import PASSWORD, is_in, log_in
 
 pytestmark = pytest.mark.any_database
 HOME = "/admin/"
@@ -69,3 +71,38 @@ class ASessionTests(TestCase):
         self.assertTrue(self.is_in())
 
         self.assertEqual(self.client.session["hub_seen"], before)
+
+
+class ANewPasswordTests(TestCase):
+    """The way to log out everywhere: it ends all sessions but the one that it was set in."""
+
+    NEW = "another long pass phrase"
+
+    def setUp(self) -> None:
+        self.user = make_user("operator")
+        self.here, self.there = log_in(self.user), log_in(self.user)
+
+    def test_ends_the_other_sessions(self) -> None:
+        passwords = {"old_password": PASSWORD, "new_password1": self.NEW, "new_password2": self.NEW}
+        self.here.post("/admin/password_change/", passwords)
+
+        self.assertEqual((is_in(self.here), is_in(self.there)), (True, False))
+
+    def test_ends_all_where_somebody_else_has_set_it(self) -> None:
+        passwords = {"usable_password": "true", "password1": self.NEW, "password2": self.NEW}
+        logged_in("administrator").post(f"/admin/auth/user/{self.user.pk}/password/", passwords)
+
+        self.assertEqual((is_in(self.here), is_in(self.there)), (False, False))
+
+    def test_of_none_ends_all_too(self) -> None:
+        disabled = {"usable_password": "false", "unset-password": "1"}
+        logged_in("superuser").post(f"/admin/auth/user/{self.user.pk}/password/", disabled)
+
+        self.assertEqual((is_in(self.here), is_in(self.there)), (False, False))
+
+    def test_ends_none_where_it_was_refused(self) -> None:
+        passwords = {"old_password": "wrong", "new_password1": self.NEW, "new_password2": self.NEW}
+        self.here.post("/admin/password_change/", passwords)
+
+        self.assertEqual((is_in(self.here), is_in(self.there)), (True, True))
+        self.assertFalse(AuditEntry.objects.filter(message__contains="password").exists())
