@@ -20,7 +20,7 @@ def main() -> None:
         sys.exit("hub: %s; run `make run`, or install requirements.txt into this Python" % exc)
     try:
         _ = settings.INSTALLED_APPS  # reads hub/settings.py
-        if sys.argv[1:2] in (["hub"], ["worker"]):
+        if sys.argv[1:2] in (["hub"], ["worker"], ["doctor"]):
             unsafe.refuse(unsafe.chosen(settings))
     except ImproperlyConfigured as exc:
         sys.exit("hub: %s" % exc)

@@ -79,7 +79,10 @@ def _is_new_enough(tool: str) -> None:
         server = int(cursor.fetchone()[0]) // 10000
     if found is None or int(found[1]) < server:
         its = found[1] if found else "unknown"
-        raise BackupFailed(f"{tool} is of version {its}, and the server of {server}: pg_dump may not be older")
+        raise BackupFailed(
+            f"{tool} is of version {its}, and the server of {server}: it may not be older; install PostgreSQL's client "
+            f"tools of version {server}, and say where they are in HUB_POSTGRES_BIN"
+        )
 
 
 def _run(command: list[str], *arguments: str) -> None:

@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     Check("file system", surroundings.database_is_local),
     Check("database", storage.database_is_safe, is_needed=True),
     Check("migrations", storage.migrations_are_applied, is_needed=True),
+    Check("replica", surroundings.replica_answers),
     Check("growth", storage.disk_lasts),
     Check("archive", storage.archive_can_be_had),
     Check("configuration", setup.configuration_can_work),

@@ -7,7 +7,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
+from django.db import Error
 
+from deliveries import replica
 from deliveries.doctor.machine import database_files
 from deliveries.doctor.symptoms import Finding, problem, warning
 
@@ -29,6 +31,18 @@ def proxies_are_trusted(_now: datetime) -> Finding:
         "from that proxy, limits by source take all senders for one, and X-Forwarded-Proto is not believed."
     )
     return "", [warning(text, "Set HUB_TRUSTED_PROXIES to the network of the proxy, such as 127.0.0.0/8.")]
+
+
+def replica_answers(_now: datetime) -> Finding:
+    """Look whether the read replica can be asked; without it lists are read from the database, and nobody notices."""
+    if not replica.is_there():
+        return "", ()
+    try:
+        behind = replica.seconds_behind()
+    except Error as exc:  # not its text: it can hold the address
+        text = f"HUB_READ_DATABASE_URL does not answer ({type(exc).__name__}): lists are read from DATABASE_URL."
+        return "", [warning(text, "Is the replica running, is the address right, may the role read there?")]
+    return "" if behind is None else f"{behind:.0f} s behind", ()
 
 
 def database_is_local(_now: datetime) -> Finding:

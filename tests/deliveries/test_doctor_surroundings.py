@@ -8,10 +8,14 @@ from ipaddress import ip_network
 from pathlib import Path
 from unittest import mock
 
-from django.test import SimpleTestCase, override_settings
+from django.db import connections
+from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
+from environ import Env
 
 from deliveries.doctor import machine, storage, surroundings
+from deliveries.replica import REPLICA
+from tests.running_hub import free_port
 
 NOW = timezone.now()
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/my hub/db.sqlite3"}}
@@ -88,3 +92,19 @@ class TheDatabaseTests(SimpleTestCase):
         with mock.patch("os.access", return_value=False):
             _, symptoms = machine.disk_has_room(NOW)
         self.assertTrue(any(each.text.endswith("cannot be written to.") for each in symptoms))
+
+
+class AReplicaTests(TestCase):
+    def test_is_named_where_it_does_not_answer(self) -> None:
+        self.assertEqual(surroundings.replica_answers(NOW), ("", ()))
+
+        away = connections.configure_settings(
+            {"default": {}, REPLICA: Env.db_url_config(f"postgres://u:s3cret@127.0.0.1:{free_port()}/hub")}
+        )
+        self.enterContext(mock.patch.dict(connections.settings, {REPLICA: away[REPLICA]}))
+        self.enterContext(mock.patch.object(type(self), "databases", {"default", REPLICA}))
+        self.addCleanup(connections.__delitem__, REPLICA)
+        _, (symptom,) = surroundings.replica_answers(NOW)
+        self.assertEqual(symptom.level, "warning")
+        self.assertIn("(OperationalError)", symptom.text)
+        self.assertNotIn("s3cret", symptom.text)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.test import SimpleTestCase
 
 from hub import unsafe
+from tests.running_hub import ROOT
 
 SAFE = unsafe.Chosen(
     secret_key="Zr4u7xAD2GKbPdSgVkYp3s6v9yBEHMcQfTjWnZr4u7xAD2GKbPd",
@@ -68,3 +73,29 @@ class AnUnsafeSettingTests(SimpleTestCase):
 
     def test_is_asked_for_by_the_name_of_the_setting_alone(self) -> None:
         self.assertTrue(self.said_of(secret_key="short").startswith("SECRET_KEY "))
+
+
+class ACommandTests(SimpleTestCase):
+    def test_that_would_serve_or_judge_the_hub_does_not_begin(self) -> None:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "hub.settings",
+            "SECRET_KEY": SAFE.secret_key,
+            "HUB_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "HUB_BASE_URL": SAFE.base_url,
+            "HUB_TRUSTED_PROXIES": "0.0.0.0/0",
+        }
+        for command in ("hub", "worker", "doctor"):
+            with self.subTest(command):
+                done = subprocess.run(
+                    [sys.executable, "manage.py", command],
+                    cwd=ROOT,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=False,
+                )
+                self.assertEqual(done.returncode, 1)
+                self.assertTrue(done.stderr.startswith("hub: HUB_TRUSTED_PROXIES trusts the whole internet"))
+                self.assertEqual(done.stdout, "")

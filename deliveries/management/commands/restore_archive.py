@@ -54,4 +54,6 @@ class Command(HubCommand):
 def _archived(files: list[str], connection: str) -> Iterable[targets.Archived]:
     if connection:
         return targets.objects_of(connection).files(files)
+    if folder := next((file for file in files if Path(file).is_dir()), ""):
+        raise CommandError(f"{folder} is a folder: name its files, such as {folder.rstrip('/')}/*.jsonl.gz")
     return (targets.at(Path(file)) for file in files)

@@ -70,6 +70,10 @@ class ArchivedEventTests(ArchiveTestCase):
                 for path in self.files():
                     path.unlink()
 
+    def test_is_named_by_its_files_and_not_by_their_folder(self) -> None:
+        with self.assertRaisesMessage(CommandError, f"{self.folder} is a folder: name its files, such as"):
+            call_command("restore_archive", str(self.folder))
+
     def test_keeps_its_credentials_encrypted_in_the_file(self) -> None:
         sealed = sealed_columns(
             headers={"Authorization": "Bearer s3cret-token"}, query_string="", body=b"{}", content_type="text/plain",
