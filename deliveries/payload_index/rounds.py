@@ -46,11 +46,16 @@ _REMOVED_AT_ONCE = 20
 
 @dataclass
 class _Job:
-    """A segment that is being made, what else happens when it is there, and whether it may not wait for leisure."""
+    """A segment that is being made, and what else happens when it is there.
+
+    One that ``is_urgent`` may not wait for leisure; the events of one that ``is_extra`` are not all of a time, so that
+    nobody has to look whether any are missing.
+    """
 
     draft: Draft
     finish: Callable[[], None]
     is_urgent: bool = False
+    is_extra: bool = False
 
 
 class Indexer:
@@ -157,7 +162,7 @@ class Indexer:
         if not places:
             upkeep.remove(segments)
             return None
-        return _Job(self._draft(covered, places), lambda: upkeep.remove(segments))
+        return _Job(self._draft(covered, places), lambda: upkeep.remove(segments), is_extra=True)
 
     def _check(self, covered: IndexCoverage, now: datetime) -> bool:
         """Look at a segment that was made a while ago; return whether there was one."""
@@ -166,7 +171,8 @@ class Indexer:
             return False
         late = upkeep.missed(segment, covered) if segment.checked_at is None else []
         if late:
-            self._job = _Job(self._draft(covered, late[:MOST_EVENTS]), lambda: None)  # and looked at again then
+            # And the segment is looked at again then.
+            self._job = _Job(self._draft(covered, late[:MOST_EVENTS]), lambda: None, is_extra=True)
         elif segment.checked_at is None or upkeep.is_needed(segment):
             IndexSegment.objects.filter(pk=segment.pk).update(checked_at=now)
         else:
@@ -178,12 +184,15 @@ class Indexer:
         return Draft(places, TermsOfPayloads(covered.hash_key))
 
     def _end(self, job: _Job, now: datetime) -> None:
+        written = job.draft.written(now=now)
+        if job.is_extra:
+            written.segment.checked_at = now
         with transaction.atomic():
             if not IndexCoverage.objects.select_for_update().filter(pk=1, held_by=self._me).exists():
                 self._held_until = float("-inf")
-                return  # another worker took it over
+                return  # another worker took it over, or something was erased meanwhile
             job.finish()
-            job.draft.save(now=now)
+            written.save()
 
     def _move(self, covered: IndexCoverage, **columns: object) -> None:
         IndexCoverage.objects.filter(pk=covered.pk, held_by=self._me).update(**columns)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 import time
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -54,19 +55,27 @@ class Draft:
         else:
             self._entries += [term << _KEPT_BITS | number for term in terms]
 
-    def save(self, *, now: datetime) -> IndexSegment:
-        """Write the segment with its postings; the caller has a transaction."""
+    def written(self, *, now: datetime) -> Written:
+        """Return what is to be saved once all is read; that takes a moment, for which nobody should wait."""
         segment = IndexSegment.of(self._places, now=now, is_read=True)
         segment.always = struct.pack(f"<{len(self._always)}H", *self._always)
         while len(self._entries) >> segment.bits > _ENTRIES and segment.bits < _MOST_BITS:
             segment.bits += 1
-        segment.save()
-        rows = [
-            Postings(segment=segment, number=number, entries=entries)
-            for number, entries in _shares(sorted(self._entries), segment.bits)
-        ]
+        return Written(segment, dict(_shares(sorted(self._entries), segment.bits)))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A segment that is not saved yet, with the entries of its postings by their number."""
+
+    segment: IndexSegment
+    entries: Mapping[int, bytes]
+
+    def save(self) -> None:
+        """Save it; the caller has a transaction."""
+        self.segment.save()
+        rows = [Postings(segment=self.segment, number=number, entries=kept) for number, kept in self.entries.items()]
         Postings.objects.bulk_create(rows, batch_size=_ROWS_AT_ONCE)
-        return segment
 
 
 def _events(ids: Collection[UUID]) -> dict[UUID, Event]:

@@ -34,7 +34,11 @@ def take_in(events: Collection[UUID]) -> None:
 
 
 def forget(events: Collection[UUID]) -> None:
-    """Remove what the index keeps of the payloads of ``events``. The caller has a transaction."""
+    """Remove what the index keeps of the payloads of ``events``. The caller has a transaction.
+
+    A worker that has read them already, for a segment that it has not saved yet, has to begin anew.
+    """
+    IndexCoverage.objects.filter(pk=1).update(held_by=None)
     moments = Event.objects.filter(pk__in=events).values_list("pk", "received_at")
     within = Q()
     for at in {at for _, at in moments}:

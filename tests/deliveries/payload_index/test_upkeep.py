@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from unittest import mock
 
 from deliveries import erasing
 from deliveries.models import Event, EventVariant, IndexCoverage, IndexSegment, Postings
 from deliveries.payload_index import forget, take_in
+from deliveries.payload_index.rounds import Indexer
 from deliveries.payload_index.segments import unpack
 from deliveries.variants import accept
 from tests.deliveries.admin.people import make_user
@@ -32,6 +31,7 @@ class LateEventTests(IndexTestCase):
         self.assertEqual(self.found("n = 77"), {late.pk})
         self.index(self.now + timedelta(minutes=40))
         self.assertEqual(self.in_index().count(late.pk), 1)
+        self.assertFalse(IndexSegment.objects.filter(checked_at=None).exists())
 
     def test_that_is_taken_in_is_found_at_once_and_read_later(self) -> None:
         late = [self.event({"n": number}, minutes=59.95) for number in range(70, 76)]
@@ -85,14 +85,20 @@ class ForgettingTests(IndexTestCase):
         self.assertEqual(len(self.entries()), 7)
         self.assertEqual(self.found("n = 3"), {events[3].pk})
 
-    def test_of_events_that_are_in_no_segment_writes_nothing(self) -> None:
-        self.events(4)
-        self.index()
-        other = self.event({"n": 1}, minutes=0)
-        with CaptureQueriesContext(connection) as captured:
-            forget([other.pk])
-            forget([])
-        self.assertFalse([query for query in captured if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))])
+    def test_of_what_was_read_and_is_not_saved_yet_lets_the_worker_begin_anew(self) -> None:
+        events = self.events(4)
+        indexer = Indexer()
+        indexer.step(self.now, at_leisure=True)
+        with mock.patch.object(Indexer, "_end") as end:
+            indexer._at = 0.0
+            indexer.step(self.now, at_leisure=True)
+        job, now = end.call_args.args
+        Event.objects.filter(pk=events[0].pk).update(raw_body=None)
+        forget([events[0].pk])
+        indexer._end(job, now)
+        self.assertEqual(self.in_index(), [])
+        self.index(self.now + timedelta(minutes=2))
+        self.assertEqual((self.found("n = 0"), self.found("n = 1")), (set(), {events[1].pk}))
 
     def entries(self) -> list[tuple[int, int]]:
         rows = Postings.objects.values_list("entries", flat=True)
