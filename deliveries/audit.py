@@ -49,7 +49,7 @@ _KINDS = {
     "knox.authtoken": "token",
 }
 #: Columns whose change says nothing.
-_LEFT_OUT = frozenset({"created_at", "updated_at", "last_login", "last_used_at", "date_joined"})
+_LEFT_OUT = frozenset({"created_at", "updated_at", "last_login", "last_used_at", "date_joined", "handshake_at"})
 #: What is kept of a text, and of a value in JSON.
 _LONGEST = 2000
 _CHANGED = f"{MASK} (changed)"

@@ -211,9 +211,10 @@ class ReceiveView(APIView):
 
     def post(self, request: HttpRequest, slug: str = "") -> HttpResponseBase:
         """Store what has been verified, or answer the handshake."""
-        if self.handshake_answer is not None:
-            return _as_response(self.handshake_answer)
         endpoint = self.endpoint
+        if self.handshake_answer is not None:
+            last_use.note_handshake(endpoint.row.pk, at=self.received_at)
+            return _as_response(self.handshake_answer)
         payload = endpoint.preset.decode(self.inbound.content_type, self.inbound.body)
         proof = self.proof
         # Answered with the secret that the provider itself has just used.
@@ -221,6 +222,7 @@ class ReceiveView(APIView):
         if handshake is not None:
             answer = handshake.signed(self.inbound, payload, endpoint.row.settings)
             if answer is not None:
+                last_use.note_handshake(endpoint.row.pk, at=self.received_at)
                 return _as_response(answer)
         accepted = ingest.accept(endpoint, self.inbound, payload, verdict=proof.verdict)
         bind_contextvars(event_uuid=str(accepted.event_id))

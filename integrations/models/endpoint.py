@@ -143,6 +143,11 @@ class Endpoint(Keeping):
             "Requests to /hooks, without a slug, are taken too if they are this provider's and the proof fits."
         ),
     )
+    handshake_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text=gettext_lazy("When it last answered the provider's check of the URL, to the minute."),
+    )
     priority = models.PositiveSmallIntegerField(
         default=5, help_text=gettext_lazy("0 to 9, 9 first; routes add their own.")
     )

@@ -119,6 +119,8 @@ class TheSharedUrl(SharedSender, TestCase):
         self.assertEqual(response.status_code, 200)
         self.assertIn(b"abc", response.content)
         self.assertEqual(Event.objects.count(), 0)
+        endpoint.refresh_from_db()
+        self.assertIsNotNone(endpoint.handshake_at)
 
     def test_prefers_the_endpoint_that_knows_more_of_the_headers(self) -> None:
         github()

@@ -7,6 +7,7 @@ from django.test import TestCase
 from django.utils import timezone
 
 from deliveries.models import Delivery, Event, Rejection, RejectionCount
+from integrations.models import Endpoint
 from tests.deliveries.receiving.cases import SECRET, Sender, signature, signed_endpoint
 from tests.factories import make_endpoint, make_route
 
@@ -282,12 +283,14 @@ class AHandshake(Sender, TestCase):
 
         self.assertEqual((response.status_code, response.content), (200, b"1158201444"))
         self.assertEqual(Event.objects.count(), 0)
+        self.assertIsNotNone(Endpoint.objects.get().handshake_at)
 
     def test_with_a_wrong_token_is_401_and_kept_without_the_token(self) -> None:
         response = self.meta("hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=guess")
 
         self.assertEqual((response.status_code, response.json()), (401, {"error": "invalid_signature"}))
         self.assertNotIn("guess", Rejection.objects.get().query_string)
+        self.assertIsNone(Endpoint.objects.get().handshake_at)
 
     def test_of_an_endpoint_without_a_live_secret_is_401(self) -> None:
         query = "hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=mine"
