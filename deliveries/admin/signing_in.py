@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from allauth.account.views import LoginView, ReauthenticateView
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.base.views import ReauthenticateView as CodeAgainView
@@ -21,6 +22,7 @@ from django.urls import path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from requests import RequestException
 
 from deliveries.signing_in.accounts import turned_away
 from deliveries.signing_in.second_factor import has_new_recovery_codes, was_set_up
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from django.views.generic.base import ContextMixin as _Base
 else:
     _Base = object
+
+
+logger = structlog.get_logger(__name__)
 
 
 class _InTheAdmin(_Base):
@@ -158,6 +163,17 @@ def log_in(request: HttpRequest) -> HttpResponseBase:
 
 
 @never_cache
+def to_provider(request: HttpRequest, provider_id: str) -> HttpResponseBase:
+    """Lead to the provider of single sign-on; where it does not answer, say that instead."""
+    try:
+        answer: HttpResponseBase = openid_connect.login(request, provider_id)
+    except RequestException as exc:
+        logger.warning("login.failed", reason="The provider does not answer.", error_type=type(exc).__name__)
+        return HttpResponseRedirect(reverse("socialaccount_login_error"))
+    return answer
+
+
+@never_cache
 def no_signup(request: HttpRequest) -> HttpResponseBase:
     """Lead away: what allauth would ask of somebody new is never asked here."""
     return turned_away(request)
@@ -165,7 +181,7 @@ def no_signup(request: HttpRequest) -> HttpResponseBase:
 
 #: Below ``admin/``. What belongs to a user has its pages below ``account/``.
 urlpatterns = [
-    path("login/oidc/<slug:provider_id>/login/", openid_connect.login, name="openid_connect_login"),
+    path("login/oidc/<slug:provider_id>/login/", to_provider, name="openid_connect_login"),
     path("login/oidc/<slug:provider_id>/login/callback/", openid_connect.callback, name="openid_connect_callback"),
     path("login/error/", ProviderFailed.as_view(), name="socialaccount_login_error"),
     path("login/cancelled/", ProviderCancelled.as_view(), name="socialaccount_login_cancelled"),

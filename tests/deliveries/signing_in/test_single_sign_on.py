@@ -145,6 +145,15 @@ class SingleSignOnTests(TestCase):
         self.assertContains(client.get(f"{back}?error=server_error"), "You have not been logged in", status_code=401)
         self.assertKeptOut(client)
 
+    def test_says_so_where_the_provider_does_not_answer(self) -> None:
+        """It was answered 500."""
+        away = signing_in.providers(told("http://127.0.0.1:9"))
+        with override_settings(SOCIALACCOUNT_PROVIDERS=away):
+            page = self.client.get(START, follow=True)
+
+        self.assertContains(page, "You have not been logged in", status_code=page.status_code)
+        self.assertLess(page.status_code, 500)
+
     def test_asks_for_the_second_factor_of_who_has_one(self) -> None:
         client = self.come()
         user = User.objects.get()
