@@ -16,7 +16,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import TooManyFieldsSent
 from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, TestCase
 from django.urls import clear_url_caches, get_resolver
 
 import hub.wsgi
@@ -64,7 +64,7 @@ class TestAnAnnouncedCharset:
             _ = made.GET
 
 
-class AWebhooksChainTests(SimpleTestCase):
+class AWebhooksChainTests(TestCase):
     def answer(self, path: str, **environ: Any) -> tuple[int, dict[str, str]]:
         """Return status and headers of a PUT, which no endpoint takes, by the application that the server runs."""
         answers: list[tuple[str, list[tuple[str, str]]]] = []

@@ -36,7 +36,7 @@ from tests.factories import make_delivery
 with transaction.atomic():
     delivery = make_delivery(Route.objects.get())
     Delivery.objects.claim(
-        limit=200, now=timezone.now(), lease=timedelta(seconds=10), worker="elsewhere:1"
+        limit=200, now=timezone.now(), lease=timedelta(seconds=30), worker="elsewhere:1"
     )
 delivery.refresh_from_db()
 assert delivery.status == "running"
@@ -143,7 +143,7 @@ def test_every_event_acknowledged_before_a_backup_is_in_what_is_restored(tmp_pat
         other.start()
         answer = httpx.post(f"{other.url}/hooks/orders", json={"id": "event-0"}, headers={"X-Webhook-Token": TOKEN})
         assert answer.json()["status"] == "duplicate"
-        wait_until(lambda: other.python(OPEN) == "0", what="the end of what was open")
+        wait_until(lambda: other.python(OPEN) == "0", what="the end of what was open", seconds=90)
         assert set(json.loads(other.python(IDS))) == restored
         assert other.python(STATUS.format(underway)) == "succeeded 2"
 

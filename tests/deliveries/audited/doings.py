@@ -353,7 +353,7 @@ def _(site: Site) -> Any:
     old = orders().secrets.get()
     Secret.objects.filter(pk=old.pk).update(created_at=now - timedelta(days=90))
     Secret.objects.create(endpoint=orders(), value=TYPED, label="next", last_used_at=now)
-    return site.post("integrations_endpoint_end_secret", orders().pk, old.pk)
+    return site.post("integrations_endpoint_end_secret", orders().pk, old.pk, confirmed="yes")
 
 
 for _name in ("await_secret", "confirm_secret", "drop_secret"):
