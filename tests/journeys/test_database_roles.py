@@ -114,7 +114,7 @@ class TestTheRoles:
             with (
                 web_server(web, answers=lambda: is_alive(web)),
                 running_worker(worker),
-                httpx.Client(base_url=web.url) as client,
+                httpx.Client(base_url=web.url, timeout=30) as client,
             ):
                 assert send(client).json()["status"] == "accepted"
                 rows = Rows(str(owner.environment["DATABASE_URL"]))
