@@ -19,7 +19,7 @@ from tests.integrations.handlers.test_hub_flow import step
 
 def make_step(delivery: Delivery, name: str, **values: Any) -> FlowStep:
     now = timezone.now()
-    kept = {"input": {"channel": "C1"}, "kept": {"output": {"id": 5}, "emitted": []}}
+    kept = {"input": {"channel": "channel-of-orders"}, "kept": {"output": {"id": 5}, "emitted": []}}
     times = {"started_at": now, "finished_at": None if values.get("state") == "running" else now}
     given = {"position": 0, "handler": "log", "state": "succeeded", "attempt": 1, "tries": 1, **times, **kept, **values}
     return FlowStep.objects.create(delivery=delivery, name=name, **given)
@@ -52,7 +52,7 @@ class StepsOverTheApi(ApiTestCase):
             [(row["name"], row["state"]) for row in steps],
             [("lookup", "succeeded"), ("tell", "failed"), ("last", "pending"), ("gone", "interrupted")],
         )
-        self.assertEqual((steps[0]["input"], steps[0]["output"]), ({"channel": "C1"}, {"id": 5}))
+        self.assertEqual((steps[0]["input"], steps[0]["output"]), ({"channel": "channel-of-orders"}, {"id": 5}))
         self.assertEqual((steps[1]["error"], steps[1]["tries"], steps[1]["output"]), ("Broken: no", 3, None))
         self.assertEqual((steps[0]["duration_ms"], steps[2]["duration_ms"]), (0, None))
 
@@ -110,7 +110,16 @@ class ThePageOfADelivery(TestCase):
 
         page = self.page(delivery)
 
-        for text in ("Steps", "lookup", "C1", "took", "2 tries", "Skipped", "steps.lookup.id", "Pending"):
+        for text in (
+            "Steps",
+            "lookup",
+            "channel-of-orders",
+            "took",
+            "2 tries",
+            "Skipped",
+            "steps.lookup.id",
+            "Pending",
+        ):
             self.assertContains(page, text)
 
     def test_hides_what_a_sensitive_endpoint_received(self) -> None:
@@ -120,7 +129,7 @@ class ThePageOfADelivery(TestCase):
         page = self.page(delivery)
 
         self.assertContains(page, "Hidden: what this endpoint receives is marked as sensitive.")
-        self.assertNotContains(page, "C1")
+        self.assertNotContains(page, "channel-of-orders")
 
     def test_has_no_steps_of_another_handler(self) -> None:
         self.assertNotContains(self.page(make_delivery(make_route(make_endpoint()))), "hub-steps")

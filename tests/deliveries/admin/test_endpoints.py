@@ -167,18 +167,18 @@ class SecretRowTests(TestCase):
 
     def test_that_the_scheme_cannot_use_is_refused_at_its_field_and_not_echoed(self) -> None:
         cases = (
-            ("generic_basic", "no-colon-in-here-5151"),
-            ("standard_webhooks", "whsec_not!base64-5151"),
+            ("generic_basic", "no-colon-in-here-the-end-of-a-secret"),
+            ("standard_webhooks", "whsec_not!base64-the-end-of-a-secret"),
             ("generic_hmac", ""),
             ("generic_hmac", "env:HUB_SECRET_THAT_IS_NOT_SET"),
-            ("generic_none", "needless-5151"),
+            ("generic_none", "needless-the-end-of-a-secret"),
         )
         for provider, value in cases:
             fields = fields_of(slug="other", provider=provider, **new_secret(value))
             page = self.client.post(ADD, fields)
             self.assertEqual(page.status_code, 200, (provider, value))
             self.assertIn("value", page.context["inline_admin_formsets"][0].formset.errors[0], (provider, value))
-            self.assertNotContains(page, "5151", msg_prefix=provider)
+            self.assertNotContains(page, "the-end-of-a-secret", msg_prefix=provider)
         self.assertFalse(Endpoint.objects.filter(slug="other").exists())
 
     def test_is_read_without_its_value_by_who_may_not_write(self) -> None:
