@@ -34,7 +34,6 @@ __all__ = [
     "difference",
     "kind_of",
     "origin_of",
-    "readable",
     "record",
     "record_all",
     "replaced",
@@ -149,11 +148,6 @@ def difference(
 def replaced(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the difference where a secret called ``name`` has made way for another: that it has, and neither."""
     return {name: MASK}, {name: _CHANGED}
-
-
-def readable(value: Any) -> Any:
-    """Return a JSON value as an entry may keep it: bounded, what is a credential by its name masked."""
-    return _bounded(_without_credentials(value))
 
 
 def _entry(

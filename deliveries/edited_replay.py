@@ -21,16 +21,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from deliveries import audit
-from deliveries.differences import Change, Kind, difference, same
+from deliveries.differences import Kind, difference, same
 from deliveries.models import Event, Verdict
 from deliveries.models.event import EDITED_PAYLOAD
 from deliveries.models.rollup import Measure
-from deliveries.models.sealing import MASK, is_credential
+from deliveries.models.sealing import MASK
 from deliveries.receiving import endpoints, ingest
 from deliveries.receiving.drafts import drafted, sealed
 from deliveries.receiving.endpoints import LiveEndpoint
 from deliveries.receiving.queueing import Wanted
 from deliveries.receiving.refusals import Unavailable
+from deliveries.shapes.paths import type_of
 from deliveries.stats.counting import counting
 from integrations.contracts import InboundRequest, case_insensitive
 from integrations.errors import HubError, MalformedPayload
@@ -253,18 +254,16 @@ def _again(made: Event, event: Event, payload: Any) -> Event:
 
 
 def _note(event: Event, made: Event, *, by: User, via: str) -> None:
-    """Note on both events what was made of which, and what differs."""
+    """Note on both events what was made of which, and where they differ, by type.
+
+    The values stand in the two bodies alone: what an erasure or the end of their retention takes away is gone then.
+    """
     found = difference(event.shown_payload, made.shown_payload, limit=_NOTED)
-    before = {change.path: _noted(change, change.before) for change in found.changes if change.kind != Kind.ADDED}
-    after = {change.path: _noted(change, change.after) for change in found.changes if change.kind != Kind.REMOVED}
+    before = {change.path: type_of(change.before) for change in found.changes if change.kind != Kind.ADDED}
+    after = {change.path: type_of(change.after) for change in found.changes if change.kind != Kind.REMOVED}
     more = "; more places differ than are named" if found.is_cut else ""
     change = (before, after)
     message = f"Replayed with an edited payload: event {made.pk}{more}."
     audit.record(audit.Action.ORDERED, event, by=by, message=message, change=change, via=via)
     message = f"Made from the event {event.pk} with an edited payload{more}."
     audit.record(audit.Action.MADE, made, by=by, message=message, change=change, via=via)
-
-
-def _noted(change: Change, value: Any) -> Any:
-    names = re.split(r'[.\[\]"]+', change.path)
-    return MASK if value and any(map(is_credential, names)) else audit.readable(value)

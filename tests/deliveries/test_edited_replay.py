@@ -87,8 +87,8 @@ class EditedReplayTests(EditedReplayTestCase):
 
         self.assertEqual(Delivery.objects.get().status, "held")
 
-    def test_is_on_the_log_of_both_events_with_what_differs_and_no_secret(self) -> None:
-        payload = {**EDITED, "new": {"api_key": "k-123", "tokens": ["t-456"]}, "password": "p-789"}
+    def test_is_on_the_log_of_both_events_with_where_they_differ_and_no_value(self) -> None:
+        payload = {**EDITED, "new": {"api_key": "k-123", "tokens": ["t-456"]}, "name": "Ada"}
 
         made = edited_replay(self.event, payload, by=self.user)
 
@@ -96,8 +96,8 @@ class EditedReplayTests(EditedReplayTestCase):
         self.assertEqual((of_event.object_id, of_event.user), (str(self.event.pk), self.user))
         self.assertEqual(of_event.message, f"Replayed with an edited payload: event {made.pk}.")
         self.assertEqual(of_made.message, f"Made from the event {self.event.pk} with an edited payload.")
-        self.assertEqual(of_event.before, {"total": 250})
-        self.assertEqual(of_event.after, {"total": 25, "new": {"api_key": MASK, "tokens": MASK}, "password": MASK})
+        self.assertEqual(of_event.before, {"total": "number"})
+        self.assertEqual(of_event.after, {"total": "number", "new": "object", "name": "string"})
         self.assertEqual((of_made.before, of_made.after), (of_event.before, of_event.after))
 
     def test_can_be_edited_once_more(self) -> None:
