@@ -18,12 +18,13 @@ class DeliveriesConfig(AppConfig):
     def ready(self) -> None:
         """Keep a new SQLite database private from its first table on, and logins on record; look after connections."""
         from deliveries import database_health, logins  # their models are there only now
-        from deliveries.signing_in import second_factor, single_sign_on
+        from deliveries.signing_in import second_factor, sessions, single_sign_on
 
         pre_migrate.connect(_keep_private, sender=self)
         database_health.watch()
         logins.watch()
         second_factor.watch()
+        sessions.watch()
         single_sign_on.watch()
         _report_errors()
 

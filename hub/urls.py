@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from deliveries.admin import entrance, home, live_tail, lookups
+from deliveries.admin import entrance, home, live_tail, lookups, own_sessions
 from deliveries.api.documentation import DocsView, SchemaView
 from deliveries.api.urls import UnknownPath
 from deliveries.receiving.shared import SharedReceiveView
@@ -35,6 +35,7 @@ urlpatterns = [
     path("admin/tail/lines/", live_tail.lines, name="live-tail-lines"),
     path("admin/login/", entrance.login, name="account_login"),
     path("admin/", include("deliveries.admin.signing_in")),
+    path("admin/sessions/", own_sessions.page, name="own-sessions"),
     path("admin/password_change/", entrance.password_change),
     path("admin/", admin.site.urls),
 ]

@@ -123,7 +123,10 @@ def _item(request: HttpRequest, name: str | Promise, icon: str, page: str) -> di
 
 def account(request: HttpRequest) -> list[dict[str, str]]:
     """Return what a user can change of how they log in."""
-    links = [{"title": gettext("Second factor"), "link": reverse("mfa_index")}]
+    links = [
+        {"title": gettext("Second factor"), "link": reverse("mfa_index")},
+        {"title": gettext("Log out elsewhere"), "link": reverse("own-sessions")},
+    ]
     if request.user.is_authenticated and request.user.has_usable_password():
         links.insert(0, {"title": gettext("Change password"), "link": reverse("admin:password_change")})
     return links

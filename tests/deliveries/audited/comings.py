@@ -75,6 +75,12 @@ def _(site: Site) -> Any:
     return site.post("password_change", old_password=PASSWORD, new_password1=NEW, new_password2=NEW)
 
 
+@doing("own-sessions")
+def _(site: Site) -> Any:
+    log_in(site.user)
+    return site.post("own-sessions")
+
+
 def outside(site: Site) -> Site:
     """Return the site as somebody sees it who is not logged in."""
     site.client = Client(REMOTE_ADDR=ADDRESS)

@@ -74,7 +74,7 @@ class ASessionTests(TestCase):
 
 
 class ANewPasswordTests(TestCase):
-    """The way to log out everywhere: it ends all sessions but the one that it was set in."""
+    """It ends all sessions but the one that it was set in."""
 
     NEW = "another long pass phrase"
 
@@ -106,3 +106,65 @@ class ANewPasswordTests(TestCase):
 
         self.assertEqual((is_in(self.here), is_in(self.there)), (True, True))
         self.assertFalse(AuditEntry.objects.filter(message__contains="password").exists())
+
+
+class LoggingOutElsewhereTests(TestCase):
+    PAGE = "/admin/sessions/"
+
+    def setUp(self) -> None:
+        self.user = make_user("viewer")
+        self.here, self.there = log_in(self.user), log_in(self.user)
+
+    def test_ends_ones_other_sessions_and_nobody_elses(self) -> None:
+        somebody = log_in(make_user("operator"))
+        self.assertContains(self.here.get(self.PAGE), "You are logged in at 1 other place:")
+
+        answer = self.here.post(self.PAGE, follow=True)
+
+        self.assertContains(answer, "You are logged out in 1 other place.")
+        self.assertContains(answer, "You are logged in here alone.")
+        self.assertEqual((is_in(self.here), is_in(self.there), is_in(somebody)), (True, False, True))
+
+    def test_is_on_record(self) -> None:
+        self.here.post(self.PAGE)
+
+        entry = AuditEntry.objects.get(message="Logged out in 1 other place.")
+        self.assertEqual((entry.user, entry.action, entry.object_id), (self.user, "logged_out", str(self.user.pk)))
+
+    def test_of_one_who_is_in_nowhere_else_notes_nothing(self) -> None:
+        self.there.post("/admin/logout/")
+        before = AuditEntry.objects.count()
+
+        self.here.post(self.PAGE)
+
+        self.assertEqual(AuditEntry.objects.count(), before)
+
+    def test_asks_for_a_login_and_for_a_form_of_the_page(self) -> None:
+        self.assertEqual(Client().get(self.PAGE).status_code, 302)
+        strict = log_in(self.user, Client(enforce_csrf_checks=False))
+        strict.handler.enforce_csrf_checks = True
+        self.assertEqual(strict.post(self.PAGE).status_code, 403)
+        self.assertEqual(self.here.put(self.PAGE).status_code, 405)
+        self.assertTrue(is_in(self.there))
+
+    @override_settings(HUB_REQUIRE_SECOND_FACTOR=True)
+    def test_is_behind_the_second_factor(self) -> None:
+        self.assertEqual(self.here.post(self.PAGE).status_code, 302)
+        with override_settings(HUB_REQUIRE_SECOND_FACTOR=False):
+            self.assertTrue(is_in(self.there))
+
+
+class SwitchingOffTests(TestCase):
+    def test_ends_all_sessions_for_good(self) -> None:
+        user = make_user("viewer")
+        person, somebody = log_in(user), log_in(make_user("operator"))
+
+        for lost in ("is_active", "is_staff"):
+            with self.subTest(lost):
+                log_in(user, person)
+                self.assertTrue(is_in(person))
+                setattr(user, lost, False)
+                user.save()
+                setattr(user, lost, True)
+                user.save()
+                self.assertEqual((is_in(person), is_in(somebody)), (False, True))
