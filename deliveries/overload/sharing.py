@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from deliveries.overload.flow import HIGHEST, Passed
 
-#: At the first look (there are four a second) that finds requests waiting for too long, so much is left of what was let
-#: in; and at the ones that follow, unless they wait less and less already.
+#: At the second look in a row (there are four a second) that finds requests waiting for too long, so much is left of
+#: what was let in; and at the ones that follow. Not where they wait less and less already.
 _LEFT_FIRST, _LEFT, _FALLING = 0.5, 0.7, 0.8
 #: What is let in grows by such a part of the capacity each second where nobody waits, by less the longer they do.
 _MORE = 1 / 8
@@ -61,7 +61,7 @@ def share(before: Share, passed: Passed, bound_seconds: float) -> Share:
     """Return what is let in from now on, after what has ``passed`` since the last look.
 
     The shortest wait is what counts: a burst makes some requests wait, and one that found a free thread says that the
-    server keeps up.
+    server keeps up. And it has to last: after a moment in which the disk stood still, all have waited, and it is over.
     """
     came = (count / passed.seconds for count in passed.came)
     rates = tuple(max(new, old + _NEW * (new - old)) for old, new in zip(before.rates, came, strict=True))
@@ -69,17 +69,16 @@ def share(before: Share, passed: Passed, bound_seconds: float) -> Share:
     wait = passed.shortest_wait or 0.0
     now = replace(before, rates=rates, wait=wait)
     if wait > bound_seconds:
-        return _less(now, let_in, is_falling=wait < _FALLING * before.wait)
+        lasts = before.wait > bound_seconds and wait >= _FALLING * before.wait
+        return _less(now, let_in) if lasts else now
     return _more(now, let_in, seconds=passed.seconds, room=1 - wait / bound_seconds)
 
 
-def _less(before: Share, let_in: float, *, is_falling: bool) -> Share:
+def _less(before: Share, let_in: float) -> Share:
     if before.budget is None:
-        # The server has done all that it can: that is its capacity.
-        capacity = max(_LEAST_CAPACITY, let_in)
+        # All that came was let in: that is what the server can do, and what it did before it stood still, if it did.
+        capacity = max(_LEAST_CAPACITY, sum(before.rates))
         return replace(before, capacity=capacity, budget=_LEFT_FIRST * capacity)
-    if is_falling:
-        return before
     budget = _LEFT * min(let_in, before.budget)
     return replace(before, budget=max(budget, before.capacity * _LEAST))
 

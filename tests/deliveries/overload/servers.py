@@ -42,16 +42,23 @@ class DrawnServer:
         self._dice = random.Random(1).random
         self._look_at = LOOK_SECONDS
 
-    def serve(self, rates: Mapping[int, float], seconds: float) -> Mapping[int, Sender]:
-        """Be sent so many events a second, by priority, for so long; return what became of them."""
+    def serve(
+        self, rates: Mapping[int, float], seconds: float, *, still: tuple[float, float] = (0, 0)
+    ) -> Mapping[int, Sender]:
+        """Be sent so many events a second, by priority, for so long; return what became of them.
+
+        Between the seconds ``still`` nothing is answered: all threads wait for a disk, say.
+        """
         senders = {priority: Sender(rate, due=self.now) for priority, rate in rates.items() if rate}
         end = self.now + seconds
+        stands, goes_on = (self.now + moment for moment in still)
         while self.now < end:
             self._arrive(senders)
-            if self._queue:
+            if self._queue and not stands <= self.now < goes_on:
                 self._answer(senders)
             else:
-                self.now = min(self._look_at, end, *(sender.due for sender in senders.values()))
+                moments = (self._look_at, end, goes_on, *(sender.due for sender in senders.values()))
+                self.now = min(moment for moment in moments if moment > self.now)
             if self.now >= self._look_at:
                 self._look_at += LOOK_SECONDS
                 self.share = share(self.share, self._flow.take(), BOUND_SECONDS)

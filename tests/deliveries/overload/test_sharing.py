@@ -54,14 +54,25 @@ class RequestsThatWait(SimpleTestCase):
             found = share(found, look, BOUND)
         return found
 
-    def test_halve_what_is_let_in_and_then_lessen_it(self) -> None:
+    def test_at_two_looks_halve_what_is_let_in_and_then_lessen_it(self) -> None:
         look = passed(0.3, p5=25)
-        budgets = [self.after(*[look] * times).budget for times in (1, 2, 3)]
+        budgets = [self.after(*[look] * times).budget for times in (1, 2, 3, 4)]
 
-        self.assertEqual([round(budget or 0) for budget in budgets], [50, 35, 24])
+        self.assertIsNone(budgets[0])
+        self.assertEqual([round(budget or 0) for budget in budgets[1:]], [50, 35, 24])
+
+    def test_that_wait_less_already_refuse_nobody(self) -> None:
+        self.assertIsNone(self.after(*[passed(wait, p5=25) for wait in (0.9, 0.6, 0.4, 0.3, 0.2)]).budget)
+
+    def test_halve_what_was_let_in_before_all_stood_still(self) -> None:
+        stuck = passed(0.5, let_in=1, p5=1)
+
+        budget = self.after(*[passed(0.0, p5=25)] * 8, stuck, stuck).budget
+
+        self.assertGreater(budget or 0, 0.5 * 100 / 2)
 
     def test_lessen_nothing_while_they_wait_less_and_less(self) -> None:
-        before = self.after(passed(1.0, p5=25))
+        before = self.after(*[passed(1.0, p5=25)] * 2)
 
         self.assertEqual(share(before, passed(0.5, p5=25), BOUND).budget, before.budget)
 
@@ -72,18 +83,19 @@ class RequestsThatWait(SimpleTestCase):
         self.assertIsNone(self.after(*[passed(0.25, p5=25)] * 10).budget)
 
     def test_no_longer_let_in_more_by_and_by(self) -> None:
-        looks = [passed(1.0, p5=25)] * 2
+        looks = [passed(1.0, p5=25)] * 3
         budgets = [self.after(*looks, *[passed(0.0, p5=100)] * times).budget or 0 for times in (0, 1, 2)]
 
         self.assertEqual([round(budget, 1) for budget in budgets], [35, 38.1, 41.2])
         self.assertAlmostEqual(self.after(*looks, passed(0.125, p5=100)).budget or 0, 36.6, places=1)
 
     def test_that_no_longer_come_refuse_nobody(self) -> None:
-        self.assertIsNone(self.after(passed(1.0, p5=25), *[passed(None, let_in=0)] * 12).budget)
+        self.assertIsNone(self.after(*[passed(1.0, p5=25)] * 2, *[passed(None, let_in=0)] * 12).budget)
 
     def test_after_all_stood_still_are_let_in_again_within_seconds(self) -> None:
         """What was let in meanwhile says nothing of what the server can do."""
-        stuck = self.after(passed(3.0, let_in=0, p5=1))
+        stuck = self.after(*[passed(3.0, let_in=0, p5=1)] * 2)
+        self.assertIsNotNone(stuck.budget)
 
         found = stuck
         for _ in range(8):
@@ -153,3 +165,19 @@ class AServerAtThreeTimesItsCapacity(SimpleTestCase):
 
         self.assertEqual(len(sent[5].let_in()), len(sent[5].answers))
         self.assertLess(sent[5].let_in()[-1], 0.25)
+
+
+class AServerThatStandsStillForAMoment(SimpleTestCase):
+    def test_refuses_nobody_where_it_can_make_up_for_it(self) -> None:
+        for seconds in (0.3, 0.6, 1.0):
+            with self.subTest(seconds=seconds):
+                sent = DrawnServer(capacity=200, refusing=0.2).serve({5: 80}, seconds=20, still=(5, 5 + seconds))
+
+                self.assertEqual(len(sent[5].let_in()), len(sent[5].answers))
+
+    def test_for_long_refuses_some_for_seconds_and_no_longer(self) -> None:
+        sent = DrawnServer(capacity=200, refusing=0.2).serve({5: 120}, seconds=30, still=(5, 8))
+
+        refused = [due for due, _, good in sent[5].answers if not good]
+        self.assertLess(len(refused), 0.15 * len(sent[5].answers))
+        self.assertLess(max(refused, default=0), 13)
