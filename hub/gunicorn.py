@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 from django.conf import settings
 
 from deliveries import error_reports
+from deliveries.supervision.cores import free_core, stay_on
 from deliveries.supervision.orphans import SUPERVISOR_PID, end_forks_with_parent, end_with_parent
 from integrations import tracing
 
@@ -52,10 +53,16 @@ def worker_exit(_server: Any, _worker: Any) -> None:
     error_reports.flush()
 
 
-def pre_fork(_server: Any, _worker: Any) -> None:
-    """Keep the workers' collections off what they share with this process."""
+def pre_fork(server: Any, worker: Any) -> None:
+    """Choose the worker's core, and keep its collections off what it shares with this process."""
+    worker.core = free_core(other.core for other in server.WORKERS.values())
     gc.collect()
     gc.freeze()
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Let the worker stay on its core."""
+    stay_on(worker.core)
 
 
 def on_starting(_server: Any) -> None:
