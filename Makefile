@@ -65,7 +65,7 @@ bench-receive: $(VENV)/.development $(PROFILER)/.stamp $(CELERY)/.stamp  ## how 
 bench-desk: $(VENV)/.development  ## the admin's pages at a million events, on PostgreSQL (BENCH="--save NAME")
 	$(BIN)/python -m tests.with_postgres $(BIN)/python -m bench.desk $(BENCH)
 
-bench-sizing: $(VENV)/.development  ## what a machine of 1 core and 1 GB carries, and larger ones (BENCH="--machines NAME ...")
+bench-sizing: $(VENV)/.development  ## what a machine of 1 core and 1 GB carries, and larger ones (BENCH="--machines NAME ... --save")
 	$(BIN)/python -m bench.sizing $(BENCH)
 
 bench-growth: $(VENV)/.development  ## when each step towards 100,000,000 events a day is due (BENCH="--measure" measures anew)

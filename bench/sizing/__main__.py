@@ -1,8 +1,8 @@
 """What a small machine carries: ``python -m bench.sizing`` (`make bench-sizing`).
 
 The whole hub, web server, workers and database, runs on so many processors and in so much memory; the sender runs
-beside it, on other processors where there are any. Each machine is measured from scratch and its figures are put beside
-those of the others, so that machines can be measured one at a time. Nothing else should run meanwhile.
+beside it, on other processors where there are any. Each machine is measured from scratch. ``--save`` puts its figures
+beside those of the others, so that machines can be measured one at a time. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ def main() -> int:
         when = datetime.now(UTC).isoformat(timespec="seconds")
         found[machine.name] = {"machine": asdict(machine), "facts": facts, "measured_at": when, **figures}
         print(f"{machine.name}: {json.dumps(figures)}", file=sys.stderr)
-        report.save(found, "sizing")
+        if options.save:
+            report.save(found, "sizing")
     print(*table(found), "", *beside_zapier(found), sep="\n")
     return 0
 
 
 def _measure(machine: Machine, folder: Path, *, seconds: float) -> dict[str, Any]:
-    group = Group.make(f"hub-bench-{os.getpid()}", memory_mb=machine.memory_mb)
+    # One that ended a moment ago may still have processes that are being buried.
+    group = Group.make(f"hub-bench-{os.getpid()}-{MACHINES.index(machine)}", memory_mb=machine.memory_mb)
     with _running(machine, group, folder) as place, outside(machine):
         figures = Measuring(place, seconds=seconds).run()
         limited = {"memory_is_limited_by": "nothing"}
@@ -94,6 +96,7 @@ def _options() -> argparse.Namespace:
         "--machines", nargs="*", choices=names, default=names, help="which to measure (all); none: table"
     )
     parser.add_argument("--seconds", type=float, default=20, help="how long each rate is sent (20)")
+    parser.add_argument("--save", action="store_true", help="keep what is measured in bench/results/sizing.json")
     return parser.parse_args()
 
 

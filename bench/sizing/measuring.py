@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ class Measuring:
             self._tried.append(slug)
             paced, left = self._pace(slug, most * part)
             lags = self._books("lags", slug)
-            if left <= paced.per_second * _LEFT_SECONDS and paced.percentile(99) <= _MOST_ACK_MS:
+            takes_all = paced.accepted == len(paced.ms)
+            if takes_all and left <= paced.per_second * _LEFT_SECONDS and paced.percentile(99) <= _MOST_ACK_MS:
                 return {
                     "per_second": paced.per_second,
                     "ack_p50_ms": paced.percentile(50),
@@ -111,8 +113,10 @@ class Measuring:
         states = self._books("counts", slug)["states"]
         left = sum(states.values()) - states.get("succeeded", 0)
         self._settle(slug)
-        if self._books("counts", slug)["events"] != paced.accepted or paced.accepted != len(paced.ms):
-            raise SystemExit(f"{slug}: {len(paced.ms)} sent, {paced.accepted} accepted, others are stored")
+        if (stored := self._books("counts", slug)["events"]) != paced.accepted:
+            raise SystemExit(f"{slug}: {stored} are stored, and the answers were {dict(paced.statuses)}")
+        if paced.accepted != len(paced.ms):
+            print(f"{slug}, {paced.per_second:.0f}/s: {dict(paced.statuses)}", file=sys.stderr)
         return paced, left
 
     def _prepared(self, slug: str, count: int) -> Path:

@@ -5,22 +5,28 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _SENDERS = 48
 _SECONDS = 30.0
-_ACCEPTED = b"HTTP/1.1 200"
+_ACCEPTED = "200"
 
 
 @dataclass(frozen=True)
 class Paced:
-    """What came of it: milliseconds from the moment that each request was due to its answer, in order of size."""
+    """What came of it: answers by status, and the milliseconds from when each was due to its answer, sorted."""
 
     per_second: float
-    accepted: int
+    statuses: Counter[str]
     ms: list[float]
+
+    @property
+    def accepted(self) -> int:
+        """How many were stored, by their answers."""
+        return self.statuses[_ACCEPTED]
 
     def percentile(self, percent: int) -> float:
         """Return the time that so many of a hundred answers stayed below."""
@@ -35,7 +41,7 @@ class Sending:
         self._requests = list(_requests(path))[: int(per_second * seconds)]
         self._per_second = per_second
         self._ms: list[float] = []
-        self._accepted = 0
+        self._statuses: Counter[str] = Counter()
         self._next = 0
         self._turn = threading.Lock()
         self._begun = 0.0
@@ -48,7 +54,7 @@ class Sending:
             sender.start()
         for sender in senders:
             sender.join()
-        return Paced(self._per_second, self._accepted, sorted(self._ms))
+        return Paced(self._per_second, self._statuses, sorted(self._ms))
 
     def _send(self) -> None:
         with socket.create_connection(("127.0.0.1", self._port), timeout=_SECONDS) as connection:
@@ -61,7 +67,7 @@ class Sending:
                 taken = 1000 * (time.perf_counter() - due)
                 with self._turn:
                     self._ms.append(taken)
-                    self._accepted += answer.startswith(_ACCEPTED)
+                    self._statuses[answer[9:12].decode()] += 1
 
     def _take(self) -> int | None:
         with self._turn:
