@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,9 +87,8 @@ def preview(selection: Mapping[str, Any]) -> list[Matching]:
 
 def preview_of_some(selection: Mapping[str, Any], *, most: int) -> tuple[list[Matching], bool]:
     """Return what `preview` does, but count no further than ``most`` deliveries; and whether there are more."""
-    found = moves.covered(dict(selection)).order_by().values_list("route_id", "status")[: most + 1]
-    counted = Counter(found)
-    return _named(counted), counted.total() > most
+    counted = moves.counted_of_some(dict(selection), most=most + 1)
+    return _named(counted), sum(counted.values()) > most
 
 
 def an_error_of(selection: Mapping[str, Any]) -> str:
@@ -100,10 +98,12 @@ def an_error_of(selection: Mapping[str, Any]) -> str:
 
 
 def _named(counts: Mapping[tuple[UUID, str], int]) -> list[Matching]:
-    routes = Route.objects.select_related("endpoint").in_bulk({route for route, _ in counts})
+    rows = Route.objects.filter(pk__in={route for route, _ in counts}).values_list("pk", "endpoint__slug", "name")
+    names = {pk: (slug, name) for pk, slug, name in rows}
     found = [
-        Matching(routes[pk].endpoint.slug, str(pk), routes[pk].name, status, count)
+        Matching(endpoint, str(pk), name, status, count)
         for (pk, status), count in counts.items()
+        for endpoint, name in [names[pk]]
     ]
     return sorted(found, key=lambda row: (-row.count, row.endpoint, row.route_name, row.status))
 

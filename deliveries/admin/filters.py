@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     ChoiceFilter = SimpleListFilter
     WordFilter = SimpleListFilter
 else:
-    from unfold.contrib.filters.admin import DropdownFilter as ChoiceFilter
+    from deliveries.admin.choosing import ChoiceFilter
 
     WordFilter = TextFilter
 

@@ -30,7 +30,7 @@ def only_refuse(sight: Sight) -> Iterator[Concern]:
         reason = reasons.get(pk, "")
         text = _refused_text(in_hour=is_of_hour, has_reason=bool(reason)) % {
             "refused": f"{refused:,}",
-            "reason": reason,
+            "reason": reason.replace("_", " "),
         }
         explained = Rejection(reason=reason).explanation if reason else ""
         look = gettext("Open a refusal: its page says what would have matched.")

@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, connections, transaction
 from django.db.models import CharField, Exists, F, OuterRef, Q, UUIDField, Value
 
 from deliveries.models import ordering, pacing
@@ -59,6 +60,22 @@ _ENDS = {
 def covered(selection: dict[str, Any]) -> DeliveryQuerySet:
     """Return the deliveries that an order for ``selection`` runs again if it is given now."""
     return selected(selection).filter(status__in=FINISHED).with_body()
+
+
+def counted_of_some(selection: dict[str, Any], *, most: int) -> dict[tuple[UUID, str], int]:
+    """Return how many of any ``most`` that are covered there are by route and status, counted within the database."""
+    some = covered(selection).order_by().values_list("route_id", "status")[:most]
+    database = connections[some.db]
+    try:
+        select, values = some.query.get_compiler(connection=database).as_sql()
+    except EmptyResultSet:
+        return {}
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"SELECT route_id, status, COUNT(*) FROM ({select}) AS some GROUP BY route_id, status",  # noqa: S608
+            values,
+        )
+        return {(UUID(str(route)), status): count for route, status, count in cursor.fetchall()}
 
 
 def list_some(pk: UUID, *, now: datetime, most: int = LISTED_AT_ONCE) -> bool:

@@ -77,7 +77,7 @@ def take_the_first_steps(visit: Visit, erp_url: str) -> None:
     visit.find("//*[contains(., 'Waiting for the first event')]")
 
     assert send(visit.hub, "not the secret").status_code == 401
-    visit.find("//*[contains(., 'Refused: signature_mismatch')]")
+    visit.find("//*[contains(., 'Refused: signature mismatch')]")
     visit.open("/admin/")
     visit.click("First steps")
     visit.click("shop")

@@ -32,7 +32,7 @@ class PanelTests(TestCase):
 
         shown = [event.event_type for event in page.context["recent_events"]]
         self.assertEqual(shown, [f"kind.{number}" for number in (6, 5, 4, 3, 2)])
-        self.assertContains(page, "signature_mismatch")
+        self.assertContains(page, "signature mismatch")
 
     def test_says_once_what_refusals_for_the_same_reason_mean(self) -> None:
         for reason in ("signature_mismatch", "signature_mismatch", "signature_missing"):

@@ -151,7 +151,7 @@ class WaitingTests(TestCase):
         page = logged_in("viewer").get(step(self.endpoint, "event/state/"))
 
         self.assertContains(page, "Waiting for the first event")
-        self.assertContains(page, "signature_mismatch")
+        self.assertContains(page, "signature mismatch")
         self.assertContains(page, "data-refresh=")
 
     def test_turns_green_with_a_test_event_and_comes_back_here(self) -> None:

@@ -40,7 +40,7 @@ class OnlyRefusesTests(TestCase):
         [concern] = found(Kind.ONLY_REFUSES)
 
         self.assertEqual((concern.level, concern.about, concern.count), (Level.PROBLEM, "shop", 7))
-        self.assertIn("of the last 24 hours: 7, most of them for signature_mismatch.", concern.text)
+        self.assertIn("of the last 24 hours: 7, most of them for signature mismatch.", concern.text)
         self.assertIn("what would have matched", concern.next_step)
         self.assertEqual(
             (concern.place.page, concern.place.filters), (Page.REJECTIONS, {"endpoint": str(self.shop.pk)})

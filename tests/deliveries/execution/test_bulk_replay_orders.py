@@ -183,3 +183,14 @@ class SelectionTests(TestCase):
 
         self.assertEqual([(row.route_id, row.status, row.count) for row in found],
                          [(str(rows[0].route_id), "dead", 3), (str(rows[0].route_id), "discarded", 1)])  # fmt: skip
+
+    def test_is_previewed_no_further_than_so_many(self) -> None:
+        rows = make_dead(3)
+        make_dead(1, route=rows[0].route, status="discarded")
+        make_delivery(rows[0].route, event=make_event(rows[0].endpoint))
+        both = {"status": ["dead", "discarded"]}
+
+        self.assertEqual(bulk_replay.preview_of_some(both, most=4), (bulk_replay.preview(both), False))
+        some, is_cut = bulk_replay.preview_of_some(both, most=2)
+        self.assertEqual((sum(row.count for row in some), is_cut), (3, True))
+        self.assertEqual(bulk_replay.preview_of_some({"deliveries": []}, most=2), ([], False))
