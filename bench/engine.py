@@ -47,7 +47,9 @@ def _measure(urls: tuple[str, str], folder: Path, options: argparse.Namespace, c
     url, plain_url = urls
     plain = others.plain_q_per_second(plain_url, count=options.plain)
     print(f"  plain django-q2: {plain:.4g}/s, Celery: {celery or 0:.4g}/s", file=sys.stderr)
-    with running_hub(folder, database_url=url, DJANGO_SETTINGS_MODULE="bench.settings", LOG_LEVEL="ERROR") as hub:
+    with running_hub(
+        folder, database_url=url, DJANGO_SETTINGS_MODULE="bench.settings", LOG_LEVEL="ERROR", HUB_OWN_CORES="true"
+    ) as hub:
         hub.start()
         found = _measure_hub(hub, options)
     found["plain_q_per_second"] = plain

@@ -76,7 +76,7 @@ def main() -> int:
     """Measure, print, and return 1 if a promise was not kept."""
     options = _options()
     facts = report.facts()
-    with tempfile.TemporaryDirectory() as folder, running_hub(Path(folder)) as hub:
+    with tempfile.TemporaryDirectory() as folder, running_hub(Path(folder), HUB_OWN_CORES="true") as hub:
         hub.python(_MAKE)
         hub.start()
         [calm] = _together(hub.port, [Load("ordinary", None, _CAPACITY_SECONDS, 32)])

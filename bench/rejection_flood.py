@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
 @contextmanager
 def _web_server(folder: Path) -> Iterator[RunningHub]:
     """Yield a web server with an endpoint ``here``; loopback counts as a proxy, so that a flood has many sources."""
-    with running_hub(folder, HUB_TRUSTED_PROXIES="127.0.0.0/8") as hub:
+    with running_hub(folder, HUB_TRUSTED_PROXIES="127.0.0.0/8", HUB_OWN_CORES="true") as hub:
         make = f"make_endpoint(slug='here', provider='generic_hmac', secret='{_SECRET}')"
         hub.python(f"from tests.factories import make_endpoint\n{make}")
         with web_server(hub, answers=lambda: _answers(hub)):

@@ -68,6 +68,8 @@ class RunningHub:
             "HUB_SECRET_DEMO": "demo-" + "s" * 40,
             "HUB_EGRESS_ALLOW": "127.0.0.0/8",
             "HUB_STOP_SECONDS": "10",
+            # Tests run several hubs at once, and all would choose the same cores.
+            "HUB_OWN_CORES": "false",
             "PYTHONUNBUFFERED": "1",
             **settings,
         }

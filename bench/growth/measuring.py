@@ -44,7 +44,9 @@ def measure(folder: Path, sizes: list[int]) -> dict[str, Any]:
     """Return the figures of a hub whose history grows to each of ``sizes`` events in turn."""
     with (
         own_postgres() as server,
-        running_hub(folder, database_url=server.create("hub"), DJANGO_SETTINGS_MODULE="bench.settings") as hub,
+        running_hub(
+            folder, database_url=server.create("hub"), DJANGO_SETTINGS_MODULE="bench.settings", HUB_OWN_CORES="true"
+        ) as hub,
     ):
         commits = {
             str(clients): limits.postgres_commits(server, folder, clients=clients, size=1024, seconds=4).per_second

@@ -58,6 +58,7 @@ def _measure(database: str, folder: Path, options: argparse.Namespace) -> dict[s
             LOG_LEVEL=options.log_level,
             # How much is taken in is measured, not how well the hub refuses what is too much for it.
             HUB_SHED_WAIT_MILLISECONDS="0",
+            HUB_OWN_CORES="true" if options.cores == "own" else "false",
         ) as hub,
     ):
         found = _limits(server, hub, folder, options)
@@ -171,6 +172,7 @@ def _options() -> argparse.Namespace:
         help="how Redis syncs beneath FastAPI and Celery (always everysec, where they are there; nothing for none)",
     )
     parser.add_argument("--log-level", default="INFO", help="the hub's LOG_LEVEL (INFO, its default)")
+    parser.add_argument("--cores", choices=("own", "any"), default="own", help="HUB_OWN_CORES (own, the default)")
     parser.add_argument("--profile", metavar="FOLDER", help="keep py-spy's folded stacks of each run there")
     parser.add_argument("--save", metavar="NAME", help="add this run to bench/results/NAME.json")
     return parser.parse_args()

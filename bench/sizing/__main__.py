@@ -63,7 +63,7 @@ def _measure(machine: Machine, folder: Path, *, seconds: float) -> dict[str, Any
 @contextmanager
 def _running(machine: Machine, group: Group | None, folder: Path) -> Iterator[Place]:
     """Start database and hub on the machine."""
-    settings = {"DJANGO_SETTINGS_MODULE": "bench.settings", **dict(machine.settings)}
+    settings = {"DJANGO_SETTINGS_MODULE": "bench.settings", "HUB_OWN_CORES": "true", **dict(machine.settings)}
     with _server(machine, group) as server:
         url = f"sqlite:///{folder / 'hub.sqlite3'}" if server is None else server.create("hub")
         with running_hub(folder, database_url=url, **settings) as hub:

@@ -59,7 +59,7 @@ def held(hub: RunningHub) -> dict[str, dict[int, int]]:
 @pytest.mark.journey
 @pytest.mark.skipif(len(CORES) < 2, reason="of machines with several cores")
 def test_each_web_server_and_each_worker_stays_on_its_own_and_a_new_one_on_that_which_is_free(tmp_path: Path) -> None:
-    with running_hub(tmp_path, HUB_WEB_WORKERS="2", HUB_WORKERS="2") as hub:
+    with running_hub(tmp_path, HUB_OWN_CORES="true", HUB_WEB_WORKERS="2", HUB_WORKERS="2") as hub:
         hub.start()
 
         def all_placed() -> bool:
