@@ -17,6 +17,7 @@ from multiprocessing.util import Finalize
 from typing import Any, cast
 
 import sentry_sdk
+from sentry_sdk.transport import HttpTransport
 from sentry_sdk.utils import event_from_exception
 from structlog.contextvars import get_contextvars
 
@@ -141,3 +142,24 @@ class SentryCollector(logging.Handler):
         tags = {name: fields[name] for name in TAGS if name in fields}
         event |= {"level": level, "tags": {**tags, "log_event": log_event}}
         sentry_sdk.capture_event(cast(Any, event))
+
+
+def ask(address: str, *, dsn: str, seconds: float) -> int:
+    """Return the status that ``address`` answers, asked as reports to ``dsn`` are sent. Raises urllib3's errors.
+
+    That is by the same proxy of the environment, and with the same trust in certificates.
+    """
+    client = sentry_sdk.Client(
+        dsn=dsn,
+        default_integrations=False,
+        auto_enabling_integrations=False,
+        auto_session_tracking=False,
+        spotlight=False,
+    )
+    try:
+        transport = cast(HttpTransport, client.transport)
+        # The SDK's own pool: it has no other way to ask than by a report.
+        reply = transport._pool.request("GET", address, redirect=False, retries=False, timeout=seconds)
+        return int(reply.status)
+    finally:
+        client.close(timeout=0)

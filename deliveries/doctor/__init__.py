@@ -8,7 +8,18 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, InterfaceError
 
-from deliveries.doctor import backups, endpoints, machine, reach, setup, storage, surroundings, telling, work
+from deliveries.doctor import (
+    backups,
+    collectors,
+    endpoints,
+    machine,
+    reach,
+    setup,
+    storage,
+    surroundings,
+    telling,
+    work,
+)
 from deliveries.doctor.symptoms import Check, Result, Symptom, problem
 
 __all__ = ["CHECKS", "Check", "Result", "Symptom", "examine"]
@@ -46,7 +57,11 @@ CHECKS: tuple[Check, ...] = (
 
 
 #: Calls to the outside, which are made only if somebody asks for them; first, as they need no database.
-OUTSIDE: tuple[Check, ...] = (Check("reach", reach.address_answers),)
+OUTSIDE: tuple[Check, ...] = (
+    Check("reach", reach.address_answers),
+    Check("trace collector", collectors.collector_takes_traces),
+    Check("error reports", collectors.errors_can_be_reported),
+)
 
 
 def examine(now: datetime, *, outside: bool = False) -> Iterator[Result]:

@@ -29,7 +29,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.util.re import parse_env_headers
 
 from integrations.tracing import FLUSH_SECONDS, Ended, Value, Work
-from integrations.tracing.sending import Exporter
+from integrations.tracing.sending import Exporter, url_of
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _NO_CONTEXT = Context()
@@ -85,7 +85,7 @@ class OtlpTracer:
     """Sends spans to ``endpoint``, an OTLP/HTTP base address; ``headers`` go with each request, tokens among them."""
 
     def __init__(self, endpoint: str, *, headers: Mapping[str, str], service: str, version: str) -> None:
-        self._url = f"{endpoint.rstrip('/')}/v1/traces"
+        self._url = url_of(endpoint)
         self._headers = dict(headers)
         # Nothing of what the SDK would find out by itself: the command line of a process can hold anything.
         self._resource = Resource({"service.name": service, "service.version": version})

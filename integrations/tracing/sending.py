@@ -11,34 +11,39 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from integrations.unreachable import Cause, cause_of
+
 log = structlog.get_logger(__name__)
 
-_EXPORT_SECONDS = 5
+_EXPORT_SECONDS = 5.0
 
 
 class _Session(requests.Session):
     """Remembers how its last request ended: the library says neither to who calls it."""
 
     ended = ""
+    answer: int | Cause = Cause.OTHER
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send."""
+        """Send, by the certificates that OpenTelemetry's variable names: requests lets one of its own go before."""
+        if self.verify is not True:
+            kwargs["verify"] = self.verify
         try:
             response = super().request(*args, **kwargs)
         except Exception as exc:
-            self.ended = type(exc).__name__
+            self.ended, self.answer = type(exc).__name__, cause_of(exc)
             raise
-        self.ended = f"status {response.status_code}"
+        self.ended, self.answer = f"status {response.status_code}", response.status_code
         return response
 
 
 class Exporter(OTLPSpanExporter):
     """Sends to one address, in one thread at a time."""
 
-    def __init__(self, url: str, *, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, *, headers: Mapping[str, str], seconds: float = _EXPORT_SECONDS) -> None:
         self._asked = _Session()
         self._fails = False
-        super().__init__(endpoint=url, headers=dict(headers), timeout=_EXPORT_SECONDS, session=self._asked)
+        super().__init__(endpoint=url, headers=dict(headers), timeout=seconds, session=self._asked)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send; a log line for each batch of a day without a collector would help nobody."""
@@ -51,3 +56,13 @@ class Exporter(OTLPSpanExporter):
             log.warning("traces.not_sent", reason=self._asked.ended)
         self._fails = result is not SpanExportResult.SUCCESS
         return result
+
+    def ask(self) -> int | Cause:
+        """Send a request without spans, as any other is sent; return the answer's status, or why there is none."""
+        super().export([])
+        return self._asked.answer
+
+
+def url_of(endpoint: str) -> str:
+    """Return where spans are sent to below ``endpoint``, an OTLP/HTTP base address."""
+    return f"{endpoint.rstrip('/')}/v1/traces"

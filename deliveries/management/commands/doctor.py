@@ -22,7 +22,7 @@ class Command(HubCommand):
     )
     examples = (
         ("what is wrong?", "doctor"),
-        ("does the public address lead here?", "doctor --reach"),
+        ("does the public address lead here, and do traces and errors arrive?", "doctor --reach"),
         ("for a monitoring system", "doctor --json"),
     )
     exit_codes = "0 no problem (there may be warnings), 1 a problem"
@@ -30,7 +30,11 @@ class Command(HubCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the form of the answer, and how far to look."""
-        parser.add_argument("--reach", action="store_true", help="also ask HUB_BASE_URL, from here, for a sign of life")
+        parser.add_argument(
+            "--reach",
+            action="store_true",
+            help="also ask HUB_BASE_URL, the collector of traces and Sentry's host, from here, for a sign of life",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:

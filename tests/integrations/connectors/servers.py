@@ -121,6 +121,12 @@ def talking(talk: Talk) -> Iterator[str]:
             thread.join()
 
 
+def say_nothing(connection: socket.socket) -> None:
+    """Read on and answer nothing, until the other side gives up."""
+    while connection.recv(65536):
+        pass
+
+
 def take_request(connection: socket.socket) -> None:
     """Read a request without a body."""
     received = b""
