@@ -18,13 +18,15 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 from django.conf import settings
-from django.db import Error, transaction
+from django.db import Error, connections, transaction
+from django.utils import timezone
 
 from deliveries.models import Delivery, DeliveryStatus, Event, Rejection
 from deliveries.receiving.samples import CannotSign, send_sample, signed_sample
 from deliveries.stats.own_traffic import SELF_CHECK
 from integrations.contracts import InboundRequest
-from integrations.models import Endpoint, EndpointState, Route, Secret
+from integrations.models import Endpoint, EndpointState, Route, Secret, UnnamedHealth
+from integrations.unreachable import cause_of
 
 logger = structlog.get_logger(__name__)
 
@@ -42,6 +44,13 @@ _OWN_NETWORKS = ["127.0.0.0/8", "::1/128"]
 _HTTP_SECONDS = 10.0
 #: Held while a request is under way: whoever does not answer is not asked twice at a time.
 _under_way = threading.Lock()
+#: Under which key all processes find why the last one did not arrive; a system that is called without a connection.
+_HEALTH = SELF_CHECK
+#: The clocks of the machines that send and receive may differ by so much.
+_CLOCKS_DIFFER = timedelta(seconds=5)
+
+#: Why nothing arrived, beside the values of `integrations.unreachable.Cause`; what belongs to it follows a space.
+STATUS, OTHER_ANSWER, NOT_SIGNED, FAILED = "status", "other_answer", "not_signed", "failed"
 
 
 class Part(StrEnum):
@@ -56,7 +65,10 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class Stuck:
-    """Where the newest one got to: ``at`` is when it arrived, ``detail`` a refusal's reason or a delivery's status."""
+    """Where the newest one got to: ``at`` is when it arrived.
+
+    ``detail`` is a refusal's reason, or a delivery's status; of one that did not arrive why, "" if nobody knows.
+    """
 
     part: Part
     at: datetime | None = None
@@ -109,6 +121,10 @@ def _stuck(endpoint: Endpoint, *, after: datetime) -> Stuck:
     refused = Rejection.objects.filter(endpoint=endpoint, received_at__gt=after).order_by("-received_at").first()
     if endpoint.state != EndpointState.ACTIVE:
         return Stuck(Part.OFF)
+    arrived = max((row.received_at for row in (event, refused) if row is not None), default=after)
+    why = UnnamedHealth.objects.filter(key=_HEALTH, last_error_at__gt=arrived + _CLOCKS_DIFFER).first()
+    if why is not None:
+        return Stuck(Part.RECEIVING, detail=why.last_error)
     if refused is not None and (event is None or refused.received_at > event.received_at):
         return Stuck(Part.VERIFYING, refused.received_at, refused.reason)
     if event is None:
@@ -132,21 +148,31 @@ def send(now: datetime) -> bool:
     ):
         return False
     payload = {"type": EVENT_TYPE, "at": now.isoformat()}
+    began = timezone.now()
     try:
         if settings.HUB_SELF_CHECK_URL:
             return _send_over_http(signed_sample(endpoint, event_type=EVENT_TYPE, payload=payload))
         status, _ = send_sample(endpoint, event_type=EVENT_TYPE, payload=payload)
     except CannotSign as exc:
         logger.error("self_check.not_sent", reason=str(exc))
+        _keep_why(NOT_SIGNED, at=began)
         return False
     except Error:
         raise
     except Exception as exc:
         logger.exception("self_check.failed", error_type=type(exc).__name__)
+        _keep_why(f"{FAILED} {type(exc).__name__}", at=began)
         return False
     if status != endpoint.accepted_status:
         logger.error("self_check.refused", status=status)
+        _keep_why(f"{STATUS} {status}", at=began)
     return True
+
+
+def _keep_why(why: str, *, at: datetime) -> None:
+    """Keep why what was sent at that time did not arrive: who looks and who sends are different processes."""
+    kept = {"name": "HUB_SELF_CHECK_URL", "last_error": why[:500], "last_error_at": at}
+    UnnamedHealth.objects.update_or_create(key=_HEALTH, defaults=kept)
 
 
 def _send_over_http(request: InboundRequest) -> bool:
@@ -158,6 +184,19 @@ def _send_over_http(request: InboundRequest) -> bool:
 
 
 def _post(request: InboundRequest) -> None:
+    began = timezone.now()
+    try:
+        if why := _why_not(request):
+            _keep_why(why, at=began)
+    except Error as exc:  # the log has why, and the database's being away is told by others
+        logger.warning("self_check.not_noted", error_type=type(exc).__name__)
+    finally:
+        connections.close_all()  # this thread's own
+        _under_way.release()
+
+
+def _why_not(request: InboundRequest) -> str:
+    """Send ``request``; return why it has not arrived, "" if it has."""
     own = urlsplit(request.url)
     url = f"{settings.HUB_SELF_CHECK_URL}{own.path.removeprefix(urlsplit(settings.HUB_BASE_URL).path)}"
     # Under the hub's own name, wherever it is sent to: no other is answered.
@@ -165,13 +204,23 @@ def _post(request: InboundRequest) -> None:
     try:
         # Not by the environment's proxy: what stands before the hub is to be tried, and no other.
         answer = httpx.post(url, content=request.body, headers=headers, timeout=_HTTP_SECONDS, trust_env=False)
-        status = answer.status_code
-        if status // 100 != 2:
-            logger.error("self_check.refused", status=status)
     except httpx.HTTPError as exc:
-        logger.error("self_check.unreachable", error_type=type(exc).__name__)
-    finally:
-        _under_way.release()
+        cause = cause_of(exc)
+        logger.error("self_check.unreachable", error_type=type(exc).__name__, reason=cause.value)
+        return cause.value
+    if answer.is_success and _is_ours(answer):
+        return ""
+    logger.error("self_check.refused", status=answer.status_code)
+    return f"{OTHER_ANSWER if answer.is_success else STATUS} {answer.status_code}"
+
+
+def _is_ours(answer: httpx.Response) -> bool:
+    """Return whether an answer names the event that was stored; whatever else says 200 has stored none."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return False
+    return isinstance(said, dict) and "event" in said
 
 
 @transaction.atomic

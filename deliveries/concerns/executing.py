@@ -14,10 +14,11 @@ from deliveries.blocked_keys import MOST_SHOWN, count_needing_order
 from deliveries.concerns.concern import Concern, Kind, Level, Page, Place
 from deliveries.concerns.sight import MOST_DEAD, Sight
 from deliveries.models import DeliveryStatus, ParkedKey
-from deliveries.self_check import Part, Seen, Stuck, look
+from deliveries.self_check import FAILED, NOT_SIGNED, OTHER_ANSWER, STATUS, Part, Seen, Stuck, look
 from deliveries.stats import standing
 from deliveries.stats.standing import Held
 from integrations.models import EndpointState, Route
+from integrations.unreachable import Cause
 
 #: Deliveries that are due for longer than this mean that nobody is taking them.
 LATE = timedelta(minutes=1)
@@ -73,8 +74,7 @@ def _of_self_check(seen: Seen) -> tuple[str, str]:
             found = gettext("It is not sent: its endpoint is switched off or paused.")
             mend = gettext("Make the endpoint active, or set HUB_SELF_CHECK_SECONDS to 0.")
         case Part.RECEIVING:
-            found = gettext("Received: no.")
-            mend = gettext("Look in the log for self_check lines: nobody answers, another status, or it is not sent.")
+            found, mend = _of_what_did_not_arrive(stuck.detail)
         case Part.VERIFYING:
             found = gettext("Received: yes, at %(at)s. Verified: no, it was refused (%(reason)s).") % {
                 "at": at,
@@ -94,6 +94,35 @@ def _of_self_check(seen: Seen) -> tuple[str, str]:
     if seen.took_seconds is None:
         late = gettext("The hub's own event has not come out within %(longest)d s: none has for %(age)d s.")
     return f"{late % {'longest': seen.longest_seconds, 'age': seen.age_seconds}} {found}", mend
+
+
+def _of_what_did_not_arrive(why: str) -> tuple[str, str]:
+    """Return what came of sending it, and what mends that."""
+    kind, _, more = why.partition(" ")
+    if kind in Cause.values:
+        found = gettext("Received: no. HUB_SELF_CHECK_URL cannot be reached: %(cause)s.") % {"cause": Cause(kind).label}
+        return found, gettext(
+            "Let that address answer the hub's workers, or name another: providers may meet the same."
+        )
+    if kind == STATUS:
+        found = gettext("Received: no. It was answered %(status)s.") % {"status": more}
+        return found, gettext(
+            "503: the database was away, or load is shed. 3xx: set HUB_SELF_CHECK_URL to where it leads. Others: a "
+            "proxy, or another program, answers at HUB_SELF_CHECK_URL."
+        )
+    if kind == OTHER_ANSWER:
+        found = gettext("Received: no. It was answered %(status)s, but not by a hub.") % {"status": more}
+        return found, gettext("Set HUB_SELF_CHECK_URL to this hub's own address.")
+    if kind == NOT_SIGNED:
+        found = gettext("Received: no. It could not be signed.")
+        return found, gettext(
+            "Retire its endpoint: it is made anew, with a new secret. HUB_ENCRYPTION_KEYS may lack a key."
+        )
+    if kind == FAILED:
+        found = gettext("Received: no. Sending it failed (%(error)s).") % {"error": more}
+        return found, gettext("Look in the log for self_check.failed.")
+    found = gettext("Received: no.")
+    return found, gettext("Does a worker run? If so, look in the log for self_check lines.")
 
 
 def queue_age(sight: Sight) -> Iterator[Concern]:

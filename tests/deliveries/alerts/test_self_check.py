@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest import mock
 
 import structlog
+from django.db import OperationalError
 from django.test import LiveServerTestCase, TestCase, override_settings
 from django.utils import timezone
 
@@ -21,9 +24,10 @@ from deliveries.models import AlertRule, Delivery, DeliveryStatus, Event, Reject
 from deliveries.models.rollup import Grain, Measure
 from deliveries.readiness import end_to_end
 from deliveries.stats.counting import counting
-from integrations.models import Endpoint
+from integrations.models import Endpoint, UnnamedHealth
 from tests.deliveries.alerts.cases import NOW, AlertTestCase
 from tests.deliveries.receiving.cases import signed_endpoint
+from tests.integrations.connectors.servers import Server, make_certificate, say_nothing, serving, talking
 
 
 @override_settings(HUB_SELF_CHECK_SECONDS=60)
@@ -75,6 +79,27 @@ class SelfCheckTests(TestCase):
     def test_says_that_nothing_arrived(self) -> None:
         self_check.ensure_endpoint()
         self.assertEqual(self.told(minutes=5), "Received: no.")
+
+    def test_says_that_it_cannot_be_signed(self) -> None:
+        endpoint = self_check.ensure_endpoint()
+        Endpoint.objects.update(created_at=self.now - timedelta(minutes=1))
+        endpoint.secrets.update(expires_at=self.now)
+        self_check.send(self.now)
+        self.assertEqual(self.told(minutes=5), "Received: no. It could not be signed.")
+
+    def test_says_that_sending_it_failed(self) -> None:
+        self_check.ensure_endpoint()
+        Endpoint.objects.update(created_at=self.now - timedelta(minutes=1))
+        with mock.patch("deliveries.receiving.ingest.accept", side_effect=ZeroDivisionError("MARKER")):
+            self_check.send(self.now)
+        self.assertEqual(self.told(minutes=5), "Received: no. Sending it failed (ZeroDivisionError).")
+
+    def test_says_that_the_database_was_away(self) -> None:
+        self_check.ensure_endpoint()
+        Endpoint.objects.update(created_at=self.now - timedelta(minutes=1))
+        with mock.patch("deliveries.receiving.ingest.accept", side_effect=OperationalError):
+            self_check.send(self.now)
+        self.assertEqual(self.told(minutes=5), "Received: no. It was answered 503.")
 
     def test_says_that_it_is_not_sent(self) -> None:
         self_check.send(self.now)
@@ -186,12 +211,79 @@ class OverHttpTests(LiveServerTestCase):
         self.send(self.live_server_url)
         self.assertEqual(Endpoint.objects.get().allowed_networks, [])
 
+    def told(self) -> tuple[str, str]:
+        """Return what a page and `/health/ready` say of it once it is late, without the times."""
+        late = timezone.now() + timedelta(minutes=5)
+        found = concerns(Sight(None, now=late))
+        (text,) = (concern.text for concern in found if concern.kind == Kind.SELF_CHECK)
+        return text.partition(". ")[2], str(end_to_end(late).facts["detail"])
+
+    def made_before(self) -> None:
+        """Have the endpoint as it is: made some time before anything is sent."""
+        self_check.ensure_endpoint()
+        Endpoint.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+
     def test_says_that_nobody_answers(self) -> None:
+        self.made_before()
         with socket.socket() as closed, structlog.testing.capture_logs() as told:
             closed.bind(("127.0.0.1", 0))
             self.send(f"http://127.0.0.1:{closed.getsockname()[1]}")
         self.assertEqual([line["event"] for line in told], ["self_check.unreachable"])
         self.assertEqual(Event.objects.count(), 0)
+        text, detail = self.told()
+        self.assertEqual(detail, "connection_refused")
+        self.assertEqual(
+            text,
+            "Received: no. HUB_SELF_CHECK_URL cannot be reached: the connection was refused, as nobody listens there.",
+        )
+
+    def test_says_of_an_address_why_it_cannot_be_reached(self) -> None:
+        self.made_before()
+        with TemporaryDirectory() as folder, talking(lambda connection: connection.close()) as closing:
+            context, _ = make_certificate(Path(folder), names=["127.0.0.1"])
+            with serving(Server(), tls=context) as secured, serving(Server()) as plain:
+                for url, words, detail in (
+                    ("http://user:MARKER@hub.invalid/MARKER", "its name is not found", "name_not_found"),
+                    (secured.url, "its certificate is from nobody that is trusted here", "certificate_issuer"),
+                    (plain.url.replace("http:", "https:"), "TLS cannot be agreed on", "tls"),
+                    (closing, "it broke off, or does not speak HTTP", "no_http"),
+                ):
+                    with self.subTest(detail):
+                        self.send(url)
+                        said = self.told()
+                        self.assertIn(words, said[0])
+                        self.assertEqual(said[1], detail)
+                        self.assertNotIn("MARKER", "".join(said))
+
+    def test_says_that_no_answer_came_in_time(self) -> None:
+        self.made_before()
+        with (
+            talking(say_nothing) as silent,
+            mock.patch.object(self_check, "_HTTP_SECONDS", 0.2),
+        ):
+            self.send(silent)
+        self.assertEqual(self.told()[1], "timed_out")
+
+    def test_says_what_answers_in_the_hubs_place(self) -> None:
+        self.made_before()
+        with serving(Server(status=502, body=b"MARKER")) as other:
+            self.send(other.url)
+            self.assertEqual(self.told(), ("Received: no. It was answered 502.", "status 502"))
+            for body in (b"MARKER", b'["MARKER"]', b"{}"):
+                other.status, other.body = 200, body
+                self.send(other.url)
+                said = ("Received: no. It was answered 200, but not by a hub.", "other_answer 200")
+                self.assertEqual(self.told(), said)
+
+    def test_says_how_far_a_later_one_got(self) -> None:
+        self.made_before()
+        with serving(Server(status=502)) as other:
+            self.send(other.url)
+        UnnamedHealth.objects.update(last_error_at=timezone.now() - timedelta(seconds=30))
+        self.send(self.live_server_url)
+        self.assertIn("Received and verified: yes", self.told()[0])
+        UnnamedHealth.objects.update(last_error_at=timezone.now() + timedelta(seconds=30))
+        self.assertEqual(self.told()[1], "status 502")
 
     def test_says_what_was_answered_instead(self) -> None:
         with structlog.testing.capture_logs() as told:
