@@ -1,8 +1,8 @@
 """Errors by Sentry's protocol. Imported only where they are wanted: the package is an extra.
 
-What goes out is made here, of names that are listed here: the kinds of the errors, where in the code they arose, and
-the ids that log lines have. No text of an error (it can quote a payload), no request, no local variable, no text of a
-log line.
+What goes out is made here, of names that are listed here: the kinds of the errors, where in the code they arose, the
+ids that log lines have, and those of the span in which they arose. No text of an error (it can quote a payload), no
+request, no local variable, no text of a log line.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sentry_sdk.utils import event_from_exception
 from structlog.contextvars import get_contextvars
 
 from deliveries.error_reports import FLUSH_SECONDS
+from integrations import tracing
 
 #: The fields of log lines that become tags.
 TAGS = (
@@ -33,11 +34,13 @@ _OF_FRAME = ("filename", "abs_path", "module", "function", "lineno", "context_li
 _TAG_CHARACTERS = 200
 #: Loggers whose lines do not go up to the root: workers' and the web server's own.
 _BY_THEMSELVES = ("django-q", "gunicorn.error")
+#: Under this name the trace of a report goes beside it: an SDK makes one up where a report has none.
+_TRACE = "hub_trace"
 # That something could not be told is not told: it would go round in a circle.
 _OF_TELLING = ("sentry_sdk", "opentelemetry", "urllib3")
 
 
-def scrubbed(event: Mapping[str, Any], _hint: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def scrubbed(event: Mapping[str, Any], hint: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return of ``event`` what may leave the hub; all else that an SDK may think of stays here."""
     kept = {name: event[name] for name in _OF_EVENT if name in event}
     tags = event.get("tags") or {}
@@ -47,6 +50,8 @@ def scrubbed(event: Mapping[str, Any], _hint: Mapping[str, Any] | None = None) -
     errors = (event.get("exception") or {}).get("values") or []
     if errors:
         kept["exception"] = {"values": [_error(error) for error in errors]}
+    if trace := (hint or {}).get(_TRACE):
+        kept["contexts"] = {"trace": {name: trace[name] for name in ("trace_id", "span_id")}}
     return kept
 
 
@@ -141,7 +146,12 @@ class SentryCollector(logging.Handler):
             event = dict(found)
         tags = {name: fields[name] for name in TAGS if name in fields}
         event |= {"level": level, "tags": {**tags, "log_event": log_event}}
-        sentry_sdk.capture_event(cast(Any, event))
+        sentry_sdk.capture_event(cast(Any, event), hint={_TRACE: _span_of(tracing.traceparent())})
+
+
+def _span_of(traceparent: str) -> dict[str, str]:
+    """Return the ids in a W3C ``traceparent``; none where there is none."""
+    return {"trace_id": traceparent[3:35], "span_id": traceparent[36:52]} if traceparent else {}
 
 
 def ask(address: str, *, dsn: str, seconds: float) -> int:

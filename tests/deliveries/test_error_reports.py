@@ -18,6 +18,7 @@ from django.test import SimpleTestCase
 
 from deliveries import error_reports
 from deliveries.log_context import lines_with
+from integrations import tracing
 from integrations.errors import GiveUp
 from tests.automations import handlers as automations
 from tests.deliveries.execution.drains import DrainTestCase, delivery_to
@@ -28,6 +29,7 @@ try:
     import sentry_sdk
 
     from deliveries.sentry import SentryCollector, scrubbed
+    from tests.deliveries.test_traces import SENDER, TRACE, collecting, spans_of
 except ImportError as exc:  # an extra
     raise SkipTest("requirements-extras.txt is not installed") from exc
 
@@ -95,6 +97,7 @@ class AnErrorTests(SimpleTestCase):
             self.assertEqual(error["type"], "ValueError")
             self.assertEqual(error["stacktrace"]["frames"][-1]["function"], self._testMethodName)
             self.assertNotIn(MARKER, told(sentry))
+            self.assertNotIn("contexts", event)  # the SDK's own trace leads nowhere
 
     def test_of_another_library_has_the_name_of_its_logger_alone(self) -> None:
         with reporting() as (sentry, _):
@@ -138,9 +141,11 @@ class AnErrorTests(SimpleTestCase):
                 "values": [{"type": "E", "value": MARKER, "stacktrace": {"frames": [{"vars": {"a": MARKER}}]}}]
             },
         }
-        kept = scrubbed(event)
+        event["contexts"] |= {"trace": {"trace_id": MARKER, "data": MARKER}}
+        kept = scrubbed(event, {"hub_trace": {"trace_id": "1" * 32, "span_id": "2" * 16, "data": MARKER}})
 
         self.assertNotIn(MARKER, json.dumps(kept))
+        self.assertEqual(kept["contexts"], {"trace": {"trace_id": "1" * 32, "span_id": "2" * 16}})
         self.assertEqual((kept["level"], kept["tags"]), ("error", {"delivery": "d-1"}))
 
 
@@ -209,3 +214,31 @@ class AHandlersErrorTests(DrainTestCase):
             self.assertEqual((event["tags"]["handler"], event["tags"]["attempt"]), ("test.fail", "1"))
             self.assertEqual(event["exception"]["values"][-1]["type"], "Broken")
             self.assertNotIn(MARKER, told(sentry))
+
+    def test_leads_to_the_span_of_its_attempt(self) -> None:
+        delivery = delivery_to("test.fail", body=b"{}", retry={"max_attempts": 1})
+
+        with collecting() as (collector, tracer), reporting() as (sentry, _):
+            self.work()
+            (event,) = reported(sentry)
+            tracer.flush(5)
+
+        (attempt,) = spans_of(collector)
+        self.assertEqual(attempt.trace_id, delivery.event_id.bytes)
+        self.assertEqual(
+            event["contexts"], {"trace": {"trace_id": attempt.trace_id.hex(), "span_id": attempt.span_id.hex()}}
+        )
+
+
+class ARequestsErrorTests(SimpleTestCase):
+    def test_leads_to_the_span_of_its_receipt(self) -> None:
+        with collecting() as (collector, tracer), reporting() as (sentry, _):
+            with tracing.receipt(SENDER):
+                log.error("rejection.not_stored")
+            log.error("of.nothing")
+            within, outside = reported(sentry)
+            tracer.flush(5)
+
+        (receipt,) = spans_of(collector)
+        self.assertEqual(within["contexts"], {"trace": {"trace_id": TRACE, "span_id": receipt.span_id.hex()}})
+        self.assertNotIn("contexts", outside)
