@@ -262,7 +262,7 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
         if not request.user.has_perm(orders.PERMISSION):
             raise PermissionDenied
         row = get_object_or_404(Endpoint.objects.live().visible_to(request.user), pk=pk)
-        level, text = send_test(row)
+        level, text = send_test(row, by=request.user)
         if level == messages.SUCCESS:
             self.log_order(request, row, "sent a test event.")
         messages.add_message(request, level, text)

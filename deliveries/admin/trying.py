@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,6 +18,9 @@ from django.utils.translation import gettext
 from deliveries import display
 from deliveries.receiving import samples
 from integrations.models import Endpoint
+
+if TYPE_CHECKING:
+    from deliveries.audit import Person
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,15 @@ def _would_make_keys(endpoint: Endpoint, now: datetime) -> bool:
     return not any(secret.signing_key for secret in endpoint.secrets.live(now))
 
 
-def send_test(endpoint: Endpoint, *, event_type: str = "", payload: Any = None) -> tuple[int, str | SafeString]:
-    """Send a signed sample to ``endpoint``; return a message level and what the endpoint answered.
+def send_test(
+    endpoint: Endpoint, *, by: Person, event_type: str = "", payload: Any = None
+) -> tuple[int, str | SafeString]:
+    """Send a signed sample to ``endpoint``, as ``by`` wants it; return a message level and what the endpoint answered.
 
     ``event_type`` and ``payload`` take the place of the sample's own.
     """
     try:
-        status, answer = samples.send_sample(endpoint, event_type=event_type, payload=payload)
+        status, answer = samples.send_sample(endpoint, event_type=event_type, payload=payload, by=by)
     except samples.CannotSign as exc:
         return messages.ERROR, gettext("No test event was sent: %(exc)s") % {"exc": exc}
     if status // 100 != 2:

@@ -80,7 +80,9 @@ class TryingPayloadsAdmin(HubPages):
         return TemplateResponse(request, "admin/integrations/endpoint/try.html", context)
 
     def _send(self, request: HttpRequest, row: Endpoint, entered: dict[str, Any]) -> None:
-        level, text = send_test(row, event_type=entered["event_type"], payload=entered["payload"] or None)
+        level, text = send_test(
+            row, by=request.user, event_type=entered["event_type"], payload=entered["payload"] or None
+        )
         if level == messages.SUCCESS:
             self.log_order(request, row, "sent a test event with a payload of their own.")
         messages.add_message(request, level, text)

@@ -113,7 +113,7 @@ class EndpointViewSet(AwaitedSecretActions, LegalHoldActions, ConfigurationViewS
         order.is_valid(raise_exception=True)
         endpoint = self.get_object()
         try:
-            status, answer = send_sample(endpoint, **order.validated_data)
+            status, answer = send_sample(endpoint, **order.validated_data, by=caller(request))
         except CannotSign as exc:
             raise Conflict(str(exc)) from exc
         if not 200 <= status < 300:

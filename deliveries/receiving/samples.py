@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from django.core.handlers.wsgi import WSGIRequest
+from django.db import transaction
 from django.utils import timezone
 
+from deliveries import audit
 from deliveries.models.sealing import MASK, masked_query
 from deliveries.receiving.view import ReceiveView
 from integrations.contracts import InboundRequest, Sample, case_insensitive
@@ -23,6 +25,9 @@ from integrations.errors import HubError
 from integrations.models import Endpoint, Secret
 from integrations.verification import Scheme
 from integrations.verification.texts import header_text
+
+if TYPE_CHECKING:
+    from deliveries.audit import Person
 
 _FORM = "application/x-www-form-urlencoded"
 _NEW_ID = "$(od -An -N8 -tx1 /dev/urandom | tr -d ' ')"
@@ -34,24 +39,31 @@ class CannotSign(HubError):
 
 
 def signed_sample(
-    endpoint: Endpoint, *, event_type: str = "", payload: Any = None, body: bytes | None = None
+    endpoint: Endpoint,
+    *,
+    event_type: str = "",
+    payload: Any = None,
+    body: bytes | None = None,
+    by: Person | None = None,
 ) -> InboundRequest:
     """Return a test event with a fresh id as the provider would send it now.
 
     ``payload`` (a JSON value; a dict for providers that send forms) or ``body`` take the place of the example's own.
     It is signed with the newest live secret, or, where secrets are public keys, with a key pair that `signing_secret`
-    makes. Raises `CannotSign`.
+    makes, ``by`` whoever wants it. Raises `CannotSign`.
     """
     now = timezone.now()
     request = _unsigned(endpoint, _sample(endpoint, event_type=event_type, payload=payload, body=body), now=now)
-    key = _signing_key(endpoint, now=now)
+    key = _signing_key(endpoint, now=now, by=by)
     try:
         return _scheme(endpoint).sign(request, key, now=now)
     except ValueError as exc:  # a body that has no place for the proof, where that is in the body
         raise CannotSign(f"This body cannot be signed: {exc}") from exc
 
 
-def send_sample(endpoint: Endpoint, *, event_type: str = "", payload: Any = None) -> tuple[int, Any]:
+def send_sample(
+    endpoint: Endpoint, *, event_type: str = "", payload: Any = None, by: Person | None = None
+) -> tuple[int, Any]:
     """Put a signed test event through the receiving path, in this process; return the status and the answer.
 
     The answer is the JSON value, or the text where the provider's own form is no JSON. Of the checks only the source's
@@ -59,7 +71,7 @@ def send_sample(endpoint: Endpoint, *, event_type: str = "", payload: Any = None
     stored: who may send a test event, and read it, need not have the secret. Raises `CannotSign`, and whatever the view
     raises.
     """
-    request = signed_sample(endpoint, event_type=event_type, payload=payload)
+    request = signed_sample(endpoint, event_type=event_type, payload=payload, by=by)
     conceal = partial(_concealed, _scheme(endpoint))
     response = ReceiveView.as_view(from_the_hub_itself=True, conceal=conceal)(_as_http(request), slug=endpoint.slug)
     if hasattr(response, "render"):
@@ -101,10 +113,11 @@ def curl_line(endpoint: Endpoint) -> str:
     return " ".join(["curl -sS", shlex.quote(request.url), *options, "--data-raw", shlex.quote(request.body.decode())])
 
 
-def signing_secret(endpoint: Endpoint, *, now: datetime) -> tuple[Secret, bool]:
+def signing_secret(endpoint: Endpoint, *, now: datetime, by: Person | None) -> tuple[Secret, bool]:
     """Return the secret that signs test events, and whether it was made just now. Raises `CannotSign`.
 
-    Where the provider keeps the private key to itself, that is a key pair of the hub's own, labelled "test events".
+    Where the provider keeps the private key to itself, that is a key pair of the hub's own, labelled "test events". It
+    is live like any other secret, so the audit log says who had it made.
     """
     live = endpoint.secrets.live(now)
     if _scheme(endpoint).symmetric:
@@ -117,7 +130,13 @@ def signing_secret(endpoint: Endpoint, *, now: datetime) -> tuple[Secret, bool]:
     if secret is not None:
         return secret, False
     public, private = _scheme(endpoint).new_pair()
-    return Secret.objects.create(endpoint=endpoint, label="test events", value=public, signing_key=private), True
+    with transaction.atomic():
+        made = Secret.objects.create(endpoint=endpoint, label="test events", value=public, signing_key=private)
+        change = audit.difference(made, None, audit.snapshot(made))
+        who = "" if by is not None else "command line"
+        message = f"A key pair for test events of {endpoint.slug}."
+        audit.record(audit.Action.MADE, made, by=by, who=who, message=message, change=change, now=now)
+    return made, True
 
 
 def _scheme(endpoint: Endpoint) -> Scheme:
@@ -127,10 +146,10 @@ def _scheme(endpoint: Endpoint) -> Scheme:
         raise CannotSign("The provider's preset cannot work with the endpoint's settings.") from exc
 
 
-def _signing_key(endpoint: Endpoint, *, now: datetime) -> str:
+def _signing_key(endpoint: Endpoint, *, now: datetime, by: Person | None = None) -> str:
     if not _scheme(endpoint).needs_key:
         return ""
-    secret, _ = signing_secret(endpoint, now=now)
+    secret, _ = signing_secret(endpoint, now=now, by=by)
     try:
         return secret.signing_key or secret.resolved()
     except HubError as exc:

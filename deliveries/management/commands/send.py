@@ -71,7 +71,7 @@ def _as_json(response: httpx.Response) -> dict[str, Any]:
 
 def _signed(endpoint: Endpoint, *, event_type: str, body: bytes | None) -> InboundRequest:
     scheme = endpoint.preset.scheme_for(endpoint.settings) if endpoint.url else None
-    if scheme is not None and not scheme.symmetric and signing_secret(endpoint, now=timezone.now())[1]:
+    if scheme is not None and not scheme.symmetric and signing_secret(endpoint, now=timezone.now(), by=None)[1]:
         time.sleep(FRESH_SECONDS)  # until every web process knows the key pair that was made just now
     return signed_sample(endpoint, event_type=event_type, body=body)
 

@@ -310,6 +310,15 @@ _of_orders("integrations_endpoint_legal_hold", reason="a case")
 _of_orders("first_steps_connect", value=TYPED, label="first")
 
 
+@doing("integrations_endpoint_test", "by a key pair")
+def _(site: Site) -> Any:
+    Endpoint.objects.filter(pk=orders().pk).update(provider="discord", settings={})
+    answer = site.post("integrations_endpoint_test", orders().pk)
+    said = [(entry.action, entry.object_type) for entry in site.watched.entries]
+    assert said == [("made", "secret"), ("ordered", "endpoint")], said
+    return answer
+
+
 @doing("integrations_endpoint_add")
 def _(site: Site) -> Any:
     return site.post("integrations_endpoint_add", **fields_of(None, slug="new", **new_secret(TYPED), **new_route()))

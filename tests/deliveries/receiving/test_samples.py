@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import subprocess
 from io import StringIO
+from unittest.mock import patch
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import LiveServerTestCase, TestCase, override_settings
 from django.utils import timezone
 
-from deliveries.models import Delivery, Event
+from deliveries.models import AuditEntry, Delivery, Event
 from deliveries.receiving import endpoints
 from deliveries.receiving.samples import CannotSign, curl_line, send_sample
 from integrations.models import Endpoint, Secret
@@ -93,6 +96,29 @@ class ATestEvent(TestCase):
         ours = endpoint.secrets.get(label="test events")
         self.assertTrue(ours.signing_key)
         self.assertEqual(endpoint.secrets.count(), 2)
+
+    def test_that_makes_a_key_pair_says_in_the_audit_log_who_had_it_made(self) -> None:
+        endpoint = endpoint_of("discord")
+        ada = User.objects.create_user("ada")
+
+        for _ in range(2):
+            send_sample(endpoint, by=ada)
+
+        entry = AuditEntry.objects.get()
+        ours = endpoint.secrets.get()
+        self.assertEqual((entry.action, entry.who, entry.endpoint_id), ("made", "ada", endpoint.pk))
+        self.assertEqual((entry.object_type, entry.object_id), ("secret", str(ours.pk)))
+        said = json.dumps([entry.before, entry.after, entry.message])
+        self.assertIn("test events", said)
+        self.assertNotIn(ours.signing_key, said)
+
+    def test_makes_no_key_pair_without_its_entry(self) -> None:
+        endpoint = endpoint_of("discord")
+
+        with patch.object(AuditEntry, "save", side_effect=OperationalError), self.assertRaises(OperationalError):
+            send_sample(endpoint)
+
+        self.assertEqual(endpoint.secrets.count(), 0)
 
     @override_settings(HUB_BASE_URL="https://hub.example.com/base")
     def test_is_signed_for_the_public_url(self) -> None:
