@@ -24,6 +24,11 @@ class _Session(requests.Session):
     ended = ""
     answer: int | Cause = Cause.OTHER
 
+    @property
+    def took(self) -> bool:
+        """Whether what was sent last has been taken."""
+        return isinstance(self.answer, int) and 200 <= self.answer < 300
+
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         """Send, by the certificates that OpenTelemetry's variable names: requests lets one of its own go before."""
         if self.verify is not True:
@@ -48,6 +53,8 @@ class Exporter(OTLPSpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send; a log line for each batch of a day without a collector would help nobody."""
         result = super().export(spans)
+        if result is SpanExportResult.SUCCESS and not self._asked.took:
+            result = SpanExportResult.FAILURE  # the library takes a redirect for success, and follows none
         if self._shutdown:  # nobody knows whether it would have been taken
             return result
         if result is SpanExportResult.SUCCESS and self._fails:

@@ -335,6 +335,13 @@ class AProcessTests(SimpleTestCase):
             said = [(line["event"], line.get("reason")) for line in lines_of(streams)]
             self.assertEqual(said, [("traces.not_sent", "status 401"), ("traces.sent_again", None)])
 
+    def test_says_that_a_redirect_leads_away_from_who_takes_them(self) -> None:
+        with collecting(status=308) as (_, tracer), everything_logged() as streams:
+            self.receive()
+            tracer.flush(5)
+            said = [(line["event"], line.get("reason")) for line in lines_of(streams)]
+            self.assertEqual(said, [("traces.not_sent", "status 308")])
+
     def test_says_that_nobody_answers(self) -> None:
         with collecting() as (_, tracer), everything_logged() as streams:
             tracer._url = f"http://127.0.0.1:{free_port()}/v1/traces"
