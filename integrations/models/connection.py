@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -212,6 +213,10 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check the constraints; that of the name is about live rows, and no form has the field that says so."""
+        super().validate_constraints(exclude=set(exclude or ()) - {"retired_at"})
 
     def clean(self) -> None:
         """Check what belongs together: the proof with its credentials, the proxy with its own, the test's path."""

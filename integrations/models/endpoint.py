@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -186,6 +187,10 @@ class Endpoint(Keeping):
 
     def __str__(self) -> str:
         return self.name or self.slug
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Check the constraints; that of the slug is about live rows, and no form has the field that says so."""
+        super().validate_constraints(exclude=set(exclude or ()) - {"retired_at"})
 
     def clean(self) -> None:
         """Check ``settings`` against the provider's own schema, and whether the shared URL can know its requests."""

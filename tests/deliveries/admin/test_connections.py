@@ -6,6 +6,7 @@ from typing import Any
 
 from django.test import TestCase, override_settings
 from django.urls import reverse
+from django.utils import timezone
 
 from deliveries.models import AuditEntry
 from integrations.models import Connection, EndpointGroup
@@ -66,6 +67,15 @@ class ConnectionPageTests(TestCase):
     def test_begins_with_the_kind_that_most_are_of(self) -> None:
         form = self.client.get(ADD).context["adminform"].form
         self.assertEqual((form["kind"].value(), form["auth"].value()), ("http", "none"))
+
+    def test_refuses_the_name_of_another_that_is_live(self) -> None:
+        other = self.made()
+        self.refused(ADD, "A connection with this name exists already.")
+
+        other.retired_at = timezone.now()
+        other.save()
+        self.client.post(ADD, values())
+        self.assertEqual(Connection.objects.filter(name="crm").count(), 2)
 
     def test_makes_one_whose_credential_is_seen_no_more(self) -> None:
         connection = self.made()

@@ -39,6 +39,19 @@ class NewEndpointTests(TestCase):
         route = endpoint.routes.get()
         self.assertEqual((route.events, route.filter, route.retry), (["order.*", "refund"], "total", RETRY))
 
+    def test_with_the_slug_of_a_live_one_is_refused(self) -> None:
+        known = make_endpoint(slug="taken")
+        other = make_endpoint(slug="other", provider="generic_hmac", secret=SECRET)
+        said = "An endpoint with this slug exists already."
+
+        self.assertContains(self.client.post(ADD, fields_of(slug="taken", **new_secret(SECRET))), said)
+        self.assertContains(self.client.post(page_of(other), fields_of(other, slug="taken")), said)
+        self.assertEqual(set(Endpoint.objects.values_list("slug", flat=True)), {"taken", "other"})
+
+        known.retire(now=timezone.now())
+        self.client.post(page_of(other), fields_of(other, slug="taken"))
+        self.assertEqual(Endpoint.objects.live().get().slug, "taken")
+
     def test_limits_and_orders_its_routes_deliveries(self) -> None:
         chosen = {"concurrency": "3", "ordering_key": "order.id", "ordering_failure": "park"}
 

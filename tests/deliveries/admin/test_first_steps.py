@@ -85,6 +85,8 @@ class MakingTests(TestCase):
         )
 
         self.assertContains(answer, "nowhere")
+        answer = logged_in("administrator").post(f"{START}new/generic_hmac/", {"slug": "taken"})
+        self.assertContains(answer, "An endpoint with this slug exists already.")
         self.assertEqual(Endpoint.objects.count(), 1)
 
     def test_puts_the_endpoint_of_a_restricted_user_into_one_of_their_groups(self) -> None:
