@@ -60,11 +60,17 @@ class Site:
     def fill(self, address: str, /, *args: Any, **changes: Any) -> Any:
         """Open the page of that name, change its form, and send it; a change to None is a box that is not ticked."""
         page = self.client.get(address_of(address, *args))
-        form = _Form()
-        form.feed(page.content.decode())
-        assert form.fields, (address, page.status_code, page.get("Location"))
-        fields = {**form.fields, **changes}
+        shown = form_of(page)
+        assert shown, (address, page.status_code, page.get("Location"))
+        fields = {**shown, **changes}
         return self.post(address, *args, **{key: value for key, value in fields.items() if value is not None})
+
+
+def form_of(page: Any) -> dict[str, Any]:
+    """Return the fields of the form on a page as a browser would send them; none where there is no form."""
+    form = _Form()
+    form.feed(page.content.decode())
+    return form.fields
 
 
 def address_of(name: str, *args: Any) -> str:

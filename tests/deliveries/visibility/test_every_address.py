@@ -9,21 +9,24 @@ from uuid import uuid4
 
 import pytest
 from django.db import transaction
+from django.test import Client
 from django.urls import reverse
 
-from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, Event
+from deliveries.models import AuditEntry, Backfill, BackfillRun, Delivery, Event, SavedView
 from integrations.models import AwaitedSecret, Endpoint, Route, Secret
+from tests.deliveries.admin.people import make_user
 from tests.deliveries.audited import comings  # noqa: F401 - its doings are among them
 from tests.deliveries.audited.doings import DOINGS
-from tests.deliveries.audited.site import addresses
+from tests.deliveries.audited.site import addresses, form_of
 from tests.deliveries.visibility.test_admin import RestrictedAdminTestCase
-from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team
-from tests.factories import make_event
+from tests.deliveries.visibility.two_teams import OURS, THEIRS, Team, restrict
+from tests.factories import make_endpoint, make_event, make_route
 
 #: What is posted everywhere: what each order, question and form asks for, so that it would do something.
 POSTED = {
     "confirmed": "yes", "post": "yes", "reason": "a case", "payload": '{"of": "another"}', "which": "all",
     "value": "a-secret-of-mine", "last": "5", "format": "jsonl", "name": "mine", "event_type": "mine", "label": "mine",
+    "slug": "mine",
 }  # fmt: skip
 #: What is not for who is restricted at all.
 SHUT = {
@@ -32,15 +35,17 @@ SHUT = {
     "deliveries_erasure_confirm", "deliveries_parkedkey_let_go_on", "integrations_endpointgroup_change",
     "integrations_endpointgroup_delete",
 }  # fmt: skip
-#: What takes a whole form, or a row in another state than there is; it is posted to all the same.
-NEED_MORE = {
-    "deliveries_alertrule_change", "deliveries_alertrule_test", "deliveries_backfill_change", "deliveries_event_body",
-    "deliveries_delivery_forget_view", "deliveries_event_forget_view", "deliveries_rejection_forget_view",
-    "deliveries_event_reroute", "deliveries_rejection_reverify", "deliveries_schedule_change",
-    "first_steps_new", "integrations_connection_change", "integrations_connection_delete",
-    "integrations_endpoint_await_secret", "integrations_endpoint_change", "integrations_endpoint_confirm_secret",
-    "integrations_endpoint_end_secret", "integrations_route_change", "integrations_route_on", "openid_connect_callback",
-}  # fmt: skip
+#: Pages with a form: what is changed in it, as somebody fills it in who may see the row.
+FORMS: dict[str, dict[str, str]] = {
+    "deliveries_alertrule_change": {"name": "renamed"},
+    "deliveries_backfill_change": {"interval_minutes": "45"},
+    "deliveries_schedule_change": {"cron": "0 5 * * *"},
+    "integrations_connection_change": {"base_url": "https://renamed.example.com"},
+    "integrations_endpoint_change": {"name": "renamed"},
+    "integrations_route_change": {"timeout_seconds": "12"},
+}
+#: What takes an identity provider, and names no row.
+NEED_MORE = {"openid_connect_callback"}
 ORDERS = {
     "deliveries_delivery_order": ("replay", "replay_from_start", "discard"),
     "deliveries_replay_order": ("pause", "cancel"),
@@ -49,12 +54,29 @@ ORDERS = {
 
 @pytest.mark.any_database
 class EveryAddressTests(RestrictedAdminTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        other = make_user("administrator", name="other")
+        restrict(other, self.theirs.group)
+        self.ours.add_more(member=self.user)
+        self.theirs.add_more(member=other)
+        make_route(make_endpoint(slug="hub-alerts", provider="internal"))
+        self.root = Client()
+        self.root.force_login(make_user("superuser", name="root"))
+
+    def posted(self, name: str, address: str) -> dict[str, Any]:
+        """Return what is posted to ``address``: the form of its page, or else what any order asks for."""
+        shown = form_of(self.root.get(address)) if name in FORMS else {}
+        if shown:
+            return {**shown, **FORMS[name]}
+        return {**POSTED, "group": self.ours.group.pk, "order": str(uuid4())}
+
     def test_does_and_shows_nothing_of_the_other_group(self) -> None:
         before = self.theirs.state(), counts(self.theirs)
         for name, route in addresses():
             for address in filled(name, route, self.theirs):
-                for method in ("get", "post"):
-                    self.assert_hidden(method, address, **POSTED, order=str(uuid4()))
+                self.assert_hidden("get", address, **POSTED)
+                self.assert_hidden("post", address, **self.posted(name, address))
                 self.client.force_login(self.user)  # one of them is the way out
         self.assertEqual((self.theirs.state(), counts(self.theirs)), before)
 
@@ -66,17 +88,17 @@ class EveryAddressTests(RestrictedAdminTestCase):
         for is_sensitive in (False, True):
             Endpoint.objects.filter(pk=self.ours.endpoint.pk).update(sensitive=is_sensitive)
             for name, route in routes:
-                if name not in done and any(map(self.is_noted, filled(name, route, self.ours))):
+                if name not in done and any(self.is_noted(name, address) for address in filled(name, route, self.ours)):
                     done.add(name)
 
-        self.assertGreater(len(done), 25)
+        self.assertGreater(len(done), 45)
         self.assertEqual({name for name, _ in routes} - done, set(), "post what it takes, or name it in NEED_MORE")
 
-    def is_noted(self, address: str) -> bool:
+    def is_noted(self, name: str, address: str) -> bool:
         """Return whether something is in the audit log once it is posted to ``address``; take it back."""
         known = AuditEntry.objects.changes().count()
         with transaction.atomic():
-            self.client.post(address, {**POSTED, "order": str(uuid4())})
+            self.client.post(address, self.posted(name, address))
             is_noted = AuditEntry.objects.changes().count() > known
             transaction.set_rollback(True)
         return is_noted
@@ -164,7 +186,10 @@ def filled(name: str, route: str, team: Team) -> Iterator[str]:
         "variant": team.variant.pk, "secret": team.secret.pk, "handler": "log", "provider": "generic_hmac",
         "key": "webhook", "provider_id": "sso", "content_type_id": 1,
     }  # fmt: skip
-    rows = [row for row in team.rows() if app_model and row._meta.label_lower == ".".join(app_model.groups())]
+    label = ".".join(app_model.groups()) if app_model else ""
+    rows = [row for row in team.rows() if row._meta.label_lower == label]
+    if name.endswith("_forget_view"):
+        rows = [row for row in team.more if isinstance(row, SavedView) and label == f"deliveries.{row.list}"]
     for pk in [row.pk for row in rows] or [team.group.pk]:
         for order in ORDERS.get(name, ("on",)):
             known = {**values, "order": order}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -20,6 +21,7 @@ from deliveries.models import (
     Rejection,
     RejectionCount,
     Replay,
+    SavedView,
     Schedule,
     Shape,
     Worker,
@@ -27,6 +29,8 @@ from deliveries.models import (
 from deliveries.shapes.learning import learn
 from deliveries.shapes.paths import fields_of
 from integrations.models import AwaitedSecret, Connection, Endpoint, EndpointGroup, Restriction, Secret
+from tests.deliveries.api.some_rows import BODY, deliver_a_secret, signed
+from tests.deliveries.receiving.cases import signature
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 OURS, THEIRS = "zebra", "walrus"
@@ -114,12 +118,52 @@ class Team:
             learn(self.shape, fields_of(payload), at=now, event=self.event.pk)
         self.shape.save()
         self.awaited = AwaitedSecret.objects.start(self.endpoint, by=word, now=now)
+        self.more: list[Model] = []
+
+    def add_more(self, *, member: User) -> None:
+        """Add rows in the states that some orders take, and views that ``member`` has saved."""
+        now = timezone.now()
+        waits, delivered = (
+            make_endpoint(slug=f"{self.word}-{name}", provider="asana", group=self.group)
+            for name in ("waits", "delivered")
+        )
+        deliver_a_secret(delivered)
+        Secret.objects.filter(pk=self.secret.pk).update(created_at=now - timedelta(days=90))
+        Secret.objects.create(endpoint=self.endpoint, value=f"{self.word}-next", label="next", last_used_at=now)
+        code = make_endpoint(slug=f"{self.word}-code", provider="github", group=self.group)
+        github = Connection.objects.create(
+            name=f"{self.word}-github", base_url="https://api.github.com", group=self.group
+        )
+        refused = signed(signature(BODY, f"{self.word}-key"))
+        self.more = [
+            waits,
+            delivered,
+            code,
+            github,
+            Backfill.objects.create(endpoint=code, connection=github, interval_minutes=30),
+            make_route(self.endpoint, name=f"{self.word} unserved"),
+            make_route(self.endpoint, name=f"{self.word} off", enabled=False),
+            make_event(self.endpoint, event_type=f"{self.word}.alone"),
+            Rejection.objects.create(
+                endpoint=self.endpoint, reason="signature_mismatch", received_at=now, source="192.0.2.1", **refused
+            ),
+            Connection.objects.create(
+                name=f"{self.word}-spare", base_url=f"https://{self.word}.example.com", group=self.group
+            ),
+            *(
+                SavedView.objects.create(
+                    owner=member, list=name, name=f"{self.word} view", filters=f"q={self.word}", created_at=now
+                )
+                for name in ("delivery", "event", "rejection")
+            ),
+        ]
 
     def rows(self) -> list[Model]:
         """Return the rows that have pages or addresses of their own."""
         facts = [self.event, self.delivery, self.pending, self.replay, self.rejection, self.entry]
         facts += [self.rule, self.alert, self.shape]
-        return [self.group, self.endpoint, self.route, self.backfill, self.run, self.connection, self.schedule, *facts]
+        set_up = [self.group, self.endpoint, self.route, self.backfill, self.run, self.connection, self.schedule]
+        return [*set_up, *facts, *self.more]
 
     def state(self) -> list[dict[str, Any]]:
         """Return all columns of all rows, to be compared."""
