@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,21 @@ def specification() -> Validator:
     """Return the Compose specification's own schema, which check-jsonschema brings along."""
     found = resources.files("check_jsonschema").joinpath("builtin_schemas", "vendor", "compose-spec.json")
     return Validator(json.loads(found.read_text()))
+
+
+def made_secrets(folder: Path) -> Path:
+    """Return the folder with the secrets that the script makes."""
+    secrets = folder / "secrets"
+    subprocess.run(["sh", str(DEPLOYMENT / "make-secrets.sh"), str(secrets)], check=True, capture_output=True)
+    return secrets
+
+
+def checked(settings: dict[str, str]) -> str:
+    """Return what the hub has against ``settings``, which are all that it is given."""
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    given = {"PATH": os.environ["PATH"], **settings}
+    done = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False)
+    return done.stderr if done.returncode else ""
 
 
 class TestCompose:
@@ -69,6 +85,20 @@ class TestCompose:
         for name in OURS:
             named = {key.removesuffix("_FILE") for key in compose["services"][name]["environment"]}
             assert named <= known, name
+
+    @pytest.mark.parametrize("name", OURS)
+    def test_gives_settings_with_which_the_hub_starts_and_has_nothing_to_warn_of(
+        self, name: str, compose: Any, tmp_path: Path
+    ) -> None:
+        given = {key: str(value) for key, value in compose["services"][name]["environment"].items()}
+        filled = {key: re.sub(r"\$\{PUBLIC_HOST[^}]*\}", "hub.example.com", value) for key, value in given.items()}
+        secrets = made_secrets(tmp_path)
+        filled = {key: value.replace("/run/secrets", str(secrets)) for key, value in filled.items()}
+
+        assert "${" not in "".join(filled.values())
+        assert checked(filled) == ""
+        assert "HUB_BASE_URL" in checked({**filled, "HUB_BASE_URL": "http://hub.example.com"})
+        assert "SECRET_KEY" in checked({**filled, "SECRET_KEY_FILE": str(secrets / "another")})
 
     def test_gives_each_process_its_own_role_and_no_secret_beyond(self, compose: Any) -> None:
         for name, role in (("migrate", "owner"), ("web", "web"), ("worker", "worker")):

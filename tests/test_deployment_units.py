@@ -17,6 +17,7 @@ from hub import env
 from tests import kubernetes_schemas
 from tests.kubernetes_schemas import RELEASES
 from tests.running_hub import ROOT
+from tests.test_deployment import checked, made_secrets
 
 pytestmark = pytest.mark.any_database
 SYSTEMD = ROOT / "docs" / "deployment" / "systemd"
@@ -163,6 +164,16 @@ class TestManifests:
     def test_name_settings_that_there_are(self) -> None:
         data = named("ConfigMap", "hub")["data"]
         assert {name.removesuffix("_FILE") for name in data} <= set(env.declared())
+
+    @pytest.mark.parametrize("role", ["owner", "web", "worker"])
+    def test_give_settings_with_which_the_hub_starts_and_has_nothing_to_warn_of(
+        self, role: str, tmp_path: Path
+    ) -> None:
+        secrets = made_secrets(tmp_path)
+        (secrets / f"{role}_url").rename(secrets / "database_url")  # as the page has it
+        data = named("ConfigMap", "hub")["data"]
+
+        assert checked({key: value.replace("/run/secrets/hub", str(secrets)) for key, value in data.items()}) == ""
 
     def test_give_each_process_its_own_role_in_the_database(self) -> None:
         secrets = {name: pod["volumes"][0]["secret"]["secretName"] for name, pod in pods().items()}
