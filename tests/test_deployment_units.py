@@ -36,12 +36,23 @@ def directives(name: str) -> dict[str, list[str]]:
     return found
 
 
-def runnable(folder: Path) -> list[str]:
-    """Write the units to ``folder`` with a program that is on this machine, and return their paths."""
-    for path in SYSTEMD.iterdir():
-        text = re.sub(r"/srv/hub/\.venv/bin/\w+", "/bin/true", path.read_text(encoding="utf-8"))
-        (folder / path.name).write_text(text.replace("WorkingDirectory=/srv/hub", "WorkingDirectory=/"))
+def runnable(folder: Path, units: dict[str, str]) -> list[str]:
+    """Write ``units`` to ``folder`` with a program that is on this machine, and return their paths."""
+    for name, text in units.items():
+        text = re.sub(r"/srv/hub/\.venv/bin/\w+", "/bin/true", text)
+        (folder / name).write_text(text.replace("WorkingDirectory=/srv/hub", "WorkingDirectory=/"))
     return sorted(map(str, folder.iterdir()))
+
+
+def ours() -> dict[str, str]:
+    """Return the units that are files, by name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in SYSTEMD.iterdir()}
+
+
+def shown(page: str) -> list[str]:
+    """Return the units that a page shows."""
+    text = (ROOT / "docs" / "how-to" / page).read_text(encoding="utf-8")
+    return re.findall(r"^```ini\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def asked(*arguments: str) -> str:
@@ -57,10 +68,21 @@ def asked(*arguments: str) -> str:
 
 class TestUnits:
     def test_are_taken_by_systemd_without_a_word(self, tmp_path: Path) -> None:
-        assert asked("verify", "--man=no", *runnable(tmp_path)) == ""
+        assert asked("verify", "--man=no", *runnable(tmp_path, ours())) == ""
+
+    def test_of_the_pages_are_taken_by_systemd_without_a_word(self, tmp_path: Path) -> None:
+        (hub,), (backup, timer) = shown("deploy.md"), shown("back-up-and-restore.md")
+        units = {"hub.service": hub, "hub-backup.service": backup, "hub-backup.timer": timer}
+        assert asked("verify", "--man=no", *runnable(tmp_path, units)) == ""
+
+    def test_would_be_found_fault_with(self, tmp_path: Path) -> None:
+        wrong = {"hub.service": shown("deploy.md")[0].replace("KillMode=mixed", "KillMode=mixd\nRestartSecs=2")}
+        said = asked("verify", "--man=no", *runnable(tmp_path, wrong))
+        assert "kill mode" in said
+        assert "RestartSecs" in said
 
     def test_are_exposed_to_little_by_systemds_own_measure(self, tmp_path: Path) -> None:
-        for path in runnable(tmp_path):
+        for path in runnable(tmp_path, ours()):
             if path.endswith(".service"):
                 asked("security", "--offline=true", "--threshold=20", path)
 
