@@ -1,7 +1,7 @@
 """Run pieces of code with the settings of a hub, each in a process of its own, without an interpreter's start for each.
 
 Importing the hub takes more than a second of a core's time, and tests that wait for a row look many times. So one
-process imports it (``python -m tests.shell``) and forks for every piece of code: it begins as a new interpreter does
+process imports it and forks for every piece of code: it begins as a new interpreter does
 after ``django.setup()``, with no connection and nothing cached, and what it does to itself is gone with it.
 """
 
@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Runs this very file on the code in the present folder: that of an older release may have no such file.
+_START = "import os, runpy, sys; sys.path[0] = os.getcwd(); runpy.run_path(sys.argv[1], run_name='__main__')"
 _SECONDS = 60  # as long as one piece of code may take
 
 
@@ -30,7 +32,7 @@ class Shell:
     def __init__(self, environment: Mapping[str, str], *, root: Path = ROOT) -> None:
         self.environment = environment
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.shell"],
+            [sys.executable, "-c", _START, str(Path(__file__).resolve())],
             cwd=root,
             env=environment,
             stdin=subprocess.PIPE,

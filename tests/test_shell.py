@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,14 @@ class TestAPieceOfCode:
         done = shell.run("from deliveries.models import Event; print(Event.__name__)")
 
         assert (done.returncode, done.stdout) == (0, "Event\n")
+
+    def test_is_run_on_the_code_of_a_release_that_has_no_such_shell(self, tmp_path: Path) -> None:
+        (tmp_path / "older.py").write_text("SECRET_KEY = 'x'\n")
+        with closing(Shell({**os.environ, "DJANGO_SETTINGS_MODULE": "older"}, root=tmp_path)) as shell:
+            done = shell.run(
+                "from django.conf import settings; import older; print(settings.SECRET_KEY, older.__file__)"
+            )
+        assert done.stdout == f"x {tmp_path / 'older.py'}\n"
 
     def test_fails_with_the_traceback(self, shell: Shell) -> None:
         done = shell.run("print('before')\n1 / 0")
