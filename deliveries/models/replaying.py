@@ -72,7 +72,7 @@ def counted_of_some(selection: dict[str, Any], *, most: int) -> dict[tuple[UUID,
         return {}
     with database.cursor() as cursor:
         cursor.execute(
-            f"SELECT route_id, status, COUNT(*) FROM ({select}) AS some GROUP BY route_id, status",  # noqa: S608
+            f"SELECT route_id, status, COUNT(*) FROM ({select}) AS looked_at GROUP BY route_id, status",  # noqa: S608
             values,
         )
         return {(UUID(str(route)), status): count for route, status, count in cursor.fetchall()}
