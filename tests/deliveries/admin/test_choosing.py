@@ -1,14 +1,20 @@
-"""The box in which filters have their choices."""
+"""What lists are made of: the boxes in which filters have their choices, and those that tick rows."""
 
 from __future__ import annotations
 
 from html.parser import HTMLParser
 
 import pytest
-from django.test import SimpleTestCase
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.test import SimpleTestCase, TestCase
+from django.utils.translation import override
+from unfold.admin import checkbox
 from unfold.contrib.filters.forms import DropdownForm
 
 from deliveries.admin.choosing import ChoiceForm
+from deliveries.models import Event
+from tests.factories import make_endpoint, make_event
 
 pytestmark = pytest.mark.any_database
 CHOICES = [("", "All"), ("a", "<b>A</b> & Co"), ('"q"', "“quoted”"), ("c", "C")]
@@ -56,3 +62,15 @@ class ChoosingTests(SimpleTestCase):
         self.assertIn("&lt;b&gt;A&lt;/b&gt; &amp; Co", html)
         self.assertIn('value="&quot;q&quot;"', html)
         self.assertNotIn("<b>", html)
+
+
+class TickingTests(TestCase):
+    def test_draws_the_box_that_unfold_draws_in_the_language_of_the_page(self) -> None:
+        event = make_event(make_endpoint())
+        pages = admin.site.get_model_admin(Event)
+        for language in ("en", "de", "en"):
+            with self.subTest(language), override(language):
+                self.assertEqual(
+                    pages.action_checkbox(event),  # type: ignore[attr-defined]
+                    checkbox.render(ACTION_CHECKBOX_NAME, str(event.pk)),
+                )
