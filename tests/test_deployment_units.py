@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from jsonschema import ValidationError
@@ -220,6 +221,13 @@ class TestManifests:
         assert backend["port"]["name"] == service["spec"]["ports"][0]["name"]
         assert service["spec"]["selector"] == pod["metadata"]["labels"]
         assert service["spec"]["ports"][0]["targetPort"] == pod["spec"]["containers"][0]["ports"][0]["name"]
+
+    def test_send_the_self_check_through_the_service_of_the_web_pods(self) -> None:
+        to = urlsplit(named("ConfigMap", "hub")["data"]["HUB_SELF_CHECK_URL"])
+        service = named("Service", to.hostname or "")
+        assert (to.scheme, to.path) == ("http", "")
+        assert (to.port or 80) in {port["port"] for port in service["spec"]["ports"]}
+        assert service["spec"]["selector"] == named("Deployment", "hub-web")["spec"]["template"]["metadata"]["labels"]
 
     def test_scale_workers_by_the_age_of_the_queue(self) -> None:
         scaled = named("ScaledObject", "hub-worker")["spec"]
