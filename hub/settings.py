@@ -99,8 +99,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # -- processes --------------------------------------------------------------------------------------------------------
 HUB_WEB_WORKERS = env.env_int("HUB_WEB_WORKERS", 1 if _SQLITE else 2, minimum=1)
 HUB_WEB_THREADS = env.env_int("HUB_WEB_THREADS", 16, minimum=1)
-HUB_WORKERS = env.env_int("HUB_WORKERS", 2, minimum=1)
 HUB_OWN_CORES = env.env_bool("HUB_OWN_CORES", True)
+HUB_WORKERS = env.env_int("HUB_WORKERS", 2, minimum=1)
 HUB_WORKER_THREADS = env.env_int("HUB_WORKER_THREADS", 32, minimum=1)
 HUB_LEASE_SECONDS = env.env_int("HUB_LEASE_SECONDS", 15, minimum=3)
 HUB_STOP_SECONDS = env.env_int("HUB_STOP_SECONDS", 25, minimum=1)

@@ -9,8 +9,6 @@ from typing import Any
 from django_q.cluster import Sentinel
 from django_q.worker import worker
 
-from deliveries.supervision.cores import free_core, started_on
-
 
 class Timer:
     """What a worker and the sentinel tell each other: -1 idle, -2 to be recycled, 0 timed out, else seconds left.
@@ -39,11 +37,8 @@ class Timer:
 
 
 class HubSentinel(Sentinel):  # type: ignore[misc]
-    """The sentinel with a `Timer` and a core for each worker."""
+    """The sentinel with a `Timer` for each worker."""
 
     def spawn_worker(self) -> None:
         """Start one worker process."""
-        core = free_core((process.core for process in self.pool), last_first=True)
-        with started_on(core):
-            process = self.spawn_process(worker, self.task_queue, self.result_queue, Timer(), self.timeout)
-        process.core = core
+        self.spawn_process(worker, self.task_queue, self.result_queue, Timer(), self.timeout)
