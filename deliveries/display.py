@@ -66,11 +66,14 @@ def label(text: object, kind: str = "neutral") -> SafeString:
 
 
 def title(thing: object) -> object:
-    """Return what stands for ``thing`` at the head of its page; a delivery is known by what came and where it goes."""
+    """Return what stands for ``thing`` at the head of its page.
+
+    A delivery is known by what came and where it goes, a rejection by its reason, without what joins the code's words.
+    """
     if isinstance(thing, Delivery):
         kind = thing.event.event_type or gettext("(no type)")
         return f"{kind} → {thing.route.name}"
-    return thing
+    return thing.reason.replace("_", " ") if isinstance(thing, Rejection) else thing
 
 
 def state(value: str, text: str | None = None) -> SafeString:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from deliveries.admin import orders
+from deliveries.admin.frame import frame
 from deliveries.models import EventVariant
 from deliveries.variants import NotAccepted, accept, wanted_of
 from integrations.admin.base import HubAdmin
@@ -34,10 +35,7 @@ def give(admin: HubAdmin, request: HttpRequest, variant: EventVariant) -> HttpRe
         messages.warning(request, gettext("No event was made. %(exc)s") % {"exc": exc})
         return HttpResponseRedirect(back)
     context = {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "title": gettext("Accept as a new event"),
-        "original": variant.event,
+        **frame(admin, request, gettext("Accept as a new event"), row=variant.event),
         "variant": variant,
         "event": event,
         "routes": [item.route for item in wanted],

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
 from deliveries import display
+from deliveries.admin.frame import frame
 from deliveries.differences import Change, Difference, Kind, difference
 from deliveries.models import Event
 from deliveries.paging import Place
@@ -41,10 +42,7 @@ def show(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
     of_endpoint = admin.get_queryset(request).filter(endpoint=event.endpoint_id).exclude(pk=event.pk)
     other = _named(of_endpoint, asked) if asked else _before(of_endpoint, event)
     context = {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "title": gettext("Difference to another event"),
-        "original": event,
+        **frame(admin, request, gettext("Difference to another event"), row=event),
         "other": other,
         "asked": asked,
         "made_from": of_endpoint.filter(pk=event.derived_from_id).first() if event.derived_from_id else None,

@@ -16,6 +16,7 @@ from django.utils.translation import gettext, gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from deliveries import audit
+from deliveries.admin.frame import frame
 from deliveries.admin.route_previews import may_preview
 from deliveries.dry_run import MOST, dry_run, past_events
 from integrations.admin.base import HubAdmin
@@ -70,14 +71,8 @@ def show_dry_run(admin: HubAdmin, request: HttpRequest, pk: UUID) -> HttpRespons
         said = f"Dry run on {len(context['rows'])} past events{', of a form that was not saved' * is_shadow}."
         audit.record(audit.Action.ORDERED, route, by=cast(User, request.user), message=said)
     entry = handlers.get(route.handler)
-    page = {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "title": gettext("Dry run"),
-        "subtitle": str(route),
-        "is_run": bool(entry and entry.dry_run),
-    }
-    return TemplateResponse(request, "admin/integrations/route/dry_run.html", {**page, "original": route, **context})
+    page = {**frame(admin, request, gettext("Dry run"), row=route), "is_run": bool(entry and entry.dry_run)}
+    return TemplateResponse(request, "admin/integrations/route/dry_run.html", page | context)
 
 
 def _edited(request: HttpRequest, route: Route) -> Any:

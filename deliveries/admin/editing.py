@@ -18,6 +18,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries.admin import orders
 from deliveries.admin.comparing import NAMED_PLACES, shown
+from deliveries.admin.frame import frame
 from deliveries.differences import difference
 from deliveries.edited_replay import Edit, NotEdited, WrongPayload, payload_of, prepared, read
 from deliveries.edited_replay import edited_replay as replay_edited
@@ -150,11 +151,7 @@ def _question(
 def _page(admin: HubAdmin, request: HttpRequest, event: Event, started_from: Delivery | None) -> dict[str, Any]:
     name, pk = ("delivery", started_from.pk) if started_from else ("event", event.pk)
     return {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "title": gettext("Replay with an edited payload"),
-        "subtitle": str(event),
-        "original": event,
+        **frame(admin, request, gettext("Replay with an edited payload"), row=event),
         "started_from": started_from,
         "back": reverse(f"admin:deliveries_{name}_change", args=[pk]),
     }

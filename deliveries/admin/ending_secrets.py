@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.admin.endpoint_panel import judgement
+from deliveries.admin.frame import frame
 from deliveries.admin.trying import back_to
 from integrations.admin.base import HubAdmin
 from integrations.admin.inlines import may_write_secrets
@@ -39,10 +40,7 @@ def end_secret(admin: HubAdmin, request: HttpRequest, pk: UUID, secret: UUID) ->
         return back_to(request, pk)
     if request.POST.get("confirmed") != "yes":
         context = {
-            **admin.admin_site.each_context(request),
-            "opts": Endpoint._meta,
-            "title": gettext("Retire a secret"),
-            "endpoint": row,
+            **frame(admin, request, gettext("Retire a secret"), row=row),
             "secret": found,
             "judgement": judgement(found, live, now),
         }

@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 
 from deliveries.admin import orders
 from deliveries.admin.filters import WHEN, span_of
+from deliveries.admin.frame import frame
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.states import FAILED
 from deliveries.models.transitions import DeliveryQuerySet
@@ -60,9 +61,7 @@ def failures_page(admin: HubAdmin, request: HttpRequest) -> HttpResponse:
     found, is_cut = failures(rows, when=when, now=timezone.now())
     offered = Endpoint.objects.visible_to(request.user).order_by("slug").values_list("pk", "slug")
     context = {
-        **admin.admin_site.each_context(request),
-        "opts": Delivery._meta,
-        "title": gettext("Failures"),
+        **frame(admin, request, gettext("Failures")),
         "failures": found,
         "is_cut": is_cut,
         "most": MOST_FAILED,

@@ -18,6 +18,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from deliveries import first_steps, waiting
 from deliveries.admin import orders
+from deliveries.admin.frame import frame
 from deliveries.admin.pages import HubPages
 from deliveries.admin.trying import CurlLine, curl_line
 from deliveries.first_steps import Step
@@ -250,10 +251,7 @@ class FirstStepsAdmin(HubPages):
             request,
             f"admin/deliveries/first_steps/{name}.html",
             {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "title": gettext("First steps"),
-                "subtitle": str(row) if row else "",
+                **frame(self, request, gettext("First steps"), row=row),
                 "original": row,
                 "preset": providers.get(row.provider) if row else None,
                 "steps": steps,

@@ -17,6 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import replay
+from deliveries.admin.frame import frame
 from deliveries.bulk_replay import HIGHEST_RATE, LOWEST_RATE
 from deliveries.models import Delivery, DeliveryStatus
 from deliveries.models.sealing import storable
@@ -151,18 +152,22 @@ def _question(
     ]
     without = deliveries.filter(status__in=order.legal, event__body_removed_at__isnull=False)
     bodiless = without.count() if order.needs_body else 0
+    total = sum(counts.values())
     return {
-        **admin.admin_site.each_context(request),
-        "opts": Delivery._meta,
-        "title": order.title,
+        **frame(admin, request, order.title, row=_the_one(deliveries) if total == 1 else None),
         "order": order,
         "by_status": by_status,
         "legal_count": sum(counts[status] for status in order.legal) - bodiless,
         "bodiless": bodiless,
-        "total": sum(counts.values()),
+        "total": total,
         "back": back,
         "hidden": hidden,
     }
+
+
+def _the_one(deliveries: DeliveryQuerySet) -> Delivery | None:
+    named = deliveries.select_related("event", "route").only("event__event_type", "route__name")
+    return named.first()
 
 
 def _report(request: HttpRequest, order: Order, *, moved: int, left: int) -> None:

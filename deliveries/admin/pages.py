@@ -23,6 +23,7 @@ from django.utils.translation import get_language, gettext
 from unfold.admin import checkbox
 
 from deliveries import audit
+from deliveries.admin.frame import frame
 from deliveries.audit import Action
 from deliveries.models import AuditEntry
 from deliveries.models.audit import AuditEntryQuerySet
@@ -128,11 +129,7 @@ class HubPages(HubAdmin):
             request,
             "admin/deliveries/history.html",
             {
-                **self.admin_site.each_context(request),
-                "opts": self.opts,
-                "original": row,
-                "title": gettext("Log"),
-                "subtitle": str(row),
+                **frame(self, request, gettext("Log"), row=row),
                 "page": Paginator(entries.order_by("-at", "-pk"), _ENTRIES).get_page(request.GET.get("p")),
                 "may_see_sources": request.user.has_perm("deliveries.view_auditentry"),
                 **(extra_context or {}),

@@ -21,6 +21,7 @@ from deliveries.admin import orders
 from deliveries.admin.counted_filters import RefusingEndpointFilter
 from deliveries.admin.events import attachment
 from deliveries.admin.filters import MomentFilter, ReasonFilter, ReceivedWhenFilter
+from deliveries.admin.frame import frame
 from deliveries.admin.history import search
 from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
 from deliveries.forensics import diagnose
@@ -98,9 +99,7 @@ class RejectionAdmin(RevealingAdmin):
             return HttpResponseRedirect(back)
         obstacles = [(row, obstacle(row)) for row in chosen]
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": gettext("Reverify"),
+            **frame(self, request, gettext("Reverify"), row=chosen[0] if len(chosen) == 1 else None),
             "rows": obstacles,
             "possible": sum(not reason for _, reason in obstacles),
             "back": back,

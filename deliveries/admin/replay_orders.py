@@ -20,7 +20,8 @@ from django.utils.translation import gettext, gettext_lazy
 from deliveries import bulk_replay
 from deliveries.admin import orders
 from deliveries.admin.filters import moment_in, span_of
-from deliveries.models import Delivery, DeliveryStatus
+from deliveries.admin.frame import frame
+from deliveries.models import DeliveryStatus
 from deliveries.models.selection import described, in_sight
 from deliveries.models.states import FINISHED
 from integrations.admin.base import HubAdmin
@@ -168,10 +169,9 @@ def _context(
         dead = sum(row.count for row in counts)
     pairs = [(name, value) for name, values in request.GET.lists() for value in values]
     query, filters = urlencode(pairs), urlencode([(name, value) for name, value in pairs if name != TICKED])
+    title = gettext("Replay what was ticked") if TICKED in request.GET else gettext("Replay all that match")
     return {
-        **admin.admin_site.each_context(request),
-        "opts": Delivery._meta,
-        "title": gettext("Replay what was ticked") if TICKED in request.GET else gettext("Replay all that match"),
+        **frame(admin, request, title),
         "what": described(selection, viewer=request.user),
         "error": bulk_replay.an_error_of(selection) if total and "fingerprint" in selection else "",
         "counts": counts,

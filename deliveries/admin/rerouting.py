@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 
 from deliveries.admin import orders
+from deliveries.admin.frame import frame
 from deliveries.admin.trying import named_back
 from deliveries.models import Event
 from deliveries.reroute import NotRerouted, reroute, unserved
@@ -36,10 +37,7 @@ def give(admin: HubAdmin, request: HttpRequest, event: Event) -> HttpResponse:
         messages.warning(request, gettext("No delivery was made. %(exc)s") % {"exc": exc})
         return HttpResponseRedirect(back)
     context = {
-        **admin.admin_site.each_context(request),
-        "opts": admin.opts,
-        "title": gettext("Reroute"),
-        "original": event,
+        **frame(admin, request, gettext("Reroute"), row=event),
         "routes": routes,
         "back": back,
     }

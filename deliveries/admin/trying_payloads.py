@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
 from deliveries.admin import orders
+from deliveries.admin.frame import frame
 from deliveries.admin.pages import HubPages
 from deliveries.admin.trying import CurlLine, curl_line, send_test
 from deliveries.models import Event
@@ -67,11 +68,7 @@ class TryingPayloadsAdmin(HubPages):
             form = PayloadForm(initial={"event_type": sample.event_type, "payload": sample.payload})
         may_change = self.has_change_permission(request, row)
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "original": row,
-            "title": gettext("Test event"),
-            "subtitle": str(row),
+            **frame(self, request, gettext("Test event"), row=row),
             "form": form,
             "recent": _recent(row) if request.user.has_perm("deliveries.view_event") else [],
             "chosen": request.GET.get("event", ""),
