@@ -13,10 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from deliveries import erasing
-from deliveries.models import Erasure
+from deliveries.admin.confirming import Question, ask, is_confirmed
+from deliveries.models import Erasure, ErasureState
+from deliveries.models.erasure import ErasurePhase
 from integrations.admin.base import HubAdmin
 from integrations.models import groups_of
 
@@ -59,7 +61,8 @@ class ErasureAdmin(HubAdmin):
 
     def page(self, request: HttpRequest) -> HttpResponse:
         """Show the latest orders, and the form for another."""
-        return self._page(request, "admin/deliveries/erasures.html", rows=Erasure.objects.order_by("-pk")[:_MOST_SHOWN])
+        rows = [(row, _counted(row)) for row in Erasure.objects.order_by("-pk")[:_MOST_SHOWN]]
+        return self._page(request, "admin/deliveries/erasures.html", rows=rows)
 
     def proof(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         """Show one order: who, when, how many, and of which rows."""
@@ -77,11 +80,16 @@ class ErasureAdmin(HubAdmin):
         return self._ordered(request, give)
 
     def confirm(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        """Have what was counted erased."""
+        """Have what was counted erased; unless it is confirmed, say first how much that is."""
+        row = get_object_or_404(Erasure, pk=pk)
+        if request.method == "POST" and row.state == ErasureState.COUNTED and not is_confirmed(request):
+            if not self.has_view_permission(request) or not request.user.has_perm(erasing.PERMISSION):
+                raise PermissionDenied
+            return ask(self, request, _erasing(row), back=reverse(f"admin:{PAGE}"))
 
         def give(by: User) -> str:
-            erasing.confirm(get_object_or_404(Erasure, pk=pk), by=by)
-            return gettext("The workers erase it.")
+            erasing.confirm(row, by=by)
+            return gettext("The workers erase it. Its page names what went, as they get on.")
 
         return self._ordered(request, give)
 
@@ -89,8 +97,12 @@ class ErasureAdmin(HubAdmin):
         """End an order."""
 
         def give(by: User) -> str:
-            was_under_way = erasing.cancel(get_object_or_404(Erasure, pk=pk), by=by)
-            return gettext("Cancelled.") if was_under_way else gettext("It had ended already.")
+            row = get_object_or_404(Erasure, pk=pk)
+            if not erasing.cancel(row, by=by):
+                return gettext("It had ended already.")
+            if row.confirmed_by:
+                return gettext("Cancelled: what was erased until now stays erased.")
+            return gettext("Cancelled: nothing was erased.")
 
         return self._ordered(request, give)
 
@@ -115,3 +127,33 @@ class ErasureAdmin(HubAdmin):
         except erasing.NotErased as exc:
             messages.error(request, str(exc))
         return HttpResponseRedirect(reverse(f"admin:{PAGE}"))
+
+
+def _counted(row: Erasure) -> str:
+    """Return how many rows of each kind hold the value, in words."""
+    counts = row.counts
+    events, batches = counts.get(ErasurePhase.EVENTS, 0), counts.get(ErasurePhase.BATCHES, 0)
+    rejections = counts.get(ErasurePhase.REJECTIONS, 0)
+    said = [
+        (events, ngettext("%(count)s event", "%(count)s events", events)),
+        (batches, ngettext("%(count)s batch", "%(count)s batches", batches)),
+        (rejections, ngettext("%(count)s refused request", "%(count)s refused requests", rejections)),
+    ]
+    return ", ".join(text % {"count": f"{count:,}"} for count, text in said if count) or gettext("nothing yet")
+
+
+def _erasing(row: Erasure) -> Question:
+    return Question(
+        gettext("Erase"),
+        gettext("Erase everything that holds the value for good?"),
+        (
+            gettext("Counted: %(counted)s. What comes to hold it until the workers get there goes, too.")
+            % {"counted": _counted(row)},
+            gettext(
+                "Events lose their bodies, their headers and what attempts kept of them; refused requests go whole. "
+                "What has not run yet ends as a dead letter. What is under a legal hold, or running just then, is left."
+            ),
+            gettext("Nothing brings it back."),
+        ),
+        gettext("Erase for good"),
+    )

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 
+from deliveries.admin.confirming import Question, ask, is_confirmed
 from deliveries.retention import legal_hold
 
 if TYPE_CHECKING:
@@ -34,12 +36,17 @@ class LegalHoldAdmin(_Admin):
         row = self.get_queryset(request).filter(pk=pk).first()
         if row is None or not self.has_view_permission(request, row):
             raise Http404
-        if request.POST.get("lift"):
-            legal_hold.lift(row, by=request.user)
-            messages.success(request, gettext("The legal hold is ended."))
-        else:
+        back = reverse(f"admin:{self._name('change')}", args=[pk])
+        if not request.POST.get("lift"):
             self._place(request, row)
-        return HttpResponseRedirect(reverse(f"admin:{self._name('change')}", args=[pk]))
+        elif is_confirmed(request) or not row.legal_hold:
+            legal_hold.lift(row, by=request.user)
+            messages.success(request, gettext("The legal hold is ended: what is old enough is removed again."))
+        else:
+            if not request.user.has_perm(legal_hold.PERMISSION):
+                raise PermissionDenied
+            return ask(self, request, _lifting(row), back=back, row=row, hidden=[("lift", "yes")])
+        return HttpResponseRedirect(back)
 
     def legal_holding(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Return what the page says of the legal hold on ``row``."""
@@ -60,3 +67,15 @@ class LegalHoldAdmin(_Admin):
 
     def _name(self, view: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{view}"
+
+
+def _lifting(row: Any) -> Question:
+    return Question(
+        gettext("End the legal hold"),
+        gettext("End the legal hold on %(row)s?") % {"row": row},
+        (
+            gettext("It was put on for this reason: %(reason)s") % {"reason": row.legal_hold},
+            gettext("What is older than it is kept for goes with the next round of retention, and cannot be had back."),
+        ),
+        gettext("End the legal hold"),
+    )

@@ -15,10 +15,11 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import bulk_replay, display
 from deliveries.admin import orders
+from deliveries.admin.confirming import Question, ask, is_confirmed
 from deliveries.admin.filters import ChoiceFilter, Choices
 from deliveries.admin.history import HistoryAdmin
 from deliveries.models import AuditEntry, Delivery, ItemState, Replay, ReplayState
@@ -83,6 +84,9 @@ class ReplayAdmin(HistoryAdmin):
             raise PermissionDenied
         replay = get_object_or_404(self.get_queryset(request), pk=pk)
         move, done = _MOVES[order]
+        if order == "cancel" and replay.state not in ENDED and not is_confirmed(request):
+            back = reverse("admin:deliveries_replay_change", args=[pk])
+            return ask(self, request, _cancelling(replay), back=back, row=replay)
         if move(replay, by=cast(User, request.user)):
             messages.success(request, done)
         else:
@@ -145,6 +149,30 @@ class ReplayAdmin(HistoryAdmin):
     def created_shown(self, row: Replay) -> SafeString:
         """Return when it was ordered."""
         return display.moment(row.created_at)
+
+
+def _cancelling(row: Replay) -> Question:
+    left = row.total - row.done
+    going = (
+        gettext("It is still being listed.")
+        if row.state == ReplayState.PENDING
+        else (
+            ngettext("%(left)s of %(total)s has not been run.", "%(left)s of %(total)s have not been run.", left)
+            % {"left": f"{left:,}", "total": f"{row.total:,}"}
+        )
+    )
+    return Question(
+        gettext("Cancel"),
+        gettext("Cancel the replay of %(what)s?") % {"what": row.description or described(row.selection)},
+        (
+            going,
+            gettext(
+                "What has not started stays as it is; what runs already goes on. A cancelled replay cannot be resumed: "
+                "to stop it for a while, pause it."
+            ),
+        ),
+        gettext("Cancel the replay"),
+    )
 
 
 def _failed_again(row: Replay) -> DeliveryQuerySet:

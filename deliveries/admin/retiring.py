@@ -29,6 +29,12 @@ class RetiringAdmin(HubPages):
         """Return whether the row may be retired; it can be once."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.retired_at is None)
 
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask whether it is meant, under the word that all pages have for it."""
+        return super().delete_view(request, object_id, {"title": gettext("Retire"), **(extra_context or {})})
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Return that nothing goes with it: no row is removed."""
         return [str(obj) for obj in objs], {}, set(), []

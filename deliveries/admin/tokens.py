@@ -13,12 +13,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from knox.models import AuthToken
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from deliveries import tokens
+from deliveries import display, tokens
+from deliveries.admin.confirming import Question, ask, is_confirmed
 from integrations.admin.base import HubAdmin
 from integrations.api.scopes import Scope
 
@@ -83,8 +85,7 @@ class TokenAdmin(HubAdmin):
         form = NewTokenForm(request.POST if "make" in request.POST else None)
         made = ""
         if request.method == "POST" and "revoke" in request.POST:
-            _revoke(_tokens_of(user), request.POST["revoke"], request)
-            return HttpResponseRedirect(request.path)
+            return self._revoke(_tokens_of(user), request.POST["revoke"], request)
         if request.method == "POST" and form.is_valid():
             made = _make(user, **form.cleaned_data)
             form = NewTokenForm()
@@ -98,6 +99,22 @@ class TokenAdmin(HubAdmin):
         }
         return TemplateResponse(request, "admin/deliveries/tokens.html", context)
 
+    def _revoke(self, rows: QuerySet[Any], key: str, request: HttpRequest) -> HttpResponse:
+        """End a token; unless it is confirmed, say first whose it is and when it was last used."""
+        row = rows.filter(token_key=key.replace("\x00", "")).select_related("user", "terms").first()
+        if row is None:
+            messages.warning(request, gettext("There is no such token any more."))
+        elif not is_confirmed(request):
+            return ask(self, request, _revoking(row), back=request.path, hidden=[("revoke", row.token_key)])
+        else:
+            tokens.revoke(row, by=cast(User, request.user))
+            messages.success(
+                request,
+                gettext("The token %(begin)s… of %(user)s is revoked.")
+                % {"begin": row.token_key[:8], "user": row.user},
+            )
+        return HttpResponseRedirect(request.path)
+
 
 def _tokens_of(user: User) -> QuerySet[Any]:
     rows: QuerySet[Any] = AuthToken.objects.all()
@@ -110,10 +127,16 @@ def _make(user: User, days: int | None, scopes: list[str]) -> str:
     return token
 
 
-def _revoke(rows: QuerySet[Any], key: str, request: HttpRequest) -> None:
-    row = rows.filter(token_key=key.replace("\x00", "")).select_related("user").first()
-    if row is None:
-        messages.warning(request, gettext("There is no such token any more."))
-        return
-    tokens.revoke(row, by=cast(User, request.user))
-    messages.success(request, gettext("The token is revoked."))
+def _revoking(row: Any) -> Question:
+    last = row.terms.last_used_at if hasattr(row, "terms") else None
+    used = (
+        format_html(gettext("It was last used {}."), display.moment(last))
+        if last
+        else gettext("It has not been used, as far as is known.")
+    )
+    return Question(
+        gettext("Revoke a token"),
+        gettext("Revoke the token %(begin)s… of %(user)s?") % {"begin": row.token_key[:8], "user": row.user},
+        (used, gettext("From now on whatever calls the API with it is answered 401. Nothing makes it good again.")),
+        gettext("Revoke the token"),
+    )

@@ -8,7 +8,7 @@ from django.test import TestCase
 from django.utils import timezone
 
 from deliveries.models import AuditEntry, Delivery
-from integrations.models import Endpoint
+from integrations.models import Connection, Endpoint
 from tests.deliveries.admin.endpoint_form import ADD, fields_of, new_secret, page_of, route_fields
 from tests.deliveries.admin.people import SECRET, logged_in
 from tests.factories import make_delivery, make_endpoint, make_event, make_route
@@ -100,7 +100,10 @@ class RetireTests(TestCase):
 
     def test_takes_an_endpoint_out_of_service_and_keeps_its_history(self) -> None:
         address = f"/admin/integrations/endpoint/{self.endpoint.pk}/delete/"
-        self.assertContains(self.client.get(address), "goes out of service for good")
+        asked = self.client.get(address)
+        self.assertContains(asked, f"{self.endpoint.url} answers 404 from now on")
+        self.assertContains(asked, "goes out of service for good")
+        self.assertContains(asked, "Retire |")
         self.client.post(address, {"post": "yes"})
 
         self.endpoint.refresh_from_db()
@@ -108,6 +111,15 @@ class RetireTests(TestCase):
         self.assertTrue(Delivery.objects.filter(pk=self.delivery.pk).exists())
         self.assertNotContains(self.client.get("/admin/integrations/endpoint/"), page_of(self.endpoint))
         self.assertContains(self.client.get("/admin/integrations/endpoint/?service=retired"), page_of(self.endpoint))
+
+    def test_says_of_each_kind_what_comes_of_it(self) -> None:
+        connection = Connection.objects.create(name="erp", base_url="https://erp.example.com")
+        route = self.client.get(f"/admin/integrations/route/{self.route.pk}/delete/")
+        of_connection = self.client.get(f"/admin/integrations/connection/{connection.pk}/delete/")
+
+        self.assertContains(route, "The deliveries that it has made stay")
+        self.assertContains(of_connection, "Its credentials are removed")
+        self.assertNotContains(of_connection, "deliveries and attempts")
 
     def test_takes_selected_endpoints_and_routes(self) -> None:
         for kind, row in (("route", self.route), ("endpoint", self.endpoint)):

@@ -195,8 +195,8 @@ class PageTests(TestCase):
         feed()
         self.page = f"{REPLAYS}{self.replay.pk}/change/"
 
-    def order(self, client: Client, order: str) -> Any:
-        return client.post(f"{REPLAYS}{self.replay.pk}/order/{order}/")
+    def order(self, client: Client, order: str, **data: str) -> Any:
+        return client.post(f"{REPLAYS}{self.replay.pk}/order/{order}/", data)
 
     def test_shows_how_far_it_is(self) -> None:
         Replay.objects.update(done=3, succeeded=2, failed=1)
@@ -283,7 +283,7 @@ class PageTests(TestCase):
     def test_pauses_resumes_and_cancels_by_post_with_an_entry_in_the_log(self) -> None:
         client = logged_in("operator")
         for order, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
-            self.assertRedirects(self.order(client, order), self.page)
+            self.assertRedirects(self.order(client, order, confirmed="yes"), self.page)
             self.replay.refresh_from_db()
             self.assertEqual(self.replay.state, state)
 
@@ -292,6 +292,16 @@ class PageTests(TestCase):
         self.assertEqual(Delivery.objects.filter(status="dead").count(), 4)
         self.order(client, "pause")
         self.assertContains(client.get(self.page), "The replay is cancelled already.")
+
+    def test_says_what_comes_of_cancelling_before_it_is_confirmed(self) -> None:
+        client = logged_in("operator")
+
+        asked = self.order(client, "cancel")
+
+        self.assertContains(asked, "4 of 4 have not been run.")
+        self.assertContains(asked, "cannot be resumed")
+        self.replay.refresh_from_db()
+        self.assertEqual(self.replay.state, "running")
 
     def test_takes_no_order_from_viewers_by_a_link_or_that_there_is_not(self) -> None:
         self.assertEqual(self.order(logged_in("viewer"), "cancel").status_code, 403)

@@ -49,12 +49,27 @@ class TokenTests(TestCase):
         self.make(logged_in("viewer"))
         key = AuthToken.objects.get().token_key
 
-        logged_in("administrator").post(PAGE, {"revoke": key})
+        logged_in("administrator").post(PAGE, {"revoke": key, "confirmed": "yes"})
         self.assertTrue(AuthToken.objects.exists())
         self.assertNotContains(logged_in("administrator").get(PAGE), key[:8])
-        logged_in("superuser").post(PAGE, {"revoke": key})
+        said = logged_in("superuser").post(PAGE, {"revoke": key, "confirmed": "yes"}, follow=True)
 
         self.assertFalse(AuthToken.objects.exists())
+        self.assertContains(said, f"The token {key[:8]}… of viewer is revoked.")
+
+    def test_says_whose_it_is_and_what_comes_of_it_before_it_is_revoked(self) -> None:
+        client = logged_in("viewer")
+        self.make(client)
+        TokenTerms.objects.update(last_used_at="2026-03-05T10:30:00Z")
+        row = AuthToken.objects.get()
+
+        asked = client.post(PAGE, {"revoke": row.token_key})
+
+        self.assertContains(asked, f"Revoke the token {row.token_key[:8]}… of viewer?")
+        self.assertContains(asked, "2026-03-05 10:30:00")
+        self.assertContains(asked, "answered 401")
+        self.assertNotContains(asked, row.digest)
+        self.assertTrue(AuthToken.objects.exists())
 
     def test_is_kept_from_caches(self) -> None:
         self.assertIn("no-store", self.make(logged_in("viewer"))["Cache-Control"])
@@ -102,7 +117,7 @@ class TokenTests(TestCase):
         page = client.get(PAGE)
         self.assertContains(page, row.token_key[:8])
         self.assertContains(page, "everything")
-        client.post(PAGE, {"revoke": row.token_key})
+        client.post(PAGE, {"revoke": row.token_key, "confirmed": "yes"})
 
         self.assertFalse(AuthToken.objects.exists())
         before = AuditEntry.objects.get(object_type="token").before
@@ -111,7 +126,7 @@ class TokenTests(TestCase):
     def test_is_noted_in_the_audit_log_when_made_and_revoked(self) -> None:
         client = logged_in("viewer")
         made = self.make(client, scopes="read").context["made"]
-        client.post(PAGE, {"revoke": AuthToken.objects.get().token_key})
+        client.post(PAGE, {"revoke": AuthToken.objects.get().token_key, "confirmed": "yes"})
 
         entries = AuditEntry.objects.changes().order_by("id")
         self.assertEqual([(entry.action, entry.who) for entry in entries], [("made", "viewer"), ("removed", "viewer")])

@@ -66,7 +66,7 @@ def _(site: Site) -> Any:
 @doing("knox_authtoken_changelist", "revoke")
 def _(site: Site) -> Any:
     row, _ = tokens.make(site.user, life=None, scopes=None, by=site.user)
-    return site.post("knox_authtoken_changelist", revoke=AuthToken.objects.get(pk=row.pk).token_key)
+    return site.post("knox_authtoken_changelist", revoke=AuthToken.objects.get(pk=row.pk).token_key, confirmed="yes")
 
 
 # -- passwords and second factors -------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ _simple("deliveries_delivery_order", "deliveries", 2, "discard", "discard", conf
 _selected("deliveries_delivery", "discard", "deliveries", 2, confirmed="yes")
 _simple("deliveries_alertrule_test", "alert-rules")
 _simple("deliveries_backfill_order", "backfills")
-_simple("deliveries_erasure_confirm", "erasures")
+_simple("deliveries_erasure_confirm", "erasures", confirmed="yes")
 _simple("deliveries_erasure_cancel", "erasures")
 _simple("deliveries_event_reroute", "events", confirmed="yes")
 _simple("deliveries_event_fixture", "events")
@@ -67,7 +67,7 @@ _simple("deliveries_rejection_reverify", "rejections", confirmed="yes")
 _selected("deliveries_rejection", "reverify", "rejections", confirmed="yes")
 _simple("deliveries_replay_order", "replays", 0, "pause", "pause")
 _simple("deliveries_replay_order", "replays", 1, "resume", "resume")
-_simple("deliveries_replay_order", "replays", 0, "cancel", "cancel")
+_simple("deliveries_replay_order", "replays", 0, "cancel", "cancel", confirmed="yes")
 _simple("deliveries_schedule_run", "schedules")
 _simple("deliveries_shape_accept", "shapes")
 _simple("integrations_route_dry_run", "routes", last="5")
@@ -79,7 +79,7 @@ _simple("integrations_route_resume", "routes", 1)
 @doing("deliveries_event_legal_hold", "lift")
 def _(site: Site) -> Any:
     Event.objects.update(legal_hold="a case")
-    return site.post("deliveries_event_legal_hold", site.id("events"), lift="yes")
+    return site.post("deliveries_event_legal_hold", site.id("events"), lift="yes", confirmed="yes")
 
 
 @doing("deliveries_event_edit")
@@ -353,7 +353,7 @@ def _(site: Site) -> Any:
 @doing("integrations_endpoint_legal_hold", "lift")
 def _(site: Site) -> Any:
     Endpoint.objects.update(legal_hold="a case")
-    return site.post("integrations_endpoint_legal_hold", orders().pk, lift="yes")
+    return site.post("integrations_endpoint_legal_hold", orders().pk, lift="yes", confirmed="yes")
 
 
 @doing("integrations_endpoint_end_secret")

@@ -256,12 +256,18 @@ class PageTests(ErasingTestCase):
         client.post(f"{url}order/", {"value": MARKER})
         row = erasing.work_off(Erasure.objects.get())
         counted = client.get(url)
-        client.post(f"{url}{row.pk}/order/confirm/")
+        asked = client.post(f"{url}{row.pk}/order/confirm/")
+        still = Event.objects.get().raw_body
+        client.post(f"{url}{row.pk}/order/confirm/", {"confirmed": "yes"})
         erasing.work_off(row)
         proof = client.get(f"{url}{row.pk}/change/")
 
-        self.assertContains(counted, "1 events")
+        self.assertContains(counted, "1 event;")
         self.assertContains(counted, "order/confirm/")
+        self.assertContains(asked, "Erase everything that holds the value for good?")
+        self.assertContains(asked, "Counted: 1 event.")
+        self.assertNotContains(asked, MARKER)
+        self.assertIsNotNone(still)
         self.assertContains(proof, hmac_of(MARKER))
         self.assertContains(proof, str(event.pk))
         self.assertNotContains(proof, MARKER)
@@ -271,10 +277,11 @@ class PageTests(ErasingTestCase):
         client, url = logged_in("administrator"), "/admin/deliveries/erasure/"
         client.post(f"{url}order/", {"value": MARKER})
 
-        client.post(f"{url}{Erasure.objects.get().pk}/order/cancel/")
+        said = client.post(f"{url}{Erasure.objects.get().pk}/order/cancel/", follow=True)
         short = client.post(f"{url}order/", {"value": "a"}, follow=True)
 
         self.assertEqual(Erasure.objects.get().state, "cancelled")
+        self.assertContains(said, "Cancelled: nothing was erased.")
         self.assertContains(short, "at least 3 characters")
 
     def test_is_shut_to_operators(self) -> None:

@@ -67,10 +67,23 @@ class LegalHoldTests(RetentionTestCase):
                 client.post(f"{url}legal-hold/", {"reason": "case 14"})
                 page = client.get(f"{url}change/")
                 self.assertContains(page, "Under a legal hold</b>: case 14")
-                client.post(f"{url}legal-hold/", {"lift": "yes"})
+                asked = client.post(f"{url}legal-hold/", {"lift": "yes"})
+                self.assertContains(asked, f"End the legal hold on {row}?")
+                self.assertContains(asked, "case 14")
+                row.refresh_from_db()
+                self.assertEqual(row.legal_hold, "case 14")
+                client.post(f"{url}legal-hold/", {"lift": "yes", "confirmed": "yes"})
                 row.refresh_from_db()
                 self.assertEqual(row.legal_hold, "")
                 self.assertEqual(client.get(f"{url}legal-hold/").status_code, 405)
+
+    def test_is_not_ended_by_operators_asked_or_not(self) -> None:
+        legal_hold.place(self.endpoint, reason="case 14", by=self.ada)
+        url = f"/admin/integrations/endpoint/{self.endpoint.pk}/legal-hold/"
+        for data in ({"lift": "yes"}, {"lift": "yes", "confirmed": "yes"}):
+            self.assertEqual(logged_in("operator").post(url, data).status_code, 403)
+        self.endpoint.refresh_from_db()
+        self.assertEqual(self.endpoint.legal_hold, "case 14")
 
     def test_is_placed_and_ended_over_the_api(self) -> None:
         client, event = client_of(self.ada), self.event(1)
