@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, gettext_noop
@@ -17,10 +18,20 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import JsonLexer
 
-from deliveries.models import Delivery, DeliveryStatus, Event, EventVariant, Outcome, Rejection, ReplayState, Verdict
+from deliveries.models import (
+    Delivery,
+    DeliveryStatus,
+    Event,
+    EventVariant,
+    Outcome,
+    Rejection,
+    Replay,
+    ReplayState,
+    Verdict,
+)
 from deliveries.models.event import EDITED_PAYLOAD
 from deliveries.models.sealing import storable
-from deliveries.why import Reason
+from deliveries.why import Part, Reason
 from integrations.admin.moments import shown_moment
 from integrations.models import EndpointState
 
@@ -68,11 +79,14 @@ def label(text: object, kind: str = "neutral") -> SafeString:
 def title(thing: object) -> object:
     """Return what stands for ``thing`` at the head of its page.
 
-    A delivery is known by what came and where it goes, a rejection by its reason, without what joins the code's words.
+    A delivery is known by what came and where it goes, a rejection by its reason, without what joins the code's words,
+    a replay by what it covers and when it was ordered, in the viewer's zone.
     """
     if isinstance(thing, Delivery):
         kind = thing.event.event_type or gettext("(no type)")
         return f"{kind} → {thing.route.name}"
+    if isinstance(thing, Replay):
+        return f"{thing.description}, {timezone.localtime(thing.created_at):%Y-%m-%d %H:%M}"
     return thing.reason.replace("_", " ") if isinstance(thing, Rejection) else thing
 
 
@@ -140,9 +154,14 @@ _PAGES = {
 
 
 def reason(value: Reason) -> SafeString:
-    """Return why a delivery is not running, with links to what it names."""
-    shown = (link(_PAGES[part.names], part.pk, part.text) if part.names else part.text for part in value.parts)
-    return format_html_join("", "{}", ((part,) for part in shown))
+    """Return why a delivery is not running, with links to what it names, and moments in the viewer's zone."""
+    return format_html_join("", "{}", ((_part(part),) for part in value.parts))
+
+
+def _part(part: Part) -> SafeString | str:
+    if part.at is not None:
+        return moment(part.at)
+    return link(_PAGES[part.names], part.pk, part.text) if part.names else part.text
 
 
 def code(value: Any) -> SafeString:
@@ -159,14 +178,26 @@ def response(value: Any) -> SafeString:
     return code(value)
 
 
-def log_lines(lines: list[dict[str, Any]]) -> str:
-    """Return an attempt's log as text, a line for each: its time, its message and its fields."""
-    shown = []
+def log_lines(lines: list[dict[str, Any]]) -> SafeString:
+    """Return an attempt's log, a line for each: its time in the viewer's zone, its message and its fields."""
+    shown, left = [], SHOWN_CHARACTERS
     for line in lines:
         fields = line.get("fields", {}).items()
         tail = " ".join(f"{name}={json.dumps(value, ensure_ascii=False, default=str)}" for name, value in fields)
-        shown.append(f"{line.get('at', '')}  {line.get('message', '')}  {tail}".rstrip())
-    return storable("\n".join(shown)[:SHOWN_CHARACTERS])
+        text = storable(f"{line.get('message', '')}  {tail}".rstrip()[:left])
+        shown.append((_clock(str(line.get("at", ""))), text))
+        left -= len(text)
+        if left <= 0:
+            break
+    return format_html_join("\n", "{}  {}", shown)
+
+
+def _clock(at: str) -> SafeString | str:
+    """Return the time of day that a log line has as ISO 8601; what is none, as it is."""
+    try:
+        return shown_moment(datetime.fromisoformat(at), "%H:%M:%S.%f")
+    except ValueError:
+        return at
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,15 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a sentence; one that names a row says which: ``delivery``, ``worker``, ``endpoint`` or ``route``."""
+    """A piece of a sentence; one that names a row says which: ``delivery``, ``worker``, ``endpoint`` or ``route``.
+
+    One that names a moment has it in ``at``, for pages, which show it in the viewer's zone; ``text`` has it in UTC.
+    """
 
     text: str
     names: str = ""
     pk: object = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -231,19 +235,19 @@ def _why_no_worker(row: Delivery, around: _Circumstances) -> list[Part]:
     return [Part(gettext("Due: the next free worker takes it."))]
 
 
-def _how_it_stands(head: Delivery) -> str:
-    error = f": {head.last_error}" if head.last_error else ""
+def _how_it_stands(head: Delivery) -> list[Part]:
+    error = Part(f": {head.last_error}" if head.last_error else "")
     match head.status:
         case DeliveryStatus.RUNNING:
-            return gettext("which is running")
+            return [Part(gettext("which is running"))]
         case DeliveryStatus.WAITING:
-            return gettext("which waits for a retry at %(at)s") % {"at": _at(head.due_at)} + error
+            return [*_said(gettext("which waits for a retry at %(at)s"), at=_at(head.due_at)), error]
         case DeliveryStatus.DEAD:
-            return gettext("which has to be replayed or discarded, as it gave up") + error
+            return [Part(gettext("which has to be replayed or discarded, as it gave up")), error]
         case DeliveryStatus.HELD:
-            return gettext("which is held")
+            return [Part(gettext("which is held"))]
         case _:
-            return gettext("which is due")
+            return [Part(gettext("which is due"))]
 
 
 def _paused(named: Part, obj: Endpoint | Route, around: _Circumstances) -> list[Part]:
@@ -254,11 +258,14 @@ def _paused(named: Part, obj: Endpoint | Route, around: _Circumstances) -> list[
     return _said(text, object=named, who=str(entry.who), at=_at(entry.at))
 
 
-def _said(text: str, **values: Part | str) -> list[Part]:
+def _said(text: str, **values: Part | list[Part] | str) -> list[Part]:
     """Return ``text`` in pieces, with the value of its name in place of each ``%(name)s``."""
-    shown = {name: value if isinstance(value, Part) else Part(value) for name, value in values.items()}
-    pieces = enumerate(_PLACE.split(text))
-    return [shown[piece] if number % 2 else Part(piece) for number, piece in pieces if piece]
+    shown = {name: [Part(value)] if isinstance(value, str) else value for name, value in values.items()}
+    said: list[Part] = []
+    for number, piece in enumerate(_PLACE.split(text)):
+        value = shown[piece] if number % 2 else Part(piece)
+        said += value if isinstance(value, list) else [value]
+    return [part for part in said if part.text]
 
 
 def _attempt(row: Delivery) -> str:
@@ -277,5 +284,5 @@ def _ago(age: timedelta) -> str:
     return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
 
 
-def _at(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _at(moment: datetime) -> Part:
+    return Part(f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC", at=moment)

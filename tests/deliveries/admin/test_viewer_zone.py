@@ -7,9 +7,10 @@ from unittest.mock import patch
 
 from django.test import TestCase
 
+from deliveries.models import Attempt, Replay
 from hub.middleware import ZONE_COOKIE
 from tests.deliveries.admin.people import logged_in
-from tests.factories import make_endpoint, make_event
+from tests.factories import make_delivery, make_endpoint, make_event, make_route
 
 EVENTS = "/admin/deliveries/event/"
 LATE = datetime(2026, 3, 3, 20, 15, 30, tzinfo=UTC)  # the next morning in Tokyo
@@ -32,6 +33,40 @@ class ThePagesOfAViewerTests(TestCase):
             '<time datetime="2026-03-03T20:15:30+00:00" title="2026-03-03 20:15:30.000000 UTC (shown in Asia/Tokyo)">'
             "2026-03-04 05:15:30</time>",
         )
+
+    def test_say_in_it_until_when_a_delivery_waits(self) -> None:
+        values = {"status": "waiting", "due_at": LATE.replace(year=2100), "last_error": "Broken: <no>"}
+        delivery = make_delivery(make_route(make_endpoint()), attempt_count=1, **values)
+        self.client.cookies[ZONE_COOKIE] = "Asia/Tokyo"
+
+        page = self.client.get(f"/admin/deliveries/delivery/{delivery.pk}/change/").content.decode()
+
+        head = " ".join(page.partition("<header")[2].partition("Waits until")[2].partition("</span>")[0].split())
+        self.assertIn(">2100-03-04 05:15:30</time> after attempt 1 of ", head)
+        self.assertIn('title="2100-03-03 20:15:30.000000 UTC', head)
+        self.assertTrue(head.endswith(": Broken: &lt;no&gt;"), head)
+
+    def test_show_the_log_of_an_attempt_in_it_too(self) -> None:
+        delivery = make_delivery(make_route(make_endpoint()), attempt_count=1)
+        said = [
+            {"at": LATE.isoformat(), "message": "<b>booked</b>", "fields": {"id": 7}},
+            {"at": "some day", "message": "of old"},
+        ]
+        Attempt.objects.create(delivery=delivery, number=1, trigger="first", started_at=LATE, log=said)
+        self.client.cookies[ZONE_COOKIE] = "Asia/Tokyo"
+
+        page = self.client.get(f"/admin/deliveries/delivery/{delivery.pk}/change/")
+
+        self.assertContains(page, ">05:15:30.000000</time>  &lt;b&gt;booked&lt;/b&gt;  id=7\nsome day  of old")
+
+    def test_head_a_replay_with_when_it_was_ordered(self) -> None:
+        made = Replay.objects.create(selection={"status": ["dead"]}, description="dead letters", created_at=LATE)
+        Replay.objects.update(created_at=LATE)
+        self.client.cookies[ZONE_COOKIE] = "Asia/Tokyo"
+
+        page = self.client.get(f"/admin/deliveries/replay/{made.pk}/change/")
+
+        self.assertContains(page, "dead letters, 2026-03-04 05:15</")
 
     def test_show_them_in_the_hubs_zone_without_one_that_there_is(self) -> None:
         for cookie in ("", "Asia/Atlantis", "../../../etc/passwd", "a b; c"):
