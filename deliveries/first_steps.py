@@ -64,10 +64,11 @@ def newest_delivery(endpoint: Endpoint) -> Delivery | None:
 
 
 def begun(user: User | AnonymousUser) -> list[Endpoint]:
-    """Return the newest endpoints that ``user`` may see and that have had no event yet, or have no route."""
+    """Return the newest endpoints that ``user`` may see and of which nothing has come, or been delivered, yet."""
     live = Endpoint.objects.live().visible_to(user).exclude(provider="internal")
     rows = live.annotate(
         has_event=Exists(Event.objects.filter(endpoint=OuterRef("pk"))),
         has_route=Exists(Route.objects.live().filter(endpoint=OuterRef("pk"))),
-    ).exclude(has_event=True, has_route=True)
+        has_delivery=Exists(Delivery.objects.filter(endpoint=OuterRef("pk"))),
+    ).exclude(has_event=True, has_route=True, has_delivery=True)
     return list(rows.defer("settings").order_by("-created_at")[:_OFFERED])

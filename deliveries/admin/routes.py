@@ -129,7 +129,14 @@ class RouteAdmin(RetiringAdmin):
                 change = audit.difference(row, before, audit.snapshot(row))
                 words = f"Switched {'on' if enabled else 'off'}."
                 audit.record(audit.Action.CHANGED, row, by=request.user, message=words, change=change)
-            text = gettext("The route “%(route)s” is on.") if enabled else gettext("The route “%(route)s” is off.")
+            text = (
+                gettext("The route “%(route)s” is on: what comes from now on is delivered by it.")
+                if enabled
+                else gettext(
+                    "The route “%(route)s” is off: what comes is stored, and not delivered by it. What it has made "
+                    "still runs."
+                )
+            )
             messages.success(request, text % {"route": row})
         return back_to(request, row.endpoint_id)
 
@@ -164,7 +171,7 @@ class RouteAdmin(RetiringAdmin):
     @admin.display(description=gettext_lazy("Event types"))
     def events_shown(self, row: Route) -> str:
         """Return the globs, or a word for their absence."""
-        return ", ".join(map(str, row.events)) or "all"
+        return ", ".join(map(str, row.events)) or gettext("all")
 
     @admin.display(description=gettext_lazy("State"))
     def state_shown(self, row: Route) -> SafeString:

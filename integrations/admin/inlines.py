@@ -81,7 +81,7 @@ class SecretInline(HubTabularInline):
     def state(self, row: Secret) -> SafeString | str:
         """Return whether it counts."""
         if row._state.adding:
-            return "new"
+            return gettext("new")
         now = timezone.now()
         if row.expires_at is not None and row.expires_at <= now:
             return _label("neutral", gettext("ended"))

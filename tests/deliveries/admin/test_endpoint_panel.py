@@ -162,6 +162,13 @@ class SwitchTests(TestCase):
             ],
         )
 
+    def test_says_what_a_switch_means_for_what_comes(self) -> None:
+        client = logged_in("administrator")
+        for name, text in (("off", "is off: what comes is stored, and not delivered by it."),
+                           ("on", "is on: what comes from now on is delivered by it.")):  # fmt: skip
+            answer = client.post(f"/admin/integrations/route/{self.route.pk}/order/{name}/", follow=True)
+            self.assertContains(answer, f"The route “to the ERP” {text}")
+
     def test_is_for_who_may_change_routes_and_by_post(self) -> None:
         self.assertEqual(self.order("off", "operator"), 403)
         answer = logged_in("administrator").get(f"/admin/integrations/route/{self.route.pk}/order/off/")

@@ -39,10 +39,16 @@ class ChoosingTests(TestCase):
         begun, done = make_endpoint(slug="begun"), make_endpoint(slug="finished")
         make_delivery(make_route(done))
         make_endpoint(slug="made-here", provider="internal")
+        undelivered = make_endpoint(slug="came-before-its-route")
+        make_event(undelivered)
+        make_route(undelivered)
 
-        page = logged_in("viewer").get(START)
+        client = logged_in("viewer")
+        page = client.get(START)
 
-        self.assertEqual(page.context["begun"], [begun])
+        self.assertEqual(page.context["begun"], [undelivered, begun])
+        self.assertContains(page, "nothing delivered yet", count=1)
+        self.assertRedirects(client.get(step(undelivered)), step(undelivered, "done/"))
 
     def test_lets_a_viewer_look_and_make_nothing(self) -> None:
         client = logged_in("viewer")
