@@ -20,10 +20,11 @@ from deliveries.admin.filters import (
     ErrorFilter,
     EventTypeFilter,
     ProviderFilter,
+    ReasonFilter,
     RouteFilter,
     StatusFilter,
 )
-from deliveries.models import DeliveryStatus, NamedCount, Rollup
+from deliveries.models import DeliveryStatus, NamedCount, RejectionCount, Rollup
 from deliveries.models.named_count import OTHERS
 from deliveries.models.rollup import Measure
 from deliveries.stats.windows import window
@@ -203,3 +204,15 @@ class FailedErrorFilter(_Offering, ErrorFilter):
     """By the class of the last error; the most frequent ones are offered, with how many attempts failed."""
 
     measures, measure = (Measure.ACCEPTED, Measure.FAILED), Measure.FAILED
+
+
+class RefusedReasonFilter(_Offering, ReasonFilter):
+    """By why a request was refused; the most frequent reasons are offered, with how many requests were."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """Return nothing, for the text is free; and note what is offered."""
+        since = window("24h", now=timezone.now()).since
+        rows = RejectionCount.objects.visible_to(request.user).filter(hour__gte=since)
+        counts = rows.order_by().values_list("reason").annotate(sum=Sum("count"))
+        self.named = _Named(dict(counts), is_cut=False)
+        return ()

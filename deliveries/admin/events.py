@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import QuerySet
@@ -101,6 +101,17 @@ class EventAdmin(LegalHoldAdmin, RevealingAdmin):
         """Find by id; no part of one, as only whole ones are indexed."""
         term = search_term.strip()
         return (queryset.filter(pk__in=event_ids(term)) if term else queryset), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the list; say so where nothing is found as the text names no field and value."""
+        text = request.GET.get(PayloadFilter.parameter_name, "").strip()
+        if text and wanted_in(text) is None:
+            said = gettext(
+                "“%(text)s” names no field of the payload and its value, so nothing is found by it. Write "
+                "customer.id = cus_123."
+            )
+            messages.warning(request, said % {"text": text[:80]})
+        return super().changelist_view(request, extra_context)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the class of the list, which searches by value."""

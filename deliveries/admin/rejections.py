@@ -18,9 +18,9 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from deliveries import display
 from deliveries.admin import orders
-from deliveries.admin.counted_filters import RefusingEndpointFilter
+from deliveries.admin.counted_filters import RefusedReasonFilter, RefusingEndpointFilter
 from deliveries.admin.events import attachment
-from deliveries.admin.filters import MomentFilter, ReasonFilter, ReceivedWhenFilter
+from deliveries.admin.filters import MomentFilter, ReceivedWhenFilter
 from deliveries.admin.frame import frame
 from deliveries.admin.history import search
 from deliveries.admin.revealing import RevealingAdmin, refuse_unasked
@@ -41,7 +41,7 @@ class RejectionAdmin(RevealingAdmin):
     empty_hint = gettext_lazy("Nothing was refused. Requests without a valid proof show here, with the reason.")
     list_display = ("reason_shown", "meaning_shown", "endpoint_shown", "source_shown", "size_shown", "received_shown")
     list_display_links = ("reason_shown",)
-    list_filter = (ReceivedWhenFilter, RefusingEndpointFilter, ReasonFilter, ("received_at", MomentFilter))
+    list_filter = (ReceivedWhenFilter, RefusingEndpointFilter, RefusedReasonFilter, ("received_at", MomentFilter))
     list_select_related = ("endpoint",)
     never_loaded = ("sealed",)
     list_defer = ("raw_body", "headers", "query_string")

@@ -8,6 +8,7 @@ from typing import Any
 from django.test import TestCase
 from django.utils import timezone
 
+from deliveries.models import RejectionCount
 from deliveries.models.rollup import Measure
 from deliveries.stats.counting import counting
 from deliveries.stats.names import MOST_NAMES
@@ -83,6 +84,27 @@ class CountedFilterTests(TestCase):
         self.assertEqual([text for text, _, _ in found["error"]], ["ConnectTimeout (1 in 24 h)"])
         self.assertEqual(found["event_type"][0][0], "order.paid (1,100 in 24 h)")
 
+    def test_of_refusals_offer_the_reasons_of_a_day(self) -> None:
+        now = timezone.now()
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        for reason, at, count in (
+            ("timestamp_missing", hour, 2),
+            ("signature_mismatch", hour, 1200),
+            ("signature_mismatch", hour - timedelta(hours=3), 34),
+            ("too_large", hour - timedelta(hours=30), 5),
+        ):
+            RejectionCount.objects.create(endpoint=self.shop, reason=reason, hour=at, count=count)
+
+        found = self.offered_texts("/admin/deliveries/rejection/?reason=timestamp_missing")
+
+        self.assertEqual(
+            found["reason"],
+            [
+                ("signature_mismatch (1,234 in 24 h)", "?reason=signature_mismatch", False),
+                ("timestamp_missing (2 in 24 h)", "?reason=timestamp_missing", True),
+            ],
+        )
+
     def test_show_what_they_offer_as_text(self) -> None:
         page = logged_in("viewer").get("/admin/deliveries/event/")
 
@@ -107,5 +129,7 @@ class CountedFilterTests(TestCase):
         found = self.offered("/admin/deliveries/delivery/", self.client)
 
         self.assertEqual([text for texts in found.values() for text in texts if "in 24 h" in text], [])
-        for address in ("/admin/deliveries/event/", "/admin/deliveries/delivery/"):
+        hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+        RejectionCount.objects.create(endpoint=self.shop, reason="too_large", hour=hour, count=5)
+        for address in ("/admin/deliveries/event/", "/admin/deliveries/delivery/", "/admin/deliveries/rejection/"):
             self.assertFalse(any(self.offered_texts(address, self.client).values()))

@@ -179,7 +179,7 @@ class ListTests(TestCase):
                 "/admin/": 24,
                 "/admin/deliveries/event/": 10,
                 "/admin/deliveries/delivery/": 11,
-                "/admin/deliveries/rejection/": 9,
+                "/admin/deliveries/rejection/": 10,
                 "/admin/deliveries/worker/": 7,
                 "/admin/deliveries/parkedkey/": 7,
                 "/admin/integrations/endpoint/": 9,

@@ -93,6 +93,13 @@ class ASearchByPayloadTests(TestCase):
         for text in ("n", "= 1", "n =", "a..b = 1"):
             self.assertEqual(self.found(text), set(), text)
 
+    def test_says_what_to_write_where_a_text_names_no_field(self) -> None:
+        self.assertContains(
+            self.client.get(EVENTS, {"value": "<cus_1>"}), "“&lt;cus_1&gt;” names no field of the payload"
+        )
+        for text in ("", "customer.id = cus_1"):
+            self.assertNotContains(self.client.get(EVENTS, {"value": text}), "names no field")
+
     def test_is_not_exported_as_the_database_finds_more_than_is_shown(self) -> None:
         self.event("elsewhere", {"note": "cus_1"})
         answer = self.client.post(f"{EVENTS}export/?value=id+%3D+cus_1", {"format": "csv"})
