@@ -320,6 +320,12 @@ class TestHome:
             assert len(browser.find_elements(By.XPATH, "//ul[@class='hub-concerns']/li")) == 3
             assert console(browser) == []
 
+            login = browser.get_cookie("sessionid")
+            browser.delete_cookie("sessionid")
+            visit.find("//p[contains(., 'What stands here may be old')]")
+            browser.add_cookie(login)
+            wait_until(lambda: not visit.shows("//p[contains(., 'What stands here may be old')]"), what="an answer")
+
             asked = (
                 "return performance.getEntriesByType('resource').filter((one) => one.name.includes('overview')).length"
             )

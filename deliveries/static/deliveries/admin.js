@@ -204,6 +204,26 @@
         }
     }
 
+    // How often a part was asked for in vain since it last came.
+    const missed = new WeakMap();
+
+    // Numbers that stand still look like calm: whoever reads them is told, once it was no hiccup.
+    function note(part, isAway) {
+        const times = isAway ? (missed.get(part) || 0) + 1 : 0;
+        const shown = part.querySelector(":scope > [data-stale]");
+        missed.set(part, times);
+        if (times > 1 && !shown) {
+            const made = document.createElement("p");
+            made.className = "hub-note hub-warning hub-above";
+            made.dataset.stale = "";
+            made.setAttribute("role", "status");
+            made.textContent = part.dataset.refreshAway;
+            part.prepend(made);
+        } else if (!times && shown) {
+            shown.remove();
+        }
+    }
+
     function refresh(part) {
         if (document.hidden) { // until `catchUp`
             return;
@@ -222,8 +242,12 @@
                     take(before, after);
                 }
             }
+            note(part, false);
             return Boolean(fresh.querySelector("[data-refresh], [data-goes-on]"));
-        }, () => true).then((goesOn) => {
+        }).catch(() => {
+            note(part, true);
+            return true;
+        }).then((goesOn) => {
             if (goesOn) {
                 later(part);
             }
