@@ -22,7 +22,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
-from tests.journeys.browser import console, open_browser
+from tests.journeys.browser import console, open_browser, seen_on_a_telephone
 from tests.running_hub import RunningHub, running_hub, wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.any_database]
@@ -253,6 +253,19 @@ class TestAdministrator:
             assert console(browser) == [], "no error of a script, nothing refused by the page policy"
 
 
+def open_by_keys(browser: Chrome, button: str, part: str, *, at: str) -> None:
+    """Open what slides over the page as who has no pointer does: it takes the focus, and gives it back."""
+    browser.get(at)
+    has_focus = "return document.querySelector(arguments[0]).contains(document.activeElement)"
+    wait_until(lambda: browser.find_element(By.CSS_SELECTOR, button).is_displayed(), what=button)
+    browser.execute_script("document.querySelector(arguments[0]).focus()", button)
+    assert browser.execute_script(has_focus, button), "it can have the focus"
+    ActionChains(browser).send_keys(Keys.ENTER).perform()
+    wait_until(lambda: browser.execute_script(has_focus, part), what=f"the focus in {part}")
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    wait_until(lambda: browser.execute_script(has_focus, button), what=f"the focus on {button}")
+
+
 class TestViewer:
     def test_sees_all_and_cannot_replay(self, hub: RunningHub) -> None:
         hub.python(
@@ -268,6 +281,11 @@ class TestViewer:
             assert "DEAD LETTER" in visit.text()
             assert not visit.shows("//button[contains(., 'Replay')]")
             go_past_the_sidebar(browser)
+            open_by_keys(browser, "[data-filters]", "#changelist-filter", at=f"{hub.url}/admin/deliveries/delivery/")
+            with seen_on_a_telephone(browser):
+                open_by_keys(browser, "[data-menu]", "#nav-sidebar", at=f"{hub.url}/admin/deliveries/event/")
+            browser.get(f"{hub.url}/admin/deliveries/delivery/")
+            visit.click("test")
 
             status = browser.execute_async_script(
                 """

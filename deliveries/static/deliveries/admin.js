@@ -254,6 +254,30 @@
         });
     }
 
+    // What slides over the page stands elsewhere in its order: who opens it by keys goes there, and back with Escape.
+    const SLIDES = { "[data-filters]": "#changelist-filter", "[data-menu]": "#nav-sidebar" };
+
+    function onSlide(event) {
+        const chosen = Object.keys(SLIDES).find((name) => event.target.closest(name));
+        const part = chosen && document.querySelector(SLIDES[chosen]);
+        if (!part) {
+            return;
+        }
+        requestAnimationFrame(() => requestAnimationFrame(() => { // once Alpine has shown it
+            const stops = [...part.querySelectorAll("a[href], input:not([type=hidden]), select, textarea, button")];
+            const first = stops.find((one) => one.getClientRects().length > 0);
+            if (first && event.detail === 0) { // by a key: a pointer is where it wants to be
+                first.focus();
+                part.addEventListener("keydown", function back(key) {
+                    if (key.key === "Escape") {
+                        part.removeEventListener("keydown", back);
+                        event.target.closest(chosen).focus();
+                    }
+                });
+            }
+        }));
+    }
+
     /* The names of columns, which stand beside the cells where a page is narrow, begin with a capital, and that is all. */
     function nameCells() {
         for (const cell of document.querySelectorAll("#result_list [data-label]")) {
@@ -263,6 +287,7 @@
     }
 
     document.addEventListener("click", onCopy);
+    document.addEventListener("click", onSlide);
     document.addEventListener("formset:added", onRowAdded);
     document.addEventListener("change", onChange);
     document.addEventListener("visibilitychange", catchUp);
