@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext
 from unfold.admin import checkbox
 
@@ -57,6 +58,11 @@ class HubPages(HubAdmin):
         """Return the box that ticks a row: Unfold's, drawn once and not for each row of a page."""
         before, after = _box(get_language())
         return format_html("{}{}{}", before, obj.pk, after)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the list under the name of what is in it; Django's own title says "Select event to view"."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     # -- the audit log ------------------------------------------------------------------------------------------------
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

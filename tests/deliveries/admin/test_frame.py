@@ -77,6 +77,16 @@ class TitleTests(TestCase):
         ):
             self.assertEqual(self.heading_of(self.client.get(address)), way, address)
 
+    def test_are_of_lists_the_name_of_what_is_in_them(self) -> None:
+        for address, title in (
+            ("/admin/deliveries/delivery/", "Deliveries"),
+            ("/admin/integrations/endpoint/", "Endpoints"),
+            ("/admin/auth/user/", "Users"),
+        ):
+            page = self.client.get(address).content.decode()
+            named = page.partition("<title>")[2].partition("</title>")[0]
+            self.assertEqual(named.split("|")[0].strip(), title)
+
     def test_name_the_order_that_is_asked_about_and_what_it_is_for(self) -> None:
         other = self.dead("order.lost")
         delivery = "/admin/deliveries/delivery"
