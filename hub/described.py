@@ -154,9 +154,7 @@ SECTIONS: tuple[Section, ...] = (
                 default="1 on SQLite, 2 on PostgreSQL",
             ),
             Described("HUB_WEB_THREADS", "threads of a web process"),
-            Described(
-                "HUB_OWN_CORES", "whether each web process stays on [a core of its own](../how-to/deploy.md#cores)"
-            ),
+            Described("HUB_OWN_CORES", "whether each web process stays on [its own core](../how-to/deploy.md#cores)"),
             Described("HUB_WORKERS", "processes that run handlers"),
             Described("HUB_WORKER_THREADS", "handlers that one such process runs at once"),
             Described("HUB_LEASE_SECONDS", "how soon a dead worker's deliveries are taken over"),

@@ -94,10 +94,10 @@ class TestAFilter:
 
     def test_is_stopped_on_a_payload_that_would_take_too_long(self) -> None:
         payload = [1] * 3_000_000
-        started = time.monotonic()
+        started = time.thread_time()
         with capture_logs() as logs:
             assert not matches([], "[?@ == `1`]", event_type="", payload=payload)
-        assert time.monotonic() - started < 2
+        assert time.thread_time() - started < 2
         assert [(line["event"], line["log_level"]) for line in logs] == [("expression.stopped", "warning")]
 
     def test_may_take_thousands_of_items(self) -> None:
