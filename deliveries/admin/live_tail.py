@@ -18,7 +18,8 @@ from deliveries.live_tail import Cursor, look
 from deliveries.tailing import RECEIVED, REFUSED, STATUSES, Line
 from integrations.models import Endpoint
 
-_PERMISSIONS = ("deliveries.view_event", "deliveries.view_delivery", "deliveries.view_rejection")
+#: All of these: it shows what came, what was refused, and what became of it.
+PERMISSIONS = ("deliveries.view_event", "deliveries.view_delivery", "deliveries.view_rejection")
 #: Endpoints that are offered to choose from.
 _OFFERED = 500
 
@@ -80,7 +81,7 @@ def _texts() -> dict[str, Any]:
 
 
 def _check(request: HttpRequest) -> None:
-    if not request.user.has_perms(_PERMISSIONS):
+    if not request.user.has_perms(PERMISSIONS):
         raise PermissionDenied
 
 

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
+from deliveries.admin.live_tail import PERMISSIONS as OF_THE_LIVE_TAIL
 from integrations.models import groups_of
 
-# (title, icon, page, permission; "" means everyone)
+# (title, icon, page, permissions with spaces between; "" means everyone)
 _GROUPS: list[tuple[str | Promise, list[tuple[str | Promise, str, str, str]]]] = [
     ("", [(gettext_lazy("Home"), "home", "index", "")]),
     (
@@ -29,7 +30,7 @@ _GROUPS: list[tuple[str | Promise, list[tuple[str | Promise, str, str, str]]]] =
             (gettext_lazy("Rejections"), "block", "deliveries_rejection_changelist", "deliveries.view_rejection"),
             (gettext_lazy("Alerts"), "notifications", "deliveries_alert_changelist", "deliveries.view_alert"),
             (gettext_lazy("Shapes"), "schema", "deliveries_shape_changelist", "deliveries.view_shape"),
-            (gettext_lazy("Live tail"), "sensors", "live-tail", "deliveries.view_event"),
+            (gettext_lazy("Live tail"), "sensors", "live-tail", " ".join(OF_THE_LIVE_TAIL)),
         ],
     ),
     (
@@ -97,8 +98,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     for title, entries in _GROUPS:
         items = [
             _item(request, name, icon, page)
-            for name, icon, page, permission in entries
-            if page not in shut and (not permission or request.user.has_perm(permission))
+            for name, icon, page, permissions in entries
+            if page not in shut and request.user.has_perms(permissions.split())
         ]
         if items:
             groups.append({"title": title, "separator": bool(title), "items": items})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import Permission
 from django.test import Client, TestCase
 from django.utils import timezone
 
@@ -102,3 +103,11 @@ class LiveTailTests(TestCase):
             self.assertEqual(logged_in("nobody").get(address).status_code, 403)
             self.assertEqual(Client().get(address).status_code, 302)
         self.assertContains(self.client.get("/admin/tail/?endpoint=shop"), "<option selected>shop</option>", html=True)
+
+    def test_is_in_the_sidebar_of_who_may_open_it_alone(self) -> None:
+        user, tail = make_user("nobody", name="half"), 'href="/admin/tail/"'
+        for name in ("view_event", "view_delivery", "view_rejection"):
+            self.assertNotContains(logged_in("half").get("/admin/"), tail)
+            user.user_permissions.add(Permission.objects.get(codename=name, content_type__app_label="deliveries"))
+
+        self.assertContains(logged_in("half").get("/admin/"), tail)
