@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
 from deliveries.blocked_keys import MOST_SHOWN, count_needing_order
@@ -68,7 +69,7 @@ def self_check(sight: Sight) -> Iterator[Concern]:
 def _of_self_check(seen: Seen) -> tuple[str, str]:
     """Return what part of the way does not work, and what mends that."""
     stuck = seen.stuck or Stuck(Part.RECEIVING)
-    at = "" if stuck.at is None else stuck.at.astimezone(UTC).strftime("%H:%M:%S UTC")
+    at = "" if stuck.at is None else timezone.localtime(stuck.at).strftime("%H:%M:%S %Z")
     match stuck.part:
         case Part.OFF:
             found = gettext("It is not sent: its endpoint is switched off or paused.")

@@ -116,6 +116,9 @@ class SelfCheckTests(TestCase):
         refused = Rejection.objects.get()
         at = f"{refused.received_at:%H:%M:%S} UTC"
         self.assertEqual(self.told(minutes=5), f"Received: yes, at {at}. Verified: no, it was refused (content_type).")
+        with timezone.override("Asia/Kolkata"):  # as on the page of somebody there
+            there = f"{refused.received_at + timedelta(hours=5, minutes=30):%H:%M:%S} IST"
+            self.assertIn(f"Received: yes, at {there}.", self.told(minutes=5))
 
     def test_says_how_its_delivery_stands(self) -> None:
         self_check.send(self.now)
