@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -101,15 +101,15 @@ class Visit:
 
     def find(self, xpath: str) -> WebElement:
         """Return the first element at ``xpath``, as soon as it can be seen."""
+        found: WebElement = wait_until(lambda: self._seen(xpath), what=xpath)
+        return found
 
-        def look() -> WebElement | None:
-            with suppress(StaleElementReferenceException):  # the page before it has just gone
+    def _seen(self, xpath: str) -> WebElement | None:
+        """Return the first element at ``xpath`` that can be seen now."""
+        while True:
+            with suppress(StaleElementReferenceException):  # the page, or this part of it, has just been renewed
                 found = self.browser.find_elements(By.XPATH, xpath)
                 return next((element for element in found if element.is_displayed()), None)
-            return None
-
-        found: WebElement = wait_until(look, what=xpath)
-        return found
 
     def click(self, text: str) -> None:
         """Click the link or button that is called ``text``; it may stand under the bar at the bottom."""
@@ -144,10 +144,7 @@ class Visit:
         wait_until(look, what=what)
 
     def shows(self, xpath: str) -> bool:
-        try:
-            return self.browser.find_element(By.XPATH, xpath).is_displayed()
-        except NoSuchElementException:
-            return False
+        return self._seen(xpath) is not None
 
 
 def go_past_the_sidebar(browser: Chrome) -> None:
