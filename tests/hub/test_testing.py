@@ -18,6 +18,8 @@ from integrations.providers import providers
 from tests.automations import handlers as automations
 from tests.factories import make_event
 
+pytestmark = pytest.mark.any_database
+
 if TYPE_CHECKING:
     from hub.testing.clock import Clock
     from hub.testing.harness import HubUnderTest, Received

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.test import TestCase, override_settings
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,8 @@ from tests.deliveries.api.cases import make_user
 from tests.deliveries.visibility.two_teams import restrict
 from tests.factories import make_endpoint, make_route
 from tests.integrations.calling.systems import System
+
+pytestmark = pytest.mark.any_database
 
 ADD = reverse("admin:integrations_connection_add")
 

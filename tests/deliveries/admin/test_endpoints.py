@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.test import TestCase
 from django.utils import timezone
 
@@ -12,6 +13,8 @@ from integrations.models import Endpoint, Route, Secret
 from tests.deliveries.admin.endpoint_form import ADD, fields_of, new_route, new_secret, page_of, when
 from tests.deliveries.admin.people import SECRET, logged_in
 from tests.factories import make_endpoint, make_route
+
+pytestmark = pytest.mark.any_database
 
 RETRY = {"max_attempts": 2, "max_age_seconds": 60, "errors": {"OSError": {"retry": False}}}
 

@@ -4,6 +4,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
@@ -13,6 +14,8 @@ from django.urls import NoReverseMatch, reverse
 from django_q.models import Schedule
 
 from tests.deliveries.admin.people import logged_in, make_user
+
+pytestmark = pytest.mark.any_database
 
 #: What the part of the page that restricts a user to groups posts when there is nothing in it.
 UNRESTRICTED = {"restriction-TOTAL_FORMS": "0", "restriction-INITIAL_FORMS": "0"}

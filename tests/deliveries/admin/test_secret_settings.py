@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from django.test import TestCase
 from django.utils import timezone
 
@@ -13,6 +14,8 @@ from integrations.models import Endpoint
 from tests.deliveries.admin.endpoint_form import fields_of, page_of
 from tests.deliveries.admin.people import logged_in
 from tests.factories import make_endpoint
+
+pytestmark = pytest.mark.any_database
 
 LIST = "/admin/integrations/endpoint/"
 TOKEN = "verify-token-of-this-test-5c1e"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import yaml
 from django.contrib.staticfiles import finders
 from django.test import Client
@@ -12,6 +13,8 @@ from rest_framework.test import APIClient
 
 from tests.deliveries.admin.people import logged_in
 from tests.deliveries.api.cases import ApiTestCase, client_of, make_user
+
+pytestmark = pytest.mark.any_database
 
 SCHEMA = "/api/schema/"
 DOCS = "/api/docs/"

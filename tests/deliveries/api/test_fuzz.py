@@ -146,6 +146,7 @@ class TestAnOperation:
 
         call()
 
+    @pytest.mark.any_database
     def test_succeeds_with_its_own_example(self, operation, caller, monkeypatch) -> None:
         content = operation.definition.raw.get("requestBody", {}).get("content", {})
         examples = [example["value"] for example in content.get(JSON, {}).get("examples", {}).values()]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
+import pytest
 from django.db import OperationalError, connection, connections
 from django.test import TestCase
 from django.utils import timezone
@@ -278,6 +279,7 @@ class WorkingTests(DrainTestCase):
         self.assertEqual(counts(replay), {"queued": 1})
 
 
+@pytest.mark.any_database
 class TenThousandTests(TestCase):
     def test_are_listed_and_fed_in_bounded_memory_and_a_bounded_number_of_queries(self) -> None:
         make_dead(10_000, handler="log")

@@ -6,6 +6,7 @@ import json
 from io import StringIO
 from typing import Any
 
+import pytest
 from allauth.mfa.models import Authenticator
 from cryptography.fernet import Fernet
 from django.core.cache import cache
@@ -28,6 +29,8 @@ from tests.deliveries.signing_in.codes import (
     log_in,
     set_up,
 )
+
+pytestmark = pytest.mark.any_database
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
@@ -10,6 +11,8 @@ from deliveries.audit import Action
 from integrations.models import Endpoint
 from tests.deliveries.admin.people import logged_in
 from tests.deliveries.visibility.test_admin import RestrictedAdminTestCase
+
+pytestmark = pytest.mark.any_database
 
 ADDRESS = "198.51.100.77"
 GROUPS = "/admin/integrations/endpointgroup/"

@@ -6,6 +6,8 @@ import json
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from integrations.models import Endpoint, Secret
 from tests.deliveries.admin.endpoint_form import ADD, fields_of, new_secret, page_of
 from tests.deliveries.api.cases import API, client_of, make_user
@@ -13,6 +15,8 @@ from tests.deliveries.visibility.test_admin import RestrictedAdminTestCase
 from tests.deliveries.visibility.test_api import RestrictedApiTestCase
 from tests.deliveries.visibility.two_teams import OURS
 from tests.factories import make_endpoint
+
+pytestmark = pytest.mark.any_database
 
 REFERENCE = "env:HUB_SECRET_OF_ANOTHER_TEAM"
 _SET = patch.dict("os.environ", {"HUB_SECRET_OF_ANOTHER_TEAM": "another-teams-secret"})

@@ -244,7 +244,7 @@ class ProvenPresetSuite(SimpleTestCase):
         if not carriers:
             self.assertEqual(self.scheme.proof_parameters, {self.signed.query_string.partition("=")[0]})
 
-    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.binary(max_size=200), st.data())
     def test_never_raises_anything_else(self, body: bytes, data: st.DataObject) -> None:
         preset = providers[self.facts.provider]
