@@ -11,6 +11,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.backfill import NotBackfilled, Progress, backfill
@@ -56,7 +57,7 @@ def order(
     lookback = lookback or timedelta(minutes=row.lookback_minutes)
     run = _open(row, since=now - _settled(row) - lookback, by=by.get_username(), now=now)
     if run is None:
-        raise NotOrdered("It is under way already.")
+        raise NotOrdered(gettext("It is under way already."))
     audit.record(audit.Action.ORDERED, row, by=by, message="Backfill ordered.", via=via)
     return run
 

@@ -19,6 +19,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.differences import Kind, difference, same
@@ -81,13 +82,13 @@ def obstacle(event: Event) -> str:
     Its body has not been read then.
     """
     if event.endpoint.retired_at is not None or event.endpoint.state == EndpointState.DISABLED:
-        return "Its endpoint is switched off."
+        return gettext("Its endpoint is switched off.")
     if event.raw_body is None:
-        return event.why_no_body or "Its body has not been kept."
+        return event.why_no_body or gettext("Its body has not been kept.")
     if event.hides_body:
-        return "What its endpoint receives is marked as sensitive, and would have to be shown to be edited."
+        return gettext("What its endpoint receives is marked as sensitive, and would have to be shown to be edited.")
     if event.needs_batch_to_mask:
-        return "It came in a batch, and what is a credential in it cannot be told without the rest."
+        return gettext("It came in a batch, and what is a credential in it cannot be told without the rest.")
     return ""
 
 
@@ -98,11 +99,11 @@ def payload_of(event: Event) -> Any:
     try:
         stored, shown = event.payload, event.shown_payload
     except ImproperlyConfigured as exc:
-        raise NotEdited("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+        raise NotEdited(gettext("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?")) from exc
     if stored is None:
-        raise NotEdited("Its body is not one that the hub can read.")
+        raise NotEdited(gettext("Its body is not one that the hub can read."))
     if not same(stored, shown):
-        raise NotEdited("Some of it is masked, as it is a credential; an edited payload would be without it.")
+        raise NotEdited(gettext("Some of it is masked, as it is a credential; an edited payload would be without it."))
     return stored
 
 
@@ -111,11 +112,14 @@ def read(text: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as exc:
-        raise WrongPayload(f"This is not JSON: {exc.msg}, at line {exc.lineno}, column {exc.colno}.") from exc
+        raise WrongPayload(
+            gettext("This is not JSON: %(problem)s, at line %(line)s, column %(column)s.")
+            % {"problem": exc.msg, "line": exc.lineno, "column": exc.colno}
+        ) from exc
     except RecursionError as exc:
-        raise WrongPayload("This is nested too deeply.") from exc
+        raise WrongPayload(gettext("This is nested too deeply.")) from exc
     except ValueError as exc:  # more digits than Python takes
-        raise WrongPayload("This holds a number that is too long.") from exc
+        raise WrongPayload(gettext("This holds a number that is too long.")) from exc
 
 
 def prepared(event: Event, payload: Any, *, routes: Collection[UUID] | None = None) -> Edit:
@@ -124,14 +128,17 @@ def prepared(event: Event, payload: Any, *, routes: Collection[UUID] | None = No
     It runs on the ``routes`` that are named, whatever they filter by; with None on those that take the new payload.
     """
     if same(payload_of(event), payload):
-        raise WrongPayload("The payload has not been changed; a replay runs it again as it is.")
+        raise WrongPayload(gettext("The payload has not been changed; a replay runs it again as it is."))
     body = _written(payload)
     if len(body) > event.endpoint.max_body_bytes:
-        raise WrongPayload(f"It has {len(body):,} bytes; the endpoint takes {event.endpoint.max_body_bytes:,}.")
+        raise WrongPayload(
+            gettext("It has %(bytes)s bytes; the endpoint takes %(most)s.")
+            % {"bytes": f"{len(body):,}", "most": f"{event.endpoint.max_body_bytes:,}"}
+        )
     try:
         endpoint = endpoints.live(event.endpoint)
     except Unavailable as exc:
-        raise NotEdited("The endpoint cannot be used now; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+        raise NotEdited(gettext("The endpoint cannot be used now; was a key of HUB_ENCRYPTION_KEYS removed?")) from exc
     return Edit(payload, body, endpoint, _routes(event, endpoint, payload, named=routes))
 
 
@@ -163,7 +170,7 @@ def edited_replay(
         stored = ingest.store(made, wanted, edit.endpoint, request, now=at)
         if stored is None:
             endpoints.forget()
-            raise NotEdited("Its endpoint was changed at the same moment; try again.")
+            raise NotEdited(gettext("Its endpoint was changed at the same moment; try again."))
         if stored.is_duplicate:
             return _again(Event.objects.get(pk=stored.event_id), event, payload)
         _note(event, made, by=by, via=via)
@@ -179,7 +186,7 @@ def edited_replay(
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise WrongPayload(f"This is not JSON: {name} is no JSON value.")
+    raise WrongPayload(gettext("This is not JSON: %(name)s is no JSON value.") % {"name": name})
 
 
 def _written(payload: Any) -> bytes:
@@ -187,24 +194,24 @@ def _written(payload: Any) -> bytes:
     try:
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except RecursionError as exc:
-        raise WrongPayload("This is nested too deeply.") from exc
+        raise WrongPayload(gettext("This is nested too deeply.")) from exc
     except ValueError as exc:
-        raise WrongPayload("It holds a number that JSON cannot write.") from exc
+        raise WrongPayload(gettext("It holds a number that JSON cannot write.")) from exc
     if MASK in text:
-        raise WrongPayload(f"It holds {MASK}, which stands for a value that is not shown.")
+        raise WrongPayload(gettext("It holds %(mask)s, which stands for a value that is not shown.") % {"mask": MASK})
     if _NUL.search(text):
-        raise WrongPayload("A NUL character cannot be stored.")
+        raise WrongPayload(gettext("A NUL character cannot be stored."))
     try:
         body = text.encode()
         comes_back = same(decode(_JSON, body), payload)
     except UnicodeEncodeError as exc:
-        raise WrongPayload("It holds half of a character (a lone surrogate), which cannot be stored.") from exc
+        raise WrongPayload(gettext("It holds half of a character (a lone surrogate), which cannot be stored.")) from exc
     except MalformedPayload as exc:
-        raise WrongPayload("This is nested too deeply.") from exc
+        raise WrongPayload(gettext("This is nested too deeply.")) from exc
     if payload is None:
-        raise WrongPayload("A payload that is null is none.")
+        raise WrongPayload(gettext("A payload that is null is none."))
     if not comes_back:
-        raise WrongPayload("It holds a number that is too long.")
+        raise WrongPayload(gettext("It holds a number that is too long."))
     return body
 
 
@@ -212,12 +219,14 @@ def _routes(event: Event, endpoint: LiveEndpoint, payload: Any, *, named: Collec
     if named is None:
         found = [route for route in endpoint.routes if route.takes(event.event_type, payload)]
         if not found:
-            raise WrongPayload("No route of its endpoint takes this payload.")
+            raise WrongPayload(gettext("No route of its endpoint takes this payload."))
         return found
     if not named:
-        raise UnknownRoute("No route is named.")
+        raise UnknownRoute(gettext("No route is named."))
     if unknown := [pk for pk in named if pk not in {route.pk for route in endpoint.routes}]:
-        raise UnknownRoute(f"Its endpoint has no route {unknown[0]}, or it is switched off.")
+        raise UnknownRoute(
+            gettext("Its endpoint has no route %(route)s, or it is switched off.") % {"route": unknown[0]}
+        )
     return [route for route in endpoint.routes if route.pk in named]
 
 
@@ -249,7 +258,7 @@ def _draft(event: Event, edit: Edit, *, now: datetime) -> tuple[Event, InboundRe
 def _again(made: Event, event: Event, payload: Any) -> Event:
     """Return what the same order has made before; raises `WrongPayload` if it is not the same."""
     if made.derived_from_id != event.pk or not same(made.payload, payload):
-        raise WrongPayload("This order was carried out already, with another payload.")
+        raise WrongPayload(gettext("This order was carried out already, with another payload."))
     return made
 
 

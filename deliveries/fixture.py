@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.utils.translation import gettext
 
 from deliveries.models import Event
 from deliveries.models.sealing import MASK
@@ -59,8 +60,8 @@ class Fixture:
 def obstacle(event: Event) -> str:
     """Return why no fixture can be made of ``event``, in a sentence; "" if one can, as far as is known unread."""
     if event.hides_body:
-        return "What its endpoint receives is marked as sensitive."
-    return "" if event.raw_body is not None else event.why_no_body or "Its body has not been kept."
+        return gettext("What its endpoint receives is marked as sensitive.")
+    return "" if event.raw_body is not None else event.why_no_body or gettext("Its body has not been kept.")
 
 
 def fixture_of(event: Event, *, keep: Collection[str] = ()) -> Fixture:
@@ -73,9 +74,9 @@ def fixture_of(event: Event, *, keep: Collection[str] = ()) -> Fixture:
     try:
         payload = event.shown_payload
     except ImproperlyConfigured as exc:
-        raise NoFixture("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+        raise NoFixture(gettext("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?")) from exc
     if payload is None:
-        raise NoFixture("Its body is not one that the hub can read and show with its credentials masked.")
+        raise NoFixture(gettext("Its body is not one that the hub can read and show with its credentials masked."))
     name = _name(event)
     kept = {"provider": event.provider, "event_type": event.event_type, "payload": scrubbed(payload, keep=keep)}
     return Fixture(

@@ -9,6 +9,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.models import Delivery, Event
@@ -29,9 +30,9 @@ class NotRerouted(HubError):
 def obstacle(event: Event) -> str:
     """Return why no delivery of ``event`` can be made, in a sentence; "" if one can."""
     if event.endpoint.retired_at is not None or event.endpoint.state == EndpointState.DISABLED:
-        return "Its endpoint is switched off."
+        return gettext("Its endpoint is switched off.")
     if event.raw_body is None:
-        return event.why_no_body or "Its body has not been kept."
+        return event.why_no_body or gettext("Its body has not been kept.")
     return ""
 
 
@@ -45,7 +46,7 @@ def unserved(event: Event) -> list[Wanted]:
     try:
         payload = event.payload
     except ImproperlyConfigured as exc:
-        raise NotRerouted("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+        raise NotRerouted(gettext("Its body cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?")) from exc
     served = set(event.deliveries.values_list("route_id", flat=True))
     routes = event.endpoint.routes.enabled()
     new = (route for route in routes if route.pk not in served)

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from deliveries import audit
 from deliveries.models import Rejection, Verdict
@@ -34,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 #: The detail of a rejection that names the event that it became.
 EVENT = "event"
-_HANDSHAKE = "It is a handshake, whose answer nobody waits for any more."
+_HANDSHAKE = gettext_noop("It is a handshake, whose answer nobody waits for any more.")
 
 
 class NotReverified(HubError):
@@ -53,17 +54,19 @@ class Outcome:
 def obstacle(rejection: Rejection) -> str:
     """Return why the request cannot be checked again, in a sentence; "" if it can."""
     if rejection.detail.get(EVENT):
-        return f"It became the event {rejection.detail[EVENT]} already."
+        return _became(rejection.detail[EVENT])
     if rejection.reason == Reason.TOKEN_USED:
-        return "Its one-time token had been used with another body; a valid signature does not tell that today."
+        return gettext(
+            "Its one-time token had been used with another body; a valid signature does not tell that today."
+        )
     if rejection.raw_body is None:
-        return "Its body was not kept (not read, or larger than HUB_REJECTION_BODY_BYTES)."
+        return gettext("Its body was not kept (not read, or larger than HUB_REJECTION_BODY_BYTES).")
     if rejection.detail.get(HEADERS_LEFT_OUT):
-        return "Some of its headers were not kept."
+        return gettext("Some of its headers were not kept.")
     if rejection.detail.get(METHOD):
-        return "It is no event: events come by POST."
+        return gettext("It is no event: events come by POST.")
     if rejection.endpoint.retired_at is not None or rejection.endpoint.state == EndpointState.DISABLED:
-        return "Its endpoint is switched off."
+        return gettext("Its endpoint is switched off.")
     return ""
 
 
@@ -98,9 +101,11 @@ def reverify(rejection: Rejection, *, by: User, now: datetime | None = None, via
         request = stored_request(rejection)
         payload, proof = checked(endpoint, request, now=now)
     except (ImproperlyConfigured, Unavailable) as exc:
-        raise NotReverified("A stored value cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+        raise NotReverified(
+            gettext("A stored value cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?")
+        ) from exc
     except RequestRejected as exc:
-        raise NotReverified(f"It still fails ({exc.reason}). {explanation(exc.reason)}".rstrip()) from exc
+        raise NotReverified(_still_fails(exc)) from exc
     accepted = _accept(rejection, endpoint, request, payload, proof=proof, by=by, now=now, via=via)
     last_use.note(proof.secret_id, at=rejection.received_at)
     log.info(
@@ -132,19 +137,28 @@ def checked(endpoint: LiveEndpoint, request: InboundRequest, *, now: datetime) -
     """
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in {"", "identity"}:
-        raise NotReverified("Its body is compressed, which the hub does not take.")
+        raise NotReverified(gettext("Its body is compressed, which the hub does not take."))
     if endpoint.row.content_types and request.content_type not in endpoint.row.content_types:
-        raise NotReverified("The endpoint does not take its media type.")
+        raise NotReverified(gettext("The endpoint does not take its media type."))
     if len(request.body) > endpoint.row.max_body_bytes:
-        raise NotReverified("Its body is larger than the endpoint takes.")
+        raise NotReverified(gettext("Its body is larger than the endpoint takes."))
     handshake = endpoint.handshake_with(endpoint.secrets_at(now))
     if handshake and handshake.unsigned(request, endpoint.row.settings):
-        raise NotReverified(_HANDSHAKE)
+        raise NotReverified(gettext(_HANDSHAKE))
     proof = prove(endpoint, request, now=now)
     payload = endpoint.preset.decode(request.content_type, request.body)
     if handshake and handshake.signed(request, payload, endpoint.row.settings):
-        raise NotReverified(_HANDSHAKE)
+        raise NotReverified(gettext(_HANDSHAKE))
     return payload, proof
+
+
+def _became(event: str) -> str:
+    return gettext("It became the event %(event)s already.") % {"event": event}
+
+
+def _still_fails(exc: RequestRejected) -> str:
+    said = gettext("It still fails (%(reason)s).") % {"reason": exc.reason}
+    return f"{said} {explanation(exc.reason)}".rstrip()
 
 
 @transaction.atomic
@@ -162,17 +176,17 @@ def _accept(
     """Store the event and note it on the rejection, both or neither."""
     detail = Rejection.objects.select_for_update().filter(pk=rejection.pk).values_list("detail", flat=True).first()
     if detail is None:
-        raise NotReverified("It is not there any more.")
+        raise NotReverified(gettext("It is not there any more."))
     if detail.get(EVENT):
-        raise NotReverified(f"It became the event {detail[EVENT]} already.")
+        raise NotReverified(_became(detail[EVENT]))
     # What proves nothing also proves nothing the second time.
     verdict = Verdict.REVERIFIED if proof.verdict == Verdict.VERIFIED else proof.verdict
     try:
         accepted = ingest.accept(endpoint, request, payload, verdict=verdict, now=now)
     except MalformedPayload as exc:
-        raise NotReverified(f"It still fails ({exc.reason}). {explanation(exc.reason)}".rstrip()) from exc
+        raise NotReverified(_still_fails(exc)) from exc
     except Unavailable as exc:
-        raise NotReverified("The endpoint was changed at the same moment; try again.") from exc
+        raise NotReverified(gettext("The endpoint was changed at the same moment; try again.")) from exc
     rejection.detail = {**detail, EVENT: str(accepted.event_id)}
     Rejection.objects.filter(pk=rejection.pk).update(detail=rejection.detail)
     message = f"Reverified: event {accepted.event_id}."

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.models import SavedView
@@ -80,14 +81,14 @@ def save(user: User, list_name: str, *, name: str, query: str, is_shared: bool, 
     if is_shared and not user.has_perm(MAY_SHARE):
         raise PermissionDenied
     if not name:
-        raise NotAView("A view needs a name.")
+        raise NotAView(gettext("A view needs a name."))
     if not filters:
-        raise NotAView("Nothing is filtered: choose filters first, then save them.")
+        raise NotAView(gettext("Nothing is filtered: choose filters first, then save them."))
     if len(filters) > LONGEST_FILTERS or "\x00" in filters or "%00" in filters:
-        raise NotAView("The filters are too long to be kept.")
+        raise NotAView(gettext("The filters are too long to be kept."))
     own = SavedView.objects.filter(owner=user, list=list_name)
     if own.exclude(name=name).count() >= MOST_KEPT:
-        raise NotAView(f"You keep {MOST_KEPT} views of this list already: forget one first.")
+        raise NotAView(gettext("You keep %(most)s views of this list already: forget one first.") % {"most": MOST_KEPT})
     with transaction.atomic():
         known = own.filter(name=name).first()
         before = _noted(known) if known else None

@@ -19,7 +19,7 @@ import httpx
 import structlog
 from django.conf import settings
 from django.db import Error, connections, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from deliveries.models import Delivery, DeliveryStatus, Event, Rejection
 from deliveries.receiving.samples import CannotSign, send_sample, signed_sample
@@ -135,6 +135,7 @@ def _stuck(endpoint: Endpoint, *, after: datetime) -> Stuck:
     return Stuck(Part.HANDLING, event.received_at, status)
 
 
+@translation.override(None)  # why it is not sent stands in the log, which is English
 def send(now: datetime) -> bool:
     """Send an event if it is time; return whether one was sent. Raises Django's database errors."""
     interval = timedelta(seconds=settings.HUB_SELF_CHECK_SECONDS)

@@ -15,6 +15,7 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit, payload_index
 from deliveries.models import Event, EventVariant, Verdict
@@ -47,11 +48,11 @@ def obstacle(variant: EventVariant) -> str:
     """Return why ``variant`` cannot become an event, in a sentence; "" if it can, as far as is known unread."""
     endpoint = variant.event.endpoint
     if endpoint.retired_at is not None or endpoint.state == EndpointState.DISABLED:
-        return "Its endpoint is switched off."
+        return gettext("Its endpoint is switched off.")
     if variant.raw_body is None:
-        return "It has not been kept."
+        return gettext("It has not been kept.")
     if variant.event.needs_batch_to_mask:
-        return "It came in a batch, and what is a credential in it cannot be told without the rest."
+        return gettext("It came in a batch, and what is a credential in it cannot be told without the rest.")
     return ""
 
 
@@ -82,7 +83,9 @@ def wanted_of(variant: EventVariant) -> tuple[Event, LiveEndpoint, list[Wanted]]
         event = _draft(variant)
         payload = event.payload
     except (ImproperlyConfigured, Unavailable) as exc:
-        raise NotAccepted("A stored value cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?") from exc
+        raise NotAccepted(
+            gettext("A stored value cannot be decrypted; was a key of HUB_ENCRYPTION_KEYS removed?")
+        ) from exc
     return event, endpoint, ingest.wanted_of(event, endpoint, payload)
 
 
@@ -102,7 +105,7 @@ def accept(variant: EventVariant, *, by: User, via: str = "", now: datetime | No
         stored = ingest.store(event, wanted, endpoint, _request(variant), now=at)
         if stored is None:
             endpoints.forget()
-            raise NotAccepted("Its endpoint was changed at the same moment; try again.")
+            raise NotAccepted(gettext("Its endpoint was changed at the same moment; try again."))
         if stored.is_duplicate:
             return stored
         payload_index.take_in([event.pk])

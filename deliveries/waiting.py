@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from integrations.errors import HubError
 from integrations.models import AwaitedSecret, Endpoint, Secret
@@ -40,9 +41,9 @@ def delivers_secret(endpoint: Endpoint) -> bool:
 def start(endpoint: Endpoint, *, by: str) -> AwaitedSecret:
     """Let ``endpoint`` wait from now on; raises `WaitRefused` where the provider delivers none."""
     if not delivers_secret(endpoint):
-        raise WaitRefused("This provider does not deliver its secret; add it by hand.")
+        raise WaitRefused(gettext("This provider does not deliver its secret; add it by hand."))
     if endpoint.retired_at is not None:
-        raise WaitRefused("The endpoint is retired.")
+        raise WaitRefused(gettext("The endpoint is retired."))
     return AwaitedSecret.objects.start(endpoint, by=by, now=timezone.now())
 
 
@@ -65,7 +66,7 @@ def confirm(endpoint: Endpoint) -> Secret:
     with transaction.atomic():
         row = AwaitedSecret.objects.pending(now).filter(endpoint=endpoint).first()
         if row is None:
-            raise WaitRefused("No secret has been delivered that could be confirmed.")
+            raise WaitRefused(gettext("No secret has been delivered that could be confirmed."))
         return row.confirm(now=now)
 
 

@@ -12,7 +12,7 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port, validate_host
 from django.shortcuts import render
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from deliveries import audit
 from deliveries.log_context import lines_with
@@ -118,6 +118,21 @@ def viewer_zone(get_response: GetResponse) -> GetResponse:
         if zone is None:
             return get_response(request)
         with timezone.override(zone):
+            return get_response(request)
+
+    return middleware
+
+
+def english(get_response: GetResponse) -> GetResponse:
+    """Answer the API in English, whatever language its caller or ``LANGUAGE_CODE`` names: programs read it.
+
+    Some of its texts are those of the admin, and marked for translation.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/api/"):
+            return get_response(request)
+        with translation.override("en"):
             return get_response(request)
 
     return middleware

@@ -24,6 +24,7 @@ ONLY_FOR_PEOPLE = frozenset(
         "hub.middleware.admin_place",
         "whitenoise.middleware.WhiteNoiseMiddleware",
         "hub.middleware.viewer_zone",
+        "hub.middleware.english",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -185,6 +185,7 @@ MIDDLEWARE = [
     "hub.middleware.viewer_zone",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "hub.middleware.english",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "deliveries.signing_in.sessions.limits",

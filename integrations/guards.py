@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.utils.translation import gettext, gettext_noop
 
 from integrations.handlers import handlers
 from integrations.models import Connection, Endpoint, groups_of
@@ -19,17 +20,23 @@ if TYPE_CHECKING:
 #: To see what sensitive endpoints received. The name of a permission of the other app, as users and roles have it.
 MAY_REVEAL = "deliveries.reveal_event"
 
-_STAYS_SENSITIVE = "What was received would be open to all: only who may reveal it can take the mark away."
-_END_FIRST = "End the live secrets first: they belong to the present provider."
-_ENTER_AGAIN = "Enter the credentials again: they belong to the present address and proof."
-_NO_EGRESS = "You are restricted to groups, and a private network is shared with others: ask who is not."
-_NO_PROXY = "You are restricted to groups, and a proxy sees what is sent through it: ask who is not."
-_NO_FOLDER = "You are restricted to groups, and a folder of this machine is shared with others: ask who is not."
-_NO_REFERENCES = "You are restricted to groups, and a reference could lead to another group's secret: enter the secret."
-_NO_NEW_REFERENCE = (
+_STAYS_SENSITIVE = gettext_noop(
+    "What was received would be open to all: only who may reveal it can take the mark away."
+)
+_END_FIRST = gettext_noop("End the live secrets first: they belong to the present provider.")
+_ENTER_AGAIN = gettext_noop("Enter the credentials again: they belong to the present address and proof.")
+_NO_EGRESS = gettext_noop("You are restricted to groups, and a private network is shared with others: ask who is not.")
+_NO_PROXY = gettext_noop("You are restricted to groups, and a proxy sees what is sent through it: ask who is not.")
+_NO_FOLDER = gettext_noop(
+    "You are restricted to groups, and a folder of this machine is shared with others: ask who is not."
+)
+_NO_REFERENCES = gettext_noop(
+    "You are restricted to groups, and a reference could lead to another group's secret: enter the secret."
+)
+_NO_NEW_REFERENCE = gettext_noop(
     "You are restricted to groups, and a reference could lead to another group's secret: ask who is not."
 )
-_NO_SHARED_URL = (
+_NO_SHARED_URL = gettext_noop(
     "You are restricted to groups, and at the shared URL the endpoint would be tried with others' requests."
 )
 
@@ -43,13 +50,13 @@ def guard_secrets(before: Endpoint, *, provider: str, settings: Any, now: dateti
     if not changes_provider and (_shows_key(before.provider, before.settings) or not _shows_key(provider, settings)):
         return
     if before.secrets.live(now).exists():
-        raise ValidationError({"provider" if changes_provider else "settings": _END_FIRST})
+        raise ValidationError({"provider" if changes_provider else "settings": gettext(_END_FIRST)})
 
 
 def guard_reference(user: Person, value: Any) -> None:
     """Raise `ValidationError` for a reference to a secret by ``user`` who is restricted to groups."""
     if isinstance(value, str) and is_reference(value) and groups_of(user) is not None:
-        raise ValidationError(_NO_REFERENCES)
+        raise ValidationError(gettext(_NO_REFERENCES))
 
 
 def guard_settings(user: Person, *, provider: str, settings: Any, stored: Mapping[str, Any]) -> None:
@@ -68,13 +75,13 @@ def guard_settings(user: Person, *, provider: str, settings: Any, stored: Mappin
 def guard_shared_url(user: Person, *, before: bool, after: bool) -> None:
     """Raise `ValidationError` if ``user``, restricted to groups, switches the shared URL on."""
     if after and not before and groups_of(user) is not None:
-        raise ValidationError({"shared_url": _NO_SHARED_URL})
+        raise ValidationError({"shared_url": gettext(_NO_SHARED_URL)})
 
 
 def guard_sensitive(user: Person, *, before: bool, after: bool) -> None:
     """Raise `ValidationError` if ``user``, who may not reveal what is sensitive, makes it no longer so."""
     if before and not after and not user.has_perm(MAY_REVEAL):
-        raise ValidationError({"sensitive": _STAYS_SENSITIVE})
+        raise ValidationError({"sensitive": gettext(_STAYS_SENSITIVE)})
 
 
 def guard_credentials(before: Connection, after: Connection, *, entered: bool) -> None:
@@ -84,7 +91,7 @@ def guard_credentials(before: Connection, after: Connection, *, entered: bool) -
     ``entered`` is whether they were all entered with the change.
     """
     if before.credentials and not entered and before.destinations != after.destinations:
-        raise ValidationError({"credentials": _ENTER_AGAIN})
+        raise ValidationError({"credentials": gettext(_ENTER_AGAIN)})
 
 
 def guard_connection(user: Person, before: Connection, after: Connection) -> None:
@@ -92,11 +99,11 @@ def guard_connection(user: Person, before: Connection, after: Connection) -> Non
     if groups_of(user) is None:
         return
     if after.egress and after.egress != before.egress:
-        raise ValidationError({"egress": _NO_EGRESS})
+        raise ValidationError({"egress": gettext(_NO_EGRESS)})
     if after.proxy and after.proxy != before.proxy:
-        raise ValidationError({"proxy": _NO_PROXY})
+        raise ValidationError({"proxy": gettext(_NO_PROXY)})
     if after.kind == "folder" and (after.kind, after.base_url) != (before.kind, before.base_url):
-        raise ValidationError({"kind": _NO_FOLDER})
+        raise ValidationError({"kind": gettext(_NO_FOLDER)})
     stored = before.credentials
     for name, value in after.credentials.items() if isinstance(after.credentials, Mapping) else ():
         if value != stored.get(name):
@@ -116,14 +123,14 @@ def guard_named(user: Person | None, *, handler: str, config: Any, stored: tuple
     for name in named_connections(handler, config):
         connections = Connection.objects.live().filter(name=name)
         if name not in named_connections(*stored) and not _seen(user, connections):
-            raise ValidationError({"config": f"There is no connection {name!r}."})
+            raise ValidationError({"config": gettext("There is no connection %(name)s.") % {"name": repr(name)}})
     for slug in _named(handler, config, "endpoint"):
         endpoints = Endpoint.objects.live().filter(slug=slug)
         if slug not in _named(*stored, "endpoint") and not _seen(user, endpoints):
-            raise ValidationError({"config": f"There is no endpoint {slug!r}."})
+            raise ValidationError({"config": gettext("There is no endpoint %(slug)s.") % {"slug": repr(slug)}})
     for reference in _named(handler, config, "reference"):
         if user is not None and groups_of(user) is not None and reference not in _named(*stored, "reference"):
-            raise ValidationError({"config": _NO_NEW_REFERENCE})
+            raise ValidationError({"config": gettext(_NO_NEW_REFERENCE)})
 
 
 def _seen(user: Person | None, rows: Any) -> bool:

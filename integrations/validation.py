@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from jmespath.exceptions import JMESPathError
 
 from integrations.errors import ReferenceMissing
@@ -30,7 +31,7 @@ def default_retry() -> dict[str, Any]:
 def validate_provider(value: str) -> None:
     """Refuse a provider that has no preset."""
     if value not in providers:
-        raise ValidationError(f"There is no provider {value!r}.")
+        raise ValidationError(gettext("There is no provider %(value)s.") % {"value": repr(value)})
 
 
 def validate_provider_settings(provider: str, value: Any) -> None:
@@ -41,7 +42,12 @@ def validate_provider_settings(provider: str, value: Any) -> None:
     check_schema(value, preset.settings_schema, field="settings")
     masked = sorted(name for name in preset.secret_settings if value.get(name) == MASK)
     if masked:
-        raise ValidationError({"settings": f"{', '.join(masked)}: no value is stored that the mask could stand for"})
+        raise ValidationError(
+            {
+                "settings": gettext("%(names)s: no value is stored that the mask could stand for")
+                % {"names": ", ".join(masked)}
+            }
+        )
     for name in preset.secret_settings & value.keys():
         try:
             resolve(value[name])
@@ -61,13 +67,15 @@ def validate_shared_url(provider: str, settings: Any, *, shared_url: bool) -> No
     """
     preset = providers.get(provider)
     if shared_url and preset is not None and not preset.recognised_headers(settings):
-        raise ValidationError({"shared_url": "Requests of this provider cannot be recognised by their headers."})
+        raise ValidationError(
+            {"shared_url": gettext("Requests of this provider cannot be recognised by their headers.")}
+        )
 
 
 def validate_handler(value: str) -> None:
     """Refuse a handler that no installed app registers."""
     if value not in handlers:
-        raise ValidationError(f"There is no handler {value!r}.")
+        raise ValidationError(gettext("There is no handler %(value)s.") % {"value": repr(value)})
 
 
 def validate_handler_config(handler: str, value: Any) -> None:
@@ -104,7 +112,9 @@ def validate_content_types(value: Any) -> None:
     _texts(value)
     for item in value:
         if not _MEDIA_TYPE.fullmatch(item):
-            raise ValidationError(f"{item!r} is not a media type such as application/json.")
+            raise ValidationError(
+                gettext("%(item)s is not a media type such as application/json.") % {"item": repr(item)}
+            )
 
 
 def validate_event_globs(value: Any) -> None:
@@ -112,9 +122,11 @@ def validate_event_globs(value: Any) -> None:
     _texts(value)
     for item in value:
         if not item or item != item.strip():
-            raise ValidationError("An event type is not empty and has no white space around it.")
+            raise ValidationError(gettext("An event type is not empty and has no white space around it."))
         if len(item) > _LONGEST_EVENT_TYPE:
-            raise ValidationError(f"An event type has at most {_LONGEST_EVENT_TYPE} characters.")
+            raise ValidationError(
+                gettext("An event type has at most %(longest)s characters.") % {"longest": _LONGEST_EVENT_TYPE}
+            )
 
 
 def validate_jmespath(value: str) -> None:
@@ -122,7 +134,7 @@ def validate_jmespath(value: str) -> None:
     try:
         compiled(value)
     except JMESPathError as exc:
-        raise ValidationError(f"Not a JMESPath expression: {exc}") from exc
+        raise ValidationError(gettext("Not a JMESPath expression: %(why)s") % {"why": exc}) from exc
 
 
 def validate_dedupe(value: str) -> None:
@@ -138,7 +150,7 @@ def validate_retry(value: Any) -> None:
 
 def _texts(value: Any) -> None:
     if not isinstance(value, list) or not all(isinstance(item, str) and is_storable(item) for item in value):
-        raise ValidationError("This has to be a list of texts.")
+        raise ValidationError(gettext("This has to be a list of texts."))
 
 
 def _no_network(item: str) -> str:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 from tests.marked_text import marked
 
 #: A language that Django knows and the hub does not have.
 LANGUAGE = "eo"
 _HEADER = "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural=(n != 1);\n"
+
+
+class MadeUpLanguage:
+    """For tests: the language stands in ``folder``."""
+
+    folder: ClassVar[Path]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()  # type: ignore[misc]
+        temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(temporary.cleanup)  # type: ignore[attr-defined]
+        cls.folder = Path(temporary.name)
+        write_pseudo_language(cls.folder)
 
 
 def pseudo(text: str) -> str:

@@ -24,7 +24,12 @@ UNREAD = ("class", "icon", "type", "variant")
 GIVEN = re.compile(r"""\b(\w+)=(["'])(.*?)\2""")
 #: Texts that a filter of a template shows, as in ``{{ "paused"|label }}``.
 SHOWN = re.compile(r"""(?:^|\|(?:default|default_if_none|pluralize|yesno):)\s*(["'])(.*?)\1""")
-MARKED = ("gettext", "gettext_lazy", "gettext_noop", "ngettext")
+MARKED = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext")
+#: Errors whose text comes to a page by another way than an ``except`` of the admin's.
+SHOWN_OTHERWISE = {"NotReverified", "ValidationError"}
+#: Functions that say why something cannot be, and tables of what reasons mean.
+SAYING = ("obstacle", "why_no_body")
+EXPLAINING = ("EXPLANATIONS", "_EXPLANATIONS")
 
 #: Where a script puts what is read: what is set there, or said.
 _SAID = re.compile(r"""(?:\.(?:textContent|innerText|title|placeholder|ariaLabel) = |(?<!function )\bsay\()([^;]*)""")
@@ -156,3 +161,81 @@ def _of_module(tree: ast.AST) -> Iterator[tuple[str, str]]:
             texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
             if texts:
                 yield texts[0], texts[1] if node.func.id == "ngettext" else ""
+
+
+def caught_by_pages() -> set[str]:
+    """Return the names of the hub's own errors whose text a page of the admin shows, with those derived from them."""
+    bases = {
+        node.name: [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+        for path in _sources()
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    pages = [path for path in _sources() if "admin" in path.parts]
+    caught = (
+        node
+        for path in pages
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ExceptHandler) and node.type is not None and node.name
+    )
+    named = {ast.unparse(one).rpartition(".")[2] for node in caught for one in _each(node.type)}
+    found = (named & bases.keys()) | SHOWN_OTHERWISE
+    return found | {name for name, above in bases.items() if found & set(above)}
+
+
+def unmarked_errors(tree: ast.Module, errors: set[str]) -> list[str]:
+    """Return the texts in a module that ``errors`` are raised with, `SAYING` return, or `EXPLAINING` keeps."""
+    texts = [said for node in ast.walk(tree) for said in _said(node, errors)]
+    kept = {
+        ast.unparse(target): node.value for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+    }
+    texts = [kept.get(text.id, text) if isinstance(text, ast.Name) else text for text in texts]
+    return [ast.unparse(text) for text in texts if _is_text(text)]
+
+
+def python_sources() -> dict[str, ast.Module]:
+    """Return the modules whose errors operators may see: the API, commands and files of configuration are English."""
+    english = {"api", "management", "configuration"}
+    return {str(path.relative_to(ROOT)): _tree(path) for path in _sources() if not english & set(path.parts)}
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def _sources() -> list[Path]:
+    return [path for folder in ("deliveries", "integrations") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def _each(names: ast.expr | None) -> list[ast.expr]:
+    return names.elts if isinstance(names, ast.Tuple) else [names] if names is not None else []
+
+
+def _said(node: ast.AST, errors: set[str]) -> Iterator[ast.expr]:
+    """Yield what ``node`` says to an operator."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in errors:
+        for said in node.args[:1]:
+            yield from (said.values if isinstance(said, ast.Dict) else [said])
+    elif isinstance(node, ast.FunctionDef) and node.name in SAYING:
+        for one in ast.walk(node):
+            if isinstance(one, ast.Return) and one.value is not None:
+                yield one.value
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+        if ast.unparse(target) in EXPLAINING:
+            yield from node.value.values
+
+
+def _is_text(node: ast.expr) -> bool:
+    if isinstance(node, ast.BinOp):
+        return _is_text(node.left)
+    if isinstance(node, ast.BoolOp):
+        return any(_is_text(value) for value in node.values)
+    if isinstance(node, ast.IfExp):
+        return _is_text(node.body) or _is_text(node.orelse)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return _is_text(node.func.value)
+    if isinstance(node, ast.JoinedStr):
+        return any(isinstance(part, ast.Constant) and _WORD.search(str(part.value)) for part in node.values)
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_WORD.search(node.value))

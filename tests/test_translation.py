@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from textwrap import dedent
 
 from django.test import SimpleTestCase
 
-from tests.marked_text import made_up, marked, out_of_reach, scripts, spoken, templates, unmarked
+from tests.marked_text import (
+    caught_by_pages,
+    made_up,
+    marked,
+    out_of_reach,
+    python_sources,
+    scripts,
+    spoken,
+    templates,
+    unmarked,
+    unmarked_errors,
+)
 from tests.running_hub import ROOT
 
 PLACE = re.compile(r"%\((\w+)\)[sd]")
@@ -65,6 +78,46 @@ class ScriptTests(SimpleTestCase):
             note.title = ready ? 'Go on' : texts.pause; say("no answer", "warning"); made.className = "hub-label";"""
 
         self.assertEqual(spoken(source), ["Copied", "Go on", "no answer"])
+
+
+class ErrorTests(SimpleTestCase):
+    """What an order says when it cannot be carried out stands on a page."""
+
+    def test_have_no_text_that_is_not_marked(self) -> None:
+        errors = caught_by_pages()
+        found = {name: texts for name, tree in python_sources().items() if (texts := unmarked_errors(tree, errors))}
+
+        self.assertEqual(found, {})
+
+    def test_are_those_that_pages_catch(self) -> None:
+        self.assertLess({"NotEdited", "WrongPayload", "UnknownRoute", "CannotSign", "NotAView"}, caught_by_pages())
+
+    def test_are_found_where_they_are_raised(self) -> None:
+        source = """
+            WHY = "It is gone."
+            def look(row):
+                if row.gone:
+                    raise orders.Refused(WHY)
+                if row.held:
+                    raise Refused(f"It is held since {row.since}.")
+                raise Refused("It has %s bytes." % row.size) if row.size else Refused(gettext("It is empty."))
+                raise Other("code")
+        """
+
+        found = unmarked_errors(ast.parse(dedent(source)), {"Refused"})
+
+        self.assertEqual(found, ["'It is gone.'", "f'It is held since {row.since}.'", "'It has %s bytes.' % row.size"])
+
+    def test_are_found_in_what_says_why_not(self) -> None:
+        source = """
+            EXPLANATIONS: dict[str, str] = {"late": "It came late.", "early": gettext_noop("It came early.")}
+            def obstacle(row):
+                return row.why or "Nobody knows." if row.gone else ""
+        """
+
+        found = unmarked_errors(ast.parse(dedent(source)), set())
+
+        self.assertEqual(found, ["'It came late.'", "row.why or 'Nobody knows.' if row.gone else ''"])
 
 
 class MessageTests(SimpleTestCase):

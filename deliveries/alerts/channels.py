@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from deliveries import audit
 from integrations.errors import HubError
@@ -77,7 +78,10 @@ def _ensured(by: User) -> Endpoint:
             row = Endpoint.objects.live().get(slug=ENDPOINT)
     if row.provider != _PROVIDER or row.group_id is not None:
         raise NoPlace(
-            f"The endpoint {ENDPOINT} has to be of the provider {_PROVIDER} and in no group; rename that one."
+            gettext(
+                "The endpoint %(endpoint)s has to be of the provider %(provider)s and in no group; rename that one."
+            )
+            % {"endpoint": ENDPOINT, "provider": _PROVIDER}
         )
     return row
 

@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from deliveries.alerts.channels import ENDPOINT, hub_alerts
@@ -96,7 +97,7 @@ def test(rule: AlertRule, *, now: datetime) -> Event:
     """Send a message that only says that it comes; raises `NotMade`, also where there is no channel."""
     endpoint = hub_alerts()
     if endpoint is None or not endpoint.routes.enabled().exists():
-        raise NotMade(f"No channel is set: make a route of the endpoint {ENDPOINT}.")
+        raise NotMade(_("No channel is set: make a route of the endpoint %(endpoint)s.") % {"endpoint": ENDPOINT})
     alert = Alert(rule=rule, rule_name=rule.name, kind=rule.kind, about="test", since=now, state=AlertState.FIRING)
     alert.text = _("This is a test: nothing is wrong. What this rule tells comes in the same way.")
     subject = _("Test: %(rule)s") % {"rule": rule.name}
@@ -158,14 +159,20 @@ def _send(endpoint: Endpoint, message: Message, *, now: datetime) -> Event | Non
         clock.holding_back = True
         clock.save(update_fields=["holding_back"])
         logger.warning("alerts.held_back", limit=settings.HUB_ALERT_MESSAGES_PER_HOUR)
-        return make(endpoint, _own_event("alerts.held_back", _held_back(len(recent))), now=now)
-    event = make(endpoint, _own_event(message.event_type, message.payload()), now=now)
+        return _made(endpoint, _own_event("alerts.held_back", _held_back(len(recent))), now=now)
+    event = _made(endpoint, _own_event(message.event_type, message.payload()), now=now)
     clock.sent_at, clock.holding_back = [*recent, now.isoformat()], False
     clock.save(update_fields=["sent_at", "holding_back"])
     told = [row.pk for row in (*message.fired, *message.reminders)]
     Alert.objects.filter(pk__in=told).update(told_at=now)
     Alert.objects.filter(pk__in=[row.pk for row in message.recovered]).update(ended_told=True)
     return event
+
+
+def _made(endpoint: Endpoint, wanted: OwnEvent, *, now: datetime) -> Event:
+    """Make the event. Why it cannot be made stands in the log, which is English."""
+    with translation.override(None):
+        return make(endpoint, wanted, now=now)
 
 
 def _held_back(sent: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.models import Erasure, ErasureState
@@ -36,7 +37,7 @@ def order(value: str, *, path: str = "", by: User | None, now: datetime | None =
     """
     _check(by)
     if len(value.strip()) < _SHORTEST:
-        raise NotErased(f"Look for at least {_SHORTEST} characters.")
+        raise NotErased(gettext("Look for at least %(shortest)s characters.") % {"shortest": _SHORTEST})
     try:
         if path:
             validate_jmespath(path)
@@ -68,7 +69,7 @@ def confirm(erasure: Erasure, *, by: User | None, via: str = "") -> None:
             confirmed_by=_name(by),
         )
         if not moved:
-            raise NotErased("It has not been counted, or was confirmed already.")
+            raise NotErased(gettext("It has not been counted, or was confirmed already."))
         audit.record(audit.Action.ORDERED, erasure, by=by, who=_name(by), message="Confirmed the erasure.", via=via)
     erasure.refresh_from_db()
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import close_old_connections, connections
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from deliveries import error_reports
 from deliveries.execution import endings
@@ -106,7 +106,7 @@ def _call(handler: Handler | None, delivery: Delivery, journal: AttemptJournal, 
     )
     event = delivery.event
     if event.why_no_body:  # it went while an order to replay it was being carried out
-        raise BodyRemoved(event.why_no_body)
+        raise _without_body(event)
     inbound = event.inbound(lambda: _body_of(event))
     result = handler.run(inbound, context)
     if inspect.isawaitable(result):
@@ -127,7 +127,13 @@ def _fetch_body(event: Event) -> None:
     if "raw_body" in event.get_deferred_fields():
         event.refresh_from_db(fields=["raw_body", "body_is_encrypted", "body_removed_at", "erased_at"])
     if event.why_no_body:
-        raise BodyRemoved(event.why_no_body)
+        raise _without_body(event)
+
+
+def _without_body(event: Event) -> BodyRemoved:
+    """Return the error to raise. It is kept with the attempt, and what is kept is English."""
+    with translation.override(None):
+        return BodyRemoved(event.why_no_body)
 
 
 @lru_cache(maxsize=1024)

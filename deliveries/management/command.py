@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.utils import translation
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -34,6 +35,8 @@ class HubCommand(BaseCommand):
     examples: ClassVar[tuple[tuple[str, str], ...]] = ()
     #: What the exit codes mean.
     exit_codes: ClassVar[str] = "0 done; 1 failed, for the reason in the last line"
+    #: Programs read what commands print, whatever LANGUAGE_CODE says.
+    is_english: ClassVar[bool] = True
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return the parser, with the examples."""
@@ -47,7 +50,8 @@ class HubCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run; a database that is away, or has not been migrated, is one line instead of a traceback."""
         try:
-            return super().execute(*args, **options)
+            with translation.override(None) if self.is_english else nullcontext():
+                return super().execute(*args, **options)
         except (OperationalError, ProgrammingError, InterfaceError) as exc:
             if options.get("traceback"):
                 raise

@@ -10,7 +10,7 @@ from enum import IntFlag
 from uuid import UUID
 
 from django.db import models
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 
 class Part(IntFlag):
@@ -53,8 +53,11 @@ class Keepable(models.Model):
         """Why the body is not there any more, in a sentence; "" if it was never removed."""
         if self.body_removed_at is None:
             return ""
-        by = "at somebody's request" if self.erased_at else "by retention"
-        return f"Its body was removed on {self.body_removed_at:%Y-%m-%d} {by}."
+        if self.erased_at:
+            text = gettext("Its body was removed on %(day)s at somebody's request.")
+        else:
+            text = gettext("Its body was removed on %(day)s by retention.")
+        return text % {"day": f"{self.body_removed_at:%Y-%m-%d}"}
 
 
 @dataclass(frozen=True)

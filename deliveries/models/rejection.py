@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from deliveries.models.sealing import SealedRequest
 from integrations.identifiers import uuid7
@@ -12,19 +12,25 @@ from integrations.verification.reasons import explanation
 
 #: The reasons that are not about proof or form; those are the schemes' own.
 _EXPLANATIONS = {
-    "source_not_allowed": "The request came from an address outside the endpoint's allowed networks.",
-    "source_rate_limited": "One address sent more requests a second than the endpoint takes from one address.",
-    "endpoint_rate_limited": "More proven requests a second came than the endpoint's rate allows.",
-    "announced_too_large": "The body was announced as larger than the endpoint's limit; it was not read.",
-    "too_large": "The body, sent without an announced length, went over the endpoint's limit.",
-    "length_invalid": "The announced length of the body is not a number.",
-    "body_too_slow": "The body did not arrive within the time that the hub waits for one.",
-    "content_encoding": "The body is compressed; the hub takes it only as it is (identity).",
-    "content_type": "The body's media type is none of those that the endpoint takes.",
-    "shed": "There was more than the hub can take, and other endpoints have a higher priority; the sender was told to "
-    "come again.",
-    "disk_full": "The database's disk is all but full; the sender was told to come again.",
-    "settings_unusable": "The provider's preset cannot work with the endpoint's settings, or is no longer installed.",
+    "source_not_allowed": gettext_noop("The request came from an address outside the endpoint's allowed networks."),
+    "source_rate_limited": gettext_noop(
+        "One address sent more requests a second than the endpoint takes from one address."
+    ),
+    "endpoint_rate_limited": gettext_noop("More proven requests a second came than the endpoint's rate allows."),
+    "announced_too_large": gettext_noop("The body was announced as larger than the endpoint's limit; it was not read."),
+    "too_large": gettext_noop("The body, sent without an announced length, went over the endpoint's limit."),
+    "length_invalid": gettext_noop("The announced length of the body is not a number."),
+    "body_too_slow": gettext_noop("The body did not arrive within the time that the hub waits for one."),
+    "content_encoding": gettext_noop("The body is compressed; the hub takes it only as it is (identity)."),
+    "content_type": gettext_noop("The body's media type is none of those that the endpoint takes."),
+    "shed": gettext_noop(
+        "There was more than the hub can take, and other endpoints have a higher priority; the sender was told to "
+        "come again."
+    ),
+    "disk_full": gettext_noop("The database's disk is all but full; the sender was told to come again."),
+    "settings_unusable": gettext_noop(
+        "The provider's preset cannot work with the endpoint's settings, or is no longer installed."
+    ),
 }
 
 
@@ -65,7 +71,8 @@ class Rejection(SealedRequest):
     @property
     def explanation(self) -> str:
         """What the reason means and what mends it, in one line for the operator."""
-        return _EXPLANATIONS.get(self.reason) or explanation(self.reason)
+        text = _EXPLANATIONS.get(self.reason)
+        return gettext(text) if text else explanation(self.reason)
 
 
 class RejectionCount(models.Model):

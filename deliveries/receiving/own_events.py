@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.utils.translation import gettext
 
 from deliveries.models import Event, Verdict
 from deliveries.models.rollup import Measure
@@ -60,12 +61,12 @@ def make(row: Endpoint, wanted: OwnEvent, *, now: datetime) -> Event:
             columns=sealed(endpoint, request),
         )
     except (Unavailable, ImproperlyConfigured) as exc:
-        raise NotMade("The endpoint cannot be used now.") from exc
+        raise NotMade(gettext("The endpoint cannot be used now.")) from exc
     event.dedupe_key = wanted.key
     stored = ingest.store(event, ingest.wanted_of(event, endpoint, wanted.payload), endpoint, request, now=now)
     if stored is None:
         endpoints.forget()
-        raise NotMade("The event could not be stored; its routes have just changed.")
+        raise NotMade(gettext("The event could not be stored; its routes have just changed."))
     measure = Measure.DUPLICATE if stored.is_duplicate else Measure.ACCEPTED
     transaction.on_commit(partial(counting.add, measure, endpoint.row.pk, at=now, names=stored.types))
     return event

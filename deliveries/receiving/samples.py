@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.models.sealing import MASK, masked_query
@@ -58,7 +59,7 @@ def signed_sample(
     try:
         return _scheme(endpoint).sign(request, key, now=now)
     except ValueError as exc:  # a body that has no place for the proof, where that is in the body
-        raise CannotSign(f"This body cannot be signed: {exc}") from exc
+        raise CannotSign(gettext("This body cannot be signed: %(why)s") % {"why": exc}) from exc
 
 
 def send_sample(
@@ -123,7 +124,7 @@ def signing_secret(endpoint: Endpoint, *, now: datetime, by: Person | None) -> t
     if _scheme(endpoint).symmetric:
         secret = live.first()
         if secret is None:
-            raise CannotSign("The endpoint has no live secret.")
+            raise CannotSign(gettext("The endpoint has no live secret."))
         return secret, False
     # "" is stored as it is, so that it can be told from an encrypted key without decrypting any.
     secret = next((secret for secret in live if secret.signing_key), None)
@@ -143,7 +144,7 @@ def _scheme(endpoint: Endpoint) -> Scheme:
     try:
         return endpoint.preset.scheme_for(endpoint.settings)
     except (KeyError, ValueError) as exc:
-        raise CannotSign("The provider's preset cannot work with the endpoint's settings.") from exc
+        raise CannotSign(gettext("The provider's preset cannot work with the endpoint's settings.")) from exc
 
 
 def _signing_key(endpoint: Endpoint, *, now: datetime, by: Person | None = None) -> str:
@@ -153,7 +154,7 @@ def _signing_key(endpoint: Endpoint, *, now: datetime, by: Person | None = None)
     try:
         return secret.signing_key or secret.resolved()
     except HubError as exc:
-        raise CannotSign(f"The endpoint's newest secret cannot be read: {exc}.") from exc
+        raise CannotSign(gettext("The endpoint's newest secret cannot be read: %(why)s.") % {"why": exc}) from exc
 
 
 def _sample(endpoint: Endpoint, *, event_type: str = "", payload: Any = None, body: bytes | None = None) -> Sample:
@@ -171,7 +172,7 @@ def _sample(endpoint: Endpoint, *, event_type: str = "", payload: Any = None, bo
 
 def _unsigned(endpoint: Endpoint, sample: Sample, *, now: datetime) -> InboundRequest:
     if endpoint.url is None:
-        raise CannotSign("The endpoint has no public URL.")
+        raise CannotSign(gettext("The endpoint has no public URL."))
     query_string = urlencode(sample.query)
     return InboundRequest(
         method="POST",

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import Error, transaction
+from django.utils.translation import gettext
 
 from deliveries import audit
 from deliveries.models import Event, Missed, Schedule
@@ -74,7 +75,7 @@ class Scheduler:
 def run_now(schedule: Schedule, *, by: User, now: datetime, via: str = "") -> Event:
     """Make an event beside the schedule's ticks, and note who ordered it; raises `NotRun`."""
     if schedule.endpoint.retired_at is not None or schedule.endpoint.state == EndpointState.DISABLED:
-        raise NotRun("The endpoint takes no events.")
+        raise NotRun(gettext("The endpoint takes no events."))
     with transaction.atomic():
         event = _store(schedule, now, key=f"run:{uuid4().hex}", now=now)
         audit.record(audit.Action.ORDERED, schedule, by=by, message="Run now.", via=via)

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 import httpx
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from integrations.errors import GiveUp
 
@@ -34,7 +35,9 @@ def validate_proxy(value: str) -> None:
     """Refuse anything but ``http://host[:port]``; its user and password are credentials."""
     _check(value, paths=False)
     if httpx.URL(value).scheme != "http":
-        raise ValidationError("A proxy is spoken to over http://; what goes through to https:// stays encrypted.")
+        raise ValidationError(
+            gettext("A proxy is spoken to over http://; what goes through to https:// stays encrypted.")
+        )
 
 
 def join(base_url: str, path: str) -> httpx.URL:
@@ -68,7 +71,10 @@ def _segments(place: str) -> list[str]:
 
 
 def _check(value: str, *, paths: bool) -> None:
-    wrong = ValidationError(f"This has to be http:// or https:// with a host{' and perhaps a path' if paths else ''}.")
+    if paths:
+        wrong = ValidationError(gettext("This has to be http:// or https:// with a host and perhaps a path."))
+    else:
+        wrong = ValidationError(gettext("This has to be http:// or https:// with a host."))
     if _FORBIDDEN.search(value) or "?" in value:
         raise wrong
     try:

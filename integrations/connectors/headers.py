@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from integrations.connectors.proofs import HEADER_NAME
 
@@ -31,16 +32,23 @@ _MOST = 50
 def validate_header_name(value: str) -> None:
     """Refuse what is no name of a header, or one that the client sends itself."""
     if not _NAME.match(value) or value.lower() in HOP_BY_HOP:
-        raise ValidationError("This has to be the name of a header, and none of the connection itself, such as Host.")
+        raise ValidationError(
+            gettext("This has to be the name of a header, and none of the connection itself, such as Host.")
+        )
 
 
 def validate_headers(value: Any) -> None:
     """Refuse anything but texts by the names of headers, and every header that carries a credential."""
     if not isinstance(value, dict) or len(value) > _MOST:
-        raise ValidationError(f"This has to be an object of at most {_MOST} texts.")
+        raise ValidationError(gettext("This has to be an object of at most %(most)s texts.") % {"most": _MOST})
     for name, text in value.items():
         validate_header_name(name)
         if CREDENTIAL.search(name):
-            raise ValidationError(f"{name} carries a credential, which belongs to the proof: auth and credentials.")
+            raise ValidationError(
+                gettext("%(name)s carries a credential, which belongs to the proof: auth and credentials.")
+                % {"name": name}
+            )
         if not isinstance(text, str) or not _VALUE.fullmatch(text):
-            raise ValidationError(f"{name}: the value has to be up to 1000 visible ASCII characters.")
+            raise ValidationError(
+                gettext("%(name)s: the value has to be up to 1000 visible ASCII characters.") % {"name": name}
+            )

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpcore
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from integrations.connectors.egress import EgressRefused, Resolve, is_allowed, refusal, resolve
 from integrations.connectors.extras import extra
@@ -202,7 +203,7 @@ def _probe(system: System, path: str) -> str:
 def _place(address: str) -> dict[str, str]:
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        raise ValidationError("This has to be kafka://HOST:PORT,HOST:PORT, or kafka+tls:// for TLS.")
+        raise ValidationError(gettext("This has to be kafka://HOST:PORT,HOST:PORT, or kafka+tls:// for TLS."))
     return found.groupdict()
 
 
@@ -213,7 +214,7 @@ def _brokers(address: str) -> list[tuple[str, int]]:
 
 def _check(value: str) -> None:
     if any(port not in range(1, 65536) for _, port in _brokers(value)):
-        raise ValidationError("A port is a number from 1 to 65535.")
+        raise ValidationError(gettext("A port is a number from 1 to 65535."))
 
 
 kinds.register("kafka")(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from integrations.connectors.addresses import origin, validate_base_url
 from integrations.errors import ReferenceMissing
@@ -74,15 +75,19 @@ class ConnectionKind:
         except ValidationError as exc:
             raise ValidationError({"base_url": exc.messages}) from exc
         if connection.auth not in self.proofs:
-            raise ValidationError({"auth": f"{self.name} takes {', '.join(self.proofs)}."})
+            raise ValidationError(
+                {"auth": gettext("%(kind)s takes %(proofs)s.") % {"kind": self.name, "proofs": ", ".join(self.proofs)}}
+            )
         if connection.proxy and not self.is_http:
-            raise ValidationError({"proxy": f"{self.name} is not reached through a proxy."})
+            raise ValidationError({"proxy": gettext("%(kind)s is not reached through a proxy.") % {"kind": self.name}})
         if (
             connection.auth == "aws"
             and self.is_http
             and not (self.aws_service or connection.auth_settings.get("service"))
         ):
-            raise ValidationError({"auth_settings": "service is missing, such as execute-api: a signature names it."})
+            raise ValidationError(
+                {"auth_settings": gettext("service is missing, such as execute-api: a signature names it.")}
+            )
         if connection.auth == "address":
             _check_address(connection.base_url, connection.credentials["url"])
 
@@ -114,7 +119,7 @@ def is_http(kind: str) -> bool:
 def validate_kind(value: str) -> None:
     """Refuse a kind that no installed app registers."""
     if value not in kinds:
-        raise ValidationError(f"There is no connection kind {value!r}.")
+        raise ValidationError(gettext("There is no connection kind %(value)s.") % {"value": repr(value)})
 
 
 def validate_address(value: str) -> None:
@@ -131,7 +136,7 @@ def _check_address(base_url: str, value: str) -> None:
         url = resolve(value)
         validate_base_url(url)
         if origin(url) != origin(base_url) or httpx.URL(base_url).path.strip("/"):
-            raise ValidationError("of another host")
+            raise ReferenceMissing("of another host")
     except (ValidationError, ReferenceMissing):
-        wanted = "the webhook's whole address, on the host that the base URL names without a path"
-        raise ValidationError({"credentials": f"url has to be {wanted}."}) from None
+        text = gettext("url has to be the webhook's whole address, on the host that the base URL names without a path.")
+        raise ValidationError({"credentials": text}) from None

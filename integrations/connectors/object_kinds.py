@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from integrations.connectors.addresses import validate_base_url
 from integrations.connectors.kinds import ConnectionKind, kinds
@@ -21,7 +22,7 @@ _FOLDER = re.compile(rf"folder:(/[A-Za-z0-9_=-][A-Za-z0-9_=.-]{{0,99}}){{1,10}}{
 def _of_form(pattern: re.Pattern[str], text: str) -> Callable[[str], None]:
     def check(value: str) -> None:
         if not pattern.match(value):
-            raise ValidationError(f"This has to be {text}.")
+            raise ValidationError(gettext("This has to be %(form)s.") % {"form": text})
 
     return check
 
@@ -29,7 +30,7 @@ def _of_form(pattern: re.Pattern[str], text: str) -> Callable[[str], None]:
 def _with_bucket(value: str) -> None:
     validate_base_url(value)
     if not httpx.URL(value).path.strip("/"):
-        raise ValidationError("This has to name the bucket or container, such as https://host/bucket/folder.")
+        raise ValidationError(gettext("This has to name the bucket or container, such as https://host/bucket/folder."))
 
 
 def _probe(system: System, _path: str) -> str:

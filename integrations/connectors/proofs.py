@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from integrations.errors import ReferenceMissing
 from integrations.masking import MASK
@@ -146,7 +147,7 @@ def check_proof(auth: str, settings: Any, credentials: Any) -> None:
     check_schema(settings, kind.settings_schema, field="auth_settings")
     known = credential_names(auth)
     if not isinstance(credentials, Mapping):
-        raise ValidationError({"credentials": "This has to be an object."})
+        raise ValidationError({"credentials": gettext("This has to be an object.")})
     problems = [
         f"there is no {str(name)[:50]} here; known: {', '.join(known)}" for name in credentials if name not in known
     ]

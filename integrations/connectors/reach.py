@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from integrations.connectors.egress import Network
 from integrations.validation import validate_networks
@@ -33,8 +34,11 @@ def validate_egress(value: Any) -> None:
     outside = [item for item in value if not _is_allowed(ip_network(item))]
     if outside:
         raise ValidationError(
-            f"{', '.join(outside)} is not within HUB_EGRESS_ALLOW or HUB_EGRESS_CONNECTIONS, which only the "
-            "environment of the hub can widen."
+            gettext(
+                "%(networks)s is not within HUB_EGRESS_ALLOW or HUB_EGRESS_CONNECTIONS, which only the "
+                "environment of the hub can widen."
+            )
+            % {"networks": ", ".join(outside)}
         )
 
 

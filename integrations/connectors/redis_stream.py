@@ -15,6 +15,7 @@ from typing import Any
 
 import httpcore
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 from integrations.connectors.deadline import cut_off
 from integrations.connectors.egress import EgressRefused, Resolve, is_allowed, refusal, resolve
@@ -167,7 +168,7 @@ def _guarded() -> dict[str, Any]:
 def _place(address: str) -> dict[str, str]:
     found = _ADDRESS.fullmatch(address)
     if found is None or int(found["port"] or _PORT) not in range(1, 65536):
-        raise ValidationError("This has to be redis://HOST:PORT/NUMBER, or rediss:// for TLS.")
+        raise ValidationError(gettext("This has to be redis://HOST:PORT/NUMBER, or rediss:// for TLS."))
     return found.groupdict("")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from django.utils.translation import gettext, gettext_noop
+
 from integrations.errors import MalformedPayload, VerificationFailed
 
 
@@ -56,61 +58,93 @@ class Reason(StrEnum):
 
 
 EXPLANATIONS: dict[str, str] = {
-    Reason.NO_LIVE_SECRET: "The endpoint has no secret that is live and usable, so nothing can be proven.",
-    Reason.SIGNATURE_MISSING: "The header with the signature is not there: not this provider, or signing is off there.",
-    Reason.SIGNATURE_UNDECODABLE: "The signature is cut, or not written in the way this provider writes it.",
-    Reason.SIGNATURE_MISMATCH: "No live secret makes this signature: another secret is set at the provider, "
-    "or something on the way changed the request.",
-    Reason.TOO_MANY_SIGNATURES: "The request carries more signatures than any provider sends.",
-    Reason.ALGORITHM_UNKNOWN: "The request names a signature algorithm that the hub does not know.",
-    Reason.SIGNED_OTHERWISE: "A header that says how, or with which key, the request was signed does not say what "
-    "this endpoint expects.",
-    Reason.SIGNED_HEADER_MISSING: "A header that the signature covers is not there.",
-    Reason.SIGNED_VALUE_MISSING: "A part of the body that the signature covers is not there.",
-    Reason.BODY_NOT_SIGNED: "Nothing in the request ties its body to the signature.",
-    Reason.BODY_HASH_MISMATCH: "The body is not the one whose hash was signed: it was changed on the way.",
-    Reason.TIMESTAMP_MISSING: "The signed timestamp is not there.",
-    Reason.TIMESTAMP_UNREADABLE: "The timestamp is not written in the way this provider writes it.",
-    Reason.TIMESTAMP_STALE: "Correctly signed, but too long ago: a late delivery, a replayed request, or the hub's "
-    "clock is ahead.",
-    Reason.TIMESTAMP_IN_FUTURE: "Correctly signed, but in the future: the provider's clock is ahead, "
-    "or the hub's is behind.",
-    Reason.TOKEN_MISSING: "The request carries no token where this endpoint expects it.",
-    Reason.TOKEN_UNDECODABLE: "The credentials are not written as HTTP Basic authentication asks.",
-    Reason.TOKEN_MISMATCH: "The token is none of the endpoint's live secrets.",
-    Reason.TOKEN_USED: "The one-time token in the request came before, with another body: a forged or changed event.",
-    Reason.CLAIM_MISSING: "The signed token does not say what this provider's tokens say.",
-    Reason.CLAIM_MISMATCH: "Correctly signed, but for somebody else: the token names another issuer, audience or "
-    "account than the endpoint's.",
-    Reason.URL_HASH_MISMATCH: "The token was signed for another URL: HUB_BASE_URL, or the endpoint's signed_url, is "
-    "not the address that the provider calls.",
-    Reason.TOPIC_MISMATCH: "Correctly signed, but of another topic than the endpoint's.",
-    Reason.SETTING_MISSING: "A setting of the endpoint that the proof needs is empty.",
-    Reason.KEY_UNKNOWN: "The request names a key or certificate that neither the endpoint's settings nor the provider "
-    "has.",
-    Reason.KEY_ADDRESS_REFUSED: "The request names an address for its certificate that is not the provider's.",
-    Reason.KEYS_UNAVAILABLE: "The provider's keys cannot be fetched now; they can also be pasted into the endpoint's "
-    "settings.",
-    Reason.CERTIFICATE_UNUSABLE: "The certificate is not one, has expired, or was not valid yet.",
-    Reason.SUBSCRIPTION_NOT_CONFIRMED: "The subscription is the endpoint's, but its confirmation did not succeed.",
-    Reason.VERIFY_TOKEN_NOT_SET: "The provider asks whether this URL is yours; set verify_token in the endpoint's "
-    "settings to the text that you entered there.",
-    Reason.VERIFY_TOKEN_MISMATCH: "The verify token is not the one in the endpoint's settings.",
-    Reason.PUBLIC_KEY_NOT_SET: "The provider asks whether this URL is yours; set public_key in the endpoint's settings "
-    "to the public half of the key whose private half is the secret.",
-    Reason.CHALLENGE_UNREADABLE: "The handshake's challenge is missing, too long, or not plain text.",
-    Reason.JSON_INVALID: "The body is announced as JSON and is not.",
-    Reason.JSON_TOO_DEEP: "The JSON is nested more deeply than any provider's events are.",
-    Reason.FORM_INVALID: "The body is announced as a form and is not one, or has too many fields.",
-    Reason.XML_INVALID: "The XML is broken, or defines types of its own, or is nested too deeply.",
-    Reason.BATCH_TOO_LONG: "The batch has more items than the hub splits; the endpoint can keep batches whole.",
-    Reason.NOT_UTF8: "The body is announced as text and is not UTF-8.",
+    Reason.NO_LIVE_SECRET: gettext_noop(
+        "The endpoint has no secret that is live and usable, so nothing can be proven."
+    ),
+    Reason.SIGNATURE_MISSING: gettext_noop(
+        "The header with the signature is not there: not this provider, or signing is off there."
+    ),
+    Reason.SIGNATURE_UNDECODABLE: gettext_noop(
+        "The signature is cut, or not written in the way this provider writes it."
+    ),
+    Reason.SIGNATURE_MISMATCH: gettext_noop(
+        "No live secret makes this signature: another secret is set at the provider, "
+        "or something on the way changed the request."
+    ),
+    Reason.TOO_MANY_SIGNATURES: gettext_noop("The request carries more signatures than any provider sends."),
+    Reason.ALGORITHM_UNKNOWN: gettext_noop("The request names a signature algorithm that the hub does not know."),
+    Reason.SIGNED_OTHERWISE: gettext_noop(
+        "A header that says how, or with which key, the request was signed does not say what this endpoint expects."
+    ),
+    Reason.SIGNED_HEADER_MISSING: gettext_noop("A header that the signature covers is not there."),
+    Reason.SIGNED_VALUE_MISSING: gettext_noop("A part of the body that the signature covers is not there."),
+    Reason.BODY_NOT_SIGNED: gettext_noop("Nothing in the request ties its body to the signature."),
+    Reason.BODY_HASH_MISMATCH: gettext_noop(
+        "The body is not the one whose hash was signed: it was changed on the way."
+    ),
+    Reason.TIMESTAMP_MISSING: gettext_noop("The signed timestamp is not there."),
+    Reason.TIMESTAMP_UNREADABLE: gettext_noop("The timestamp is not written in the way this provider writes it."),
+    Reason.TIMESTAMP_STALE: gettext_noop(
+        "Correctly signed, but too long ago: a late delivery, a replayed request, or the hub's clock is ahead."
+    ),
+    Reason.TIMESTAMP_IN_FUTURE: gettext_noop(
+        "Correctly signed, but in the future: the provider's clock is ahead, or the hub's is behind."
+    ),
+    Reason.TOKEN_MISSING: gettext_noop("The request carries no token where this endpoint expects it."),
+    Reason.TOKEN_UNDECODABLE: gettext_noop("The credentials are not written as HTTP Basic authentication asks."),
+    Reason.TOKEN_MISMATCH: gettext_noop("The token is none of the endpoint's live secrets."),
+    Reason.TOKEN_USED: gettext_noop(
+        "The one-time token in the request came before, with another body: a forged or changed event."
+    ),
+    Reason.CLAIM_MISSING: gettext_noop("The signed token does not say what this provider's tokens say."),
+    Reason.CLAIM_MISMATCH: gettext_noop(
+        "Correctly signed, but for somebody else: the token names another issuer, audience or "
+        "account than the endpoint's."
+    ),
+    Reason.URL_HASH_MISMATCH: gettext_noop(
+        "The token was signed for another URL: HUB_BASE_URL, or the endpoint's signed_url, is "
+        "not the address that the provider calls."
+    ),
+    Reason.TOPIC_MISMATCH: gettext_noop("Correctly signed, but of another topic than the endpoint's."),
+    Reason.SETTING_MISSING: gettext_noop("A setting of the endpoint that the proof needs is empty."),
+    Reason.KEY_UNKNOWN: gettext_noop(
+        "The request names a key or certificate that neither the endpoint's settings nor the provider has."
+    ),
+    Reason.KEY_ADDRESS_REFUSED: gettext_noop(
+        "The request names an address for its certificate that is not the provider's."
+    ),
+    Reason.KEYS_UNAVAILABLE: gettext_noop(
+        "The provider's keys cannot be fetched now; they can also be pasted into the endpoint's settings."
+    ),
+    Reason.CERTIFICATE_UNUSABLE: gettext_noop("The certificate is not one, has expired, or was not valid yet."),
+    Reason.SUBSCRIPTION_NOT_CONFIRMED: gettext_noop(
+        "The subscription is the endpoint's, but its confirmation did not succeed."
+    ),
+    Reason.VERIFY_TOKEN_NOT_SET: gettext_noop(
+        "The provider asks whether this URL is yours; set verify_token in the endpoint's "
+        "settings to the text that you entered there."
+    ),
+    Reason.VERIFY_TOKEN_MISMATCH: gettext_noop("The verify token is not the one in the endpoint's settings."),
+    Reason.PUBLIC_KEY_NOT_SET: gettext_noop(
+        "The provider asks whether this URL is yours; set public_key in the endpoint's settings "
+        "to the public half of the key whose private half is the secret."
+    ),
+    Reason.CHALLENGE_UNREADABLE: gettext_noop("The handshake's challenge is missing, too long, or not plain text."),
+    Reason.JSON_INVALID: gettext_noop("The body is announced as JSON and is not."),
+    Reason.JSON_TOO_DEEP: gettext_noop("The JSON is nested more deeply than any provider's events are."),
+    Reason.FORM_INVALID: gettext_noop("The body is announced as a form and is not one, or has too many fields."),
+    Reason.XML_INVALID: gettext_noop("The XML is broken, or defines types of its own, or is nested too deeply."),
+    Reason.BATCH_TOO_LONG: gettext_noop(
+        "The batch has more items than the hub splits; the endpoint can keep batches whole."
+    ),
+    Reason.NOT_UTF8: gettext_noop("The body is announced as text and is not UTF-8."),
 }
 
 
 def explanation(reason: str) -> str:
     """Return one line on ``reason`` for the operator; "" for a code that is not about proof or form."""
-    return EXPLANATIONS.get(reason, "")
+    text = EXPLANATIONS.get(reason)
+    return gettext(text) if text else ""
 
 
 def unproven(reason: Reason, **detail: str | int) -> VerificationFailed:

@@ -28,6 +28,7 @@ class Command(HubCommand):
         ("the first time, with an administrator and a demo (what `make run` does)", "hub --quickstart"),
     )
     exit_codes = "0 stopped by Ctrl-C or SIGTERM; 1 it could not start, or its processes would not stay up"
+    is_english = False  # its workers write alerts in the language of LANGUAGE_CODE
     requires_system_checks = []  # a start must not depend on warnings; `check` and `doctor` are for that
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from django.test import TestCase, override_settings
 from django.urls import reverse
 from django.utils import translation
+from django.utils.html import conditional_escape
 
 from deliveries.models import Delivery, Event, Rejection
 from integrations.models import Endpoint, Route
-from tests.compiled_messages import LANGUAGE, pseudo, write_pseudo_language
+from integrations.verification.reasons import EXPLANATIONS
+from tests.compiled_messages import LANGUAGE, MadeUpLanguage, pseudo
 from tests.deliveries.admin.people import logged_in
 from tests.deliveries.admin.test_pages import fill
 from tests.factories import make_event
 
 
 @pytest.mark.any_database
-class TranslatedPageTests(TestCase):
-    folder: ClassVar[Path]
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        temporary = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(temporary.cleanup)
-        cls.folder = Path(temporary.name)
-        write_pseudo_language(cls.folder)
-
+class TranslatedPageTests(MadeUpLanguage, TestCase):
     @classmethod
     def setUpTestData(cls) -> None:
         fill()
@@ -66,6 +55,23 @@ class TranslatedPageTests(TestCase):
     def test_page_of_a_refused_request_is_in_it(self) -> None:
         rejection = Rejection.objects.get()
         self.shows(f"/admin/deliveries/rejection/{rejection.pk}/change/", "Request id", "Received")
+
+    def test_why_a_request_was_refused_and_stays_so_is_in_it(self) -> None:
+        rejection = Rejection.objects.get()
+        Rejection.objects.update(raw_body=None)
+        self.shows(
+            f"/admin/deliveries/rejection/{rejection.pk}/change/",
+            "Its body was not kept (not read, or larger than HUB_REJECTION_BODY_BYTES).",
+            conditional_escape(EXPLANATIONS["signature_mismatch"]),
+        )
+
+    def test_what_an_order_refuses_is_in_it(self) -> None:
+        client = logged_in("superuser")
+        with override_settings(LOCALE_PATHS=[self.folder]), translation.override(LANGUAGE):
+            event = make_event(Endpoint.objects.get(), body=b'{"a": 1}', content_type="application/json")
+            address = reverse("admin:deliveries_event_edit", args=[event.pk])
+            page = client.post(address, {"payload": "{"})
+        self.assertContains(page, "⟦This is not JSON: Expecting property name")
 
     def test_forms_have_their_hints_in_it(self) -> None:
         endpoint, route = Endpoint.objects.get(), Route.objects.get()
