@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 from django.conf import settings
-from django.db import Error, connections, transaction
+from django.db import Error, ProgrammingError, connections, transaction
 from django.utils import timezone, translation
 
 from deliveries.models import Delivery, DeliveryStatus, Event, Rejection
@@ -48,6 +48,9 @@ _under_way = threading.Lock()
 _HEALTH = SELF_CHECK
 #: The clocks of the machines that send and receive may differ by so much.
 _CLOCKS_DIFFER = timedelta(seconds=5)
+
+#: PostgreSQL's word for what a role has no right to.
+_NOT_ALLOWED = "42501"
 
 #: Why nothing arrived, beside the values of `integrations.unreachable.Cause`; what belongs to it follows a space.
 STATUS, OTHER_ANSWER, NOT_SIGNED, FAILED = "status", "other_answer", "not_signed", "failed"
@@ -141,7 +144,13 @@ def send(now: datetime) -> bool:
     interval = timedelta(seconds=settings.HUB_SELF_CHECK_SECONDS)
     if not interval:
         return False
-    endpoint = ensure_endpoint()
+    try:
+        endpoint = ensure_endpoint()
+    except ProgrammingError as exc:
+        if getattr(exc.__cause__, "sqlstate", "") != _NOT_ALLOWED:
+            raise
+        logger.error("self_check.not_made")
+        return False
     since = now - interval + _EARLY
     if (
         endpoint.state != EndpointState.ACTIVE
@@ -227,6 +236,8 @@ def _is_ours(answer: httpx.Response) -> bool:
 @transaction.atomic
 def ensure_endpoint() -> Endpoint:
     """Return the endpoint of the self-check, made with a secret and a route if it is missing.
+
+    A worker with a role of its own may not make it: `database_roles --apply` has then done so.
 
     Nobody else can send there: its secret is known to nobody. Over HTTP it may come from any network, as workers and
     proxies have addresses of their own; otherwise from this machine's alone.

@@ -66,6 +66,8 @@ DONE = {
     "an alert": "SELECT count(*) = 1 FROM deliveries_alert WHERE rule_name = 'Dead' AND state = 'firing'",
     "the end of an old alert": "SELECT count(*) = 0 FROM deliveries_alert WHERE rule_name = 'Old'",
     "retention": "SELECT count(*) = 0 FROM deliveries_event WHERE raw_body = 'old'",
+    "the self-check": "SELECT count(*) >= 1 FROM deliveries_delivery AS d JOIN deliveries_event AS e"
+    " ON e.id = d.event_id WHERE e.event_type = 'self_check' AND d.status = 'succeeded'",
     "an erasure's count": "SELECT count(*) = 1 FROM deliveries_erasure WHERE state = 'counted'",
 }
 PAGES = (
@@ -107,7 +109,7 @@ REFUSED = {
 
 class TestTheRoles:
     def test_suffice_for_web_and_workers_and_for_nothing_more(self, tmp_path: Path) -> None:
-        with running_hub(tmp_path, HUB_WEB_WORKERS="1", HUB_WORKERS="1") as owner, roles(owner) as urls:
+        with running_hub(tmp_path, HUB_WORKERS="1", HUB_SELF_CHECK_SECONDS="60") as owner, roles(owner) as urls:
             owner.python(SET_UP)
             owner.python(CHORES)
             web, worker = (as_role(owner, urls[name], tmp_path) for name in ("web", "worker"))
@@ -162,7 +164,8 @@ def token(client: httpx.Client, page: str) -> str:
 
 def as_role(owner: RunningHub, url: str, folder: Path) -> RunningHub:
     """Return the same hub with another user of the database."""
-    same = {name: owner.environment[name] for name in ("SECRET_KEY", "HUB_ENCRYPTION_KEYS", "HUB_WORKERS")}
+    names = ("SECRET_KEY", "HUB_ENCRYPTION_KEYS", "HUB_WORKERS", "HUB_SELF_CHECK_SECONDS")
+    same = {name: owner.environment[name] for name in names}
     return RunningHub(url, folder, HUB_WEB_WORKERS="1", **same)
 
 
@@ -197,3 +200,4 @@ def running_worker(hub: RunningHub) -> Iterator[None]:
         process.wait(30)
     said = hub.output.with_name("worker.log").read_text()
     assert "permission denied" not in said, said[-3000:]
+    assert "worker.database_unavailable" not in said, said[-3000:]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
-from deliveries import database_roles
+from deliveries import database_roles, self_check
 from deliveries.database_roles import Roles
 from deliveries.management.command import HubCommand
 
@@ -15,7 +16,10 @@ from deliveries.management.command import HubCommand
 class Command(HubCommand):
     """Print, or apply, the least rights that web and workers need. Can be run twice, and while the hub runs."""
 
-    help = "Prints the rights that web and workers need in PostgreSQL, as SQL; with --apply gives them."
+    help = (
+        "Prints the rights that web and workers need in PostgreSQL, as SQL; with --apply gives them, "
+        "and makes the endpoint of the self-check, which workers then may not."
+    )
     examples = (
         ("once, by the administrator of the server", "database_roles --create | psql"),
         ("after each `migrate`, as the owner of the tables", "database_roles --apply"),
@@ -39,6 +43,8 @@ class Command(HubCommand):
             raise CommandError(str(exc)) from exc
         if apply:
             count = database_roles.apply(roles)
+            if settings.HUB_SELF_CHECK_SECONDS:
+                self_check.ensure_endpoint()  # workers, who send it, may make no endpoints
             self.stdout.write(f"gave {web} and {worker} their rights, in {count} statements")
             return
         name = str(connection.settings_dict["NAME"])

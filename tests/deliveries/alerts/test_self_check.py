@@ -7,10 +7,10 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from unittest import mock
+from unittest import mock, skipUnless
 
 import structlog
-from django.db import OperationalError
+from django.db import Error, OperationalError, ProgrammingError, connection
 from django.test import LiveServerTestCase, TestCase, override_settings
 from django.utils import timezone
 
@@ -50,6 +50,18 @@ class SelfCheckTests(TestCase):
         self.assertEqual([self_check.send(self.now), self_check.send(self.now)], [True, False])
         self.assertTrue(self_check.send(self.now + timedelta(seconds=60)))
         self.assertEqual((Event.objects.count(), Endpoint.objects.count()), (2, 1))
+
+    @skipUnless(connection.vendor == "postgresql", "needs roles")
+    def test_says_that_a_worker_may_not_make_its_endpoint(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE ROLE reads_alone; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reads_alone")
+            cursor.execute("SET LOCAL ROLE reads_alone")
+            with structlog.testing.capture_logs() as told:
+                self.assertFalse(self_check.send(self.now))
+            cursor.execute("RESET ROLE")
+        self.assertEqual(told, [{"event": "self_check.not_made", "log_level": "error"}])
+        with mock.patch.object(self_check, "ensure_endpoint", side_effect=ProgrammingError), self.assertRaises(Error):
+            self_check.send(self.now)
 
     def test_is_sent_by_the_worker_that_looks(self) -> None:
         Watch().step(self.now)
