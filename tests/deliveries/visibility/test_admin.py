@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Model
 from django.test import Client, TestCase
 from django.urls import URLPattern, reverse
 from django.utils import timezone
@@ -107,9 +108,16 @@ class WalkTests(RestrictedAdminTestCase):
             for pattern in page.get_urls():
                 assert isinstance(pattern, URLPattern)
                 route = str(pattern.pattern)
-                for row in self.theirs.rows() if "<" in route else [self.theirs.group]:
+                for row in self._rows_for(model, route):
                     values = {"order": "replay", "variant": self.theirs.variant.pk}
                     yield base + re.sub(r"<(?:\w+:)?(\w+)>", lambda m: str(values.get(m[1], row.pk)), route)  # noqa: B023
+
+    def _rows_for(self, model: type[Model], route: str) -> Iterable[Model]:
+        """Return whose ids the address may name: where it names its page's own row alone, no others are looked for."""
+        if "<" not in route:
+            return [self.theirs.group]
+        own = [row for row in self.theirs.rows() if isinstance(row, model)]
+        return own if own and re.findall(r"<(?:\w+:)?(\w+)>", route) in (["object_id"], ["pk"]) else self.theirs.rows()
 
     def test_takes_no_order_about_rows_of_the_other_group(self) -> None:
         before = self.theirs.state()
