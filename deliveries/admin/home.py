@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from deliveries import display
+from deliveries import display, first_steps
 from deliveries.admin.activity import Card, activity
 from deliveries.admin.alerts import firing_for
 from deliveries.admin.places import link_to
@@ -67,6 +67,8 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
     }
     if not may_see:
         return shown
+    if sight.may("integrations.view_endpoint"):
+        shown["left"] = first_steps.left(sight)
     if sight.may("deliveries.view_alert"):
         shown["alerts"] = firing_for(request.user)
     found = [_with_link(concern, request.user) for concern in concerns(sight)]
