@@ -1,4 +1,7 @@
-"""The chart of a results file: ``python -m bench.receive.chart NAME`` writes docs/images/receiving.svg."""
+"""The chart of a results file: ``python -m bench.receive.chart NAME [NOTE...]`` writes docs/images/receiving.svg.
+
+With notes, of those runs alone that have one of them.
+"""
 
 from __future__ import annotations
 
@@ -58,5 +61,10 @@ def drawn(runs: Sequence[Mapping[str, Any]], database: str) -> Iterator[str]:
     yield "</svg>"
 
 
+def chosen(name: str, notes: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the runs of the file ``name`` that have one of ``notes``, or all of them without any."""
+    return [run for run in results.runs(name) if not notes or run.get("note") in notes]
+
+
 if __name__ == "__main__":
-    _CHART.write_text("\n".join(drawn(results.runs(sys.argv[1]), "postgres")) + "\n")
+    _CHART.write_text("\n".join(drawn(chosen(sys.argv[1], sys.argv[2:]), "postgres")) + "\n")
