@@ -7,9 +7,11 @@ from itertools import groupby
 import pytest
 from django.test import SimpleTestCase, TransactionTestCase
 
-from tests import log_watch
+from tests import databases, log_watch
 from tests.emptying import replace_flush
 
+databases.share_template()
+databases.replace_creation()
 replace_flush()
 log_watch.start()
 
