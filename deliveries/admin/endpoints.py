@@ -205,6 +205,7 @@ class EndpointAdmin(LegalHoldAdmin, FirstStepsAdmin, TryingPayloadsAdmin, Awaite
             **self.legal_holding(request, row),
             "handshake": _handshake(row, has_live_secret=has_live_secret),
             "public_url": row.url,
+            "url_help": providers[row.provider].url_help if row.provider in providers else "",
             "curl": line,
             "may_test": may_operate,
             "may_hold": may_operate and row.state != EndpointState.DISABLED,

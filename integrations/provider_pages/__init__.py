@@ -98,7 +98,8 @@ def _set_up(key: str, preset: Provider, example: Example) -> Iterator[str]:
     steps = [f"In the hub, add an endpoint and choose the provider **{preset.name}** (in the API: `{key}`)."]
     if required:
         steps.append(f"Fill in {', '.join(required)}, explained below.")
-    steps.append("At the provider, register the URL `<HUB_BASE_URL>/hooks/<slug>`, with the endpoint's own slug.")
+    step = "At the provider, register the URL `<HUB_BASE_URL>/hooks/<slug>`, with the endpoint's own slug."
+    steps.append(f"{step} Where it is entered: {preset.url_help}" if preset.url_help else step)
     steps += _secret_step(preset, scheme)
     kind = f" --type {quote(example.event_type)}" if example.can_choose_type else ""
     own_pair = "" if scheme.symmetric else " It is signed with a key pair that the hub makes and keeps for test events."

@@ -126,6 +126,8 @@ class Provider:
     delivered_secret: Callable[[InboundRequest], Delivered | None] | None = None
     #: Whether the provider wants that secret entered in a form of its own: it is shown until it is confirmed.
     enters_delivered_secret: bool = False
+    #: Where at the provider the URL is entered, for the operator, as its documentation says; "": not known or stable.
+    url_help: str = ""
     #: Where at the provider the secret is found, for the operator.
     secret_help: str = ""
     #: Seconds within which the provider wants its answer; None: not documented.

@@ -28,6 +28,7 @@ providers.register("bitbucket")(
         event_id=("header:X-Request-UUID|X-Request-Id",),
         event_type=("header:X-Event-Key",),
         recognised_by=("X-Event-Key",),  # others use the signature's header too
+        url_help="Repository settings, Webhooks, Add webhook: URL.",
         secret_help="Repository settings, Webhooks, your webhook: the text in the field Secret.",
         deadline_seconds=10,
         retries="Twice after a timeout or a 5xx answer (X-Attempt-Number counts).",

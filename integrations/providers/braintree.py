@@ -143,6 +143,7 @@ providers.register("braintree")(
         handshake=Challenge(),
         # Not in the payload, which is the XML alone: named so that the body, which holds the proof, is encrypted.
         sensitive_fields=("bt_signature",),
+        url_help="Control panel, the gear, API, Webhooks, Create New Webhook: Destination URL.",
         secret_help="Control panel, the gear, API: the Private Key of the API key whose Public Key is in the settings.",
         deadline_seconds=30,
         retries="Every hour for up to 24 hours.",

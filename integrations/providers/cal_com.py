@@ -35,6 +35,7 @@ providers.register("cal_com")(
         scheme=Hmac(headers=("X-Cal-Signature-256",)),
         event_id=("body:join('.', [payload.uid, triggerEvent, createdAt])",),
         event_type=("body:triggerEvent",),
+        url_help="Settings, Developer, Webhooks, a new webhook: the URL.",
         secret_help="Settings, Developer, Webhooks, your webhook: the text in the field Secret.",
         sample=_sample,
     )

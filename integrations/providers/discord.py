@@ -84,6 +84,7 @@ providers.register("discord")(
         sensitive_fields=("token",),
         retries="Interactions: none. Event webhooks: for up to ten minutes.",
         retry_hours=1,
+        url_help="Developer portal, your application, in the mode interactions: Interactions Endpoint URL.",
         secret_help="Developer portal, your application, General Information: Public Key.",
         deadline_seconds=3,
         sample=_sample,

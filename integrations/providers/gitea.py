@@ -31,6 +31,7 @@ providers.register("gitea")(
         event_id=("header:X-Gitea-Delivery|X-Forgejo-Delivery|X-Gogs-Delivery",),
         event_type=("header:X-Gitea-Event|X-Forgejo-Event|X-Gogs-Event",),
         json_field="payload",  # hooks of content type "form"; the signature covers the encoded form
+        url_help="Repository settings, Webhooks, Add webhook: the URL.",
         secret_help="Repository settings, Webhooks, your webhook: the text in the field Secret.",
         deadline_seconds=5,
         retries="None; a delivery can be sent again by hand.",

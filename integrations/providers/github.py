@@ -41,6 +41,7 @@ providers.register("github")(
         json_field="payload",  # hooks of content type "form"; the signature covers the encoded form
         retries="None by itself; a delivery can be sent again by hand for three days.",
         retry_hours=72,
+        url_help="The repository's (or organization's) Settings, Webhooks, Add webhook: Payload URL.",
         secret_help="Settings, Webhooks, your webhook: the text in the field Secret.",
         deadline_seconds=10,
         sample=_sample,

@@ -55,6 +55,7 @@ providers.register("gitlab")(
         event_id=("header:Webhook-Id", "header:Idempotency-Key"),
         event_type=("header:X-Gitlab-Event",),
         retries="None by itself; a webhook that fails four times in a row is switched off for a while.",
+        url_help="The project's Settings, Webhooks, Add new webhook: URL.",
         secret_help="Settings, Webhooks, your webhook: Secret token, or Signing token in that mode.",
         deadline_seconds=10,
         sample=_sample,

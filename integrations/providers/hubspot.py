@@ -103,6 +103,7 @@ providers.register("hubspot")(
         batch="@",
         item_event_id=(f"body:eventId && {_ONE_ID}",),
         item_event_type=("body:subscriptionType",),
+        url_help="Your app's settings, Webhooks: Target URL; in a project, targetUrl of its webhooks.",
         secret_help="HubSpot, your app, Auth: Client secret.",
         deadline_seconds=5,
         retries="10 tries over 24 hours.",

@@ -36,6 +36,7 @@ providers.register("intercom")(
         event_id=("body:id",),
         event_type=("body:topic",),
         handshake=Ready(frozenset({"HEAD"})),
+        url_help="Developer Hub, your app, Configure, Webhooks: Endpoint URL.",
         secret_help="Developer Hub, your app, Basic information: Client secret.",
         deadline_seconds=5,
         retries="Once, after a minute.",

@@ -36,6 +36,7 @@ providers.register("linear")(
         ),
         event_id=("header:Linear-Delivery",),
         event_type=("body:type", "body:action"),
+        url_help="Settings, API, New webhook: URL.",
         secret_help="Settings, API, Webhooks, your webhook: Signing secret.",
         deadline_seconds=5,
         retries="Three times: after 1 minute, 1 hour and 6 hours.",

@@ -80,6 +80,7 @@ providers.register("mandrill")(
         item_event_id=("body:_id && join('.', [_id, event, to_string(ts)])",),
         item_event_type=("body:event",),
         handshake=IsThere(),
+        url_help="Mandrill, Settings, Webhooks, Add a Webhook: the URL to post to.",
         secret_help="Mandrill, Settings, Webhooks: the webhook's Key. It is there only once the webhook has been made, "
         "and Mandrill wants an answer from this URL before: save any text as the secret first.",
         retries="For about a day, with growing pauses.",

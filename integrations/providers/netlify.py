@@ -34,6 +34,7 @@ providers.register("netlify")(
         scheme=SharedJwt(header="X-Webhook-Signature", issuers=("netlify",), body_claim="sha256"),
         # A deploy's id comes with each of its states: the body decides.
         event_type=("header:X-Netlify-Event",),
+        url_help="Deploy notifications, HTTP POST request: the URL.",
         secret_help="The JWS secret token that you enter under Deploy notifications, HTTP POST request.",
         retries="A notification that fails six times in a row is switched off.",
         sample=_sample,

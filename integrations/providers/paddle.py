@@ -67,6 +67,7 @@ providers.register("paddle")(
         ),
         event_id=("body:event_id",),
         event_type=("body:event_type",),
+        url_help="Developer tools, Notifications, New destination, of the type webhook: URL.",
         secret_help="Developer tools, Notifications, your destination: Secret key (pdl_ntfset_...).",
         deadline_seconds=5,
         retries="Up to 60 times in three days for live accounts.",

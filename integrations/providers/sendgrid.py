@@ -48,6 +48,7 @@ providers.register("sendgrid")(
         batch="@",
         item_event_id=("body:sg_event_id",),
         item_event_type=("body:event",),
+        url_help="Settings, Mail Settings, Event Webhooks, a new webhook: Post URL.",
         secret_help="Settings, Mail Settings, Event Webhooks, your webhook, Security features, Signed event webhook: "
         "Verification Key.",
         retries="For up to 24 hours with growing pauses.",

@@ -40,6 +40,7 @@ providers.register("shopify")(
         event_type=("header:X-Shopify-Topic|Shopify-Topic",),
         retries="8 times within four hours; then the subscription is deleted.",
         retry_hours=4,
+        url_help="The shop's admin, Settings, Notifications, Webhooks, Create webhook: URL.",
         secret_help="For an app: its client secret. For a webhook made in the shop's admin: the text under the list, "
         "Settings, Notifications, Webhooks.",
         deadline_seconds=5,

@@ -139,6 +139,7 @@ providers.register("woocommerce")(
         event_id=("header:X-WC-Webhook-Delivery-ID",),
         event_type=("header:X-WC-Webhook-Topic",),
         handshake=UnsignedPing(),
+        url_help="WooCommerce, Settings, Advanced, Webhooks, Add webhook: Delivery URL.",
         secret_help="WooCommerce, Settings, Advanced, Webhooks, your webhook: Secret. Left empty there, it is the "
         "consumer secret of the user's API key.",
         deadline_seconds=5,

@@ -60,6 +60,7 @@ providers.register("slack")(
         sensitive_fields=("token", "response_url"),
         retries="Three times: at once, after one minute and after five; X-Slack-Retry-Num counts.",
         retry_hours=1,
+        url_help="Your app, Event Subscriptions, Enable Events: Request URL.",
         secret_help="Your app, Basic Information, App Credentials: Signing Secret.",
         deadline_seconds=3,
         sample=_sample,

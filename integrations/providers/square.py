@@ -55,6 +55,7 @@ providers.register("square")(
         ),
         event_id=("body:event_id",),
         event_type=("body:type",),
+        url_help="Developer Console, your application, Webhooks, Subscriptions, Add subscription: URL.",
         secret_help="Developer Console, your application, Webhooks, the subscription: Signature key.",
         deadline_seconds=10,
         retries="For up to 24 hours.",

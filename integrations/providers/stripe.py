@@ -62,6 +62,7 @@ providers.register("stripe")(
         event_type=("body:type",),
         retries="With growing pauses for up to three days.",
         retry_hours=72,
+        url_help="Workbench, Webhooks, Create new destination, Webhook endpoint: Endpoint URL.",
         secret_help="Workbench, Webhooks, your endpoint: Signing secret (whsec_...).",
         source_networks=_NETWORKS,
         sample=_sample,

@@ -76,6 +76,7 @@ providers.register("twilio")(
         event_type=(_TYPE,),
         accepted=_EMPTY_TWIML,
         retries="Only if the URL asks for it (#rc=).",
+        url_help="Console, the phone number's settings: the webhook for incoming calls or messages.",
         secret_help="Console, Account Info: Auth Token; or the secret of the shared key that signs your webhooks.",
         deadline_seconds=15,
         sample=_sample,

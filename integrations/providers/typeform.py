@@ -39,6 +39,7 @@ providers.register("typeform")(
         scheme=Hmac(headers=("Typeform-Signature",), layout=Plain("sha256="), encoding="base64"),
         event_id=("body:event_id",),
         event_type=("body:event_type",),
+        url_help="The form's Connect, Webhooks, Add a webhook: the URL. Then switch the webhook on.",
         secret_help="Connect, Webhooks, your webhook, Edit: the text in the field Secret.",
         deadline_seconds=30,
         retries="With growing waits; a webhook that fails too often is disabled.",

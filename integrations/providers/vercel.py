@@ -34,6 +34,7 @@ providers.register("vercel")(
         scheme=Hmac(headers=("x-vercel-signature",), algorithm="sha1"),
         event_id=("body:id",),
         event_type=("body:type",),
+        url_help="Team settings, Webhooks: the endpoint's URL.",
         secret_help="Shown once when the webhook is made (Team settings, Webhooks); an integration's is its Client "
         "Secret.",
         deadline_seconds=30,

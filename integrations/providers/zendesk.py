@@ -45,6 +45,7 @@ providers.register("zendesk")(
         ),
         event_id=("header:X-Zendesk-Webhook-Invocation-Id",),
         event_type=("body:type",),  # webhooks that a trigger calls have a body of the operator's own
+        url_help="Admin Center, Apps and integrations, Webhooks, Create webhook: the endpoint's URL.",
         secret_help="Admin Center, Apps and integrations, Webhooks, your webhook: Reveal secret.",
         deadline_seconds=12,
         retries="Up to five times, for the answers 409, 429 and 503 and where none comes.",

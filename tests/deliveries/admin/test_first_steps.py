@@ -11,6 +11,7 @@ from django.test import Client, TestCase
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import conditional_escape
 
 from deliveries import first_steps
 from deliveries.concerns import Sight
@@ -211,6 +212,19 @@ class ConnectingTests(TestCase):
         self.assertContains(page, "/hooks/code")
         self.assertContains(page, providers["github"].secret_help)
         self.assertNotContains(page, 'name="value"')
+
+    def test_says_where_the_url_is_entered_at_the_provider(self) -> None:
+        where, general = providers["github"].url_help, "Where webhooks are set up there"
+        client = logged_in("viewer")
+        known, other = make_endpoint(provider="github"), make_endpoint(provider="generic_hmac")
+        self.assertTrue(where)
+
+        page = client.get(step(known, "connect/"))
+        self.assertContains(page, conditional_escape(where))
+        self.assertNotContains(page, general)
+        self.assertContains(client.get(step(other, "connect/")), general)
+        self.assertContains(client.get(f"/admin/integrations/endpoint/{known.pk}/change/"), conditional_escape(where))
+        self.assertNotContains(client.get(f"/admin/integrations/endpoint/{other.pk}/change/"), "Where it is entered")
 
     def test_takes_the_secret_and_shows_it_to_nobody(self) -> None:
         endpoint, client = make_endpoint(provider="github"), logged_in("administrator")
