@@ -176,7 +176,7 @@ class ListTests(TestCase):
         self.assertEqual(
             many,
             {
-                "/admin/": 24,
+                "/admin/": 25,  # one of them for endpoints that were begun and left
                 "/admin/deliveries/event/": 10,
                 "/admin/deliveries/delivery/": 11,
                 "/admin/deliveries/rejection/": 10,
