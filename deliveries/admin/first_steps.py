@@ -23,6 +23,7 @@ from deliveries.admin.pages import HubPages
 from deliveries.admin.trying import CurlLine, curl_line
 from deliveries.first_steps import Step
 from deliveries.models import Event, Rejection
+from deliveries.racing import validated_again
 from deliveries.route_preview import preview
 from integrations.admin.guided import GuidedEndpointForm, GuidedRouteForm, GuidedSecretForm, PreviewForm
 from integrations.admin.inlines import may_write_secrets
@@ -80,6 +81,9 @@ class FirstStepsAdmin(HubPages):
 
     def new_endpoint(self, request: HttpRequest, provider: str) -> HttpResponse:
         """Make the endpoint of a chosen provider."""
+        return validated_again(self._new_endpoint, request, provider)
+
+    def _new_endpoint(self, request: HttpRequest, provider: str) -> HttpResponse:
         preset = providers.get(provider)
         if not self.has_add_permission(request):
             raise PermissionDenied

@@ -28,6 +28,7 @@ from deliveries.admin.frame import frame
 from deliveries.audit import Action
 from deliveries.models import AuditEntry
 from deliveries.models.audit import AuditEntryQuerySet
+from deliveries.racing import validated_again
 from integrations.admin.base import HubAdmin
 
 #: Entries on one page of a row's log.
@@ -63,6 +64,10 @@ class HubPages(HubAdmin):
         """Show the list under the name of what is in it; Django's own title says "Select event to view"."""
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Show the form, or save it; of two that take one name at once the second is shown again, and says why."""
+        return validated_again(super().changeform_view, request, *args, **kwargs)
 
     # -- the audit log ------------------------------------------------------------------------------------------------
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

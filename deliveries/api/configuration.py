@@ -22,6 +22,7 @@ from deliveries.api.errors import Conflict
 from deliveries.api.orders import EmptyOrder
 from deliveries.api.releases import ResumeOrder
 from deliveries.api.roles import MAY_OPERATE
+from deliveries.racing import validated_again
 from integrations.api.etags import etag_of, is_known, require_match
 from integrations.api.views import HubViewSet, M
 
@@ -54,14 +55,19 @@ class ConfiguredViewSet(
         return Response(shown, headers={"ETag": etag})
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make a row."""
-        answer = super().create(request, *args, **kwargs)
+        """Make a row; raises `Conflict` if the database refuses what is valid."""
+        with _conflicts():
+            answer = validated_again(super().create, request, *args, **kwargs)
         answer["ETag"] = etag_of(answer.data)
         return answer
 
-    @transaction.atomic
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Change the row, if it is still what ``If-Match`` names."""
+        """Change the row, if it is still what ``If-Match`` names; raises as `create` does."""
+        with _conflicts():
+            return validated_again(self._update, request)
+
+    @transaction.atomic
+    def _update(self, request: Request) -> Response:
         serializer = self.get_serializer(self._matching(request), data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         self.perform_update(serializer)
@@ -81,14 +87,14 @@ class ConfiguredViewSet(
         return row
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        """Save the new row; raises `Conflict` if somebody else took its place in the same moment."""
-        with _conflicts(), transaction.atomic():
+        """Save the new row."""
+        with transaction.atomic():
             log(self.request, serializer.save(), ADDITION, "made.")
 
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
         """Save what was changed."""
         before = audit.snapshot(cast(Model, serializer.instance))
-        with _conflicts(), transaction.atomic():
+        with transaction.atomic():
             row = serializer.save()
             names = ", ".join(sorted(serializer.validated_data)) or "nothing"
             log(self.request, row, CHANGE, f"changed {names}.", before=before)
