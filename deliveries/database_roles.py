@@ -57,8 +57,10 @@ _OTHERS = Grant(web=_ALL, worker=_NOTHING)
 _AUTOMATIONS = Grant(web=_ALL, worker=_ALL)
 #: Tables that differ from their app's.
 _HISTORY = Grant(web=_KEEP, worker=_ALL)  # what has happened goes by retention, which is the workers'
-# To lock an endpoint's row takes the right to change one of its columns.
+# To lock a row takes the right to change one of its columns.
 _LOCKED = Grant(web=_ALL, worker="SELECT, UPDATE (updated_at)")
+# Whoever removes an event, by age or as an order, has receiving look for its key among those that are kept.
+_NOTED = Grant(web=_ALL, worker="SELECT, UPDATE (updated_at, keys_kept_since)")
 
 
 def statements(roles: Roles, *, database: str) -> Iterator[str]:
@@ -114,7 +116,7 @@ def _exceptions() -> dict[str, Grant]:
         "auth_permission": Grant(web=_READ, worker=_READ),
         settings.CACHES["default"]["LOCATION"]: _OTHERS,
         AuditEntry._meta.db_table: Grant(web=_ADD, worker="SELECT, INSERT, DELETE"),
-        Endpoint._meta.db_table: _LOCKED,
+        Endpoint._meta.db_table: _NOTED,
         Connection._meta.db_table: _LOCKED,
         **{model._meta.db_table: _HISTORY for model in history},
         **{f"integrations_{name}": Grant(web=_ALL, worker=_ALL) for name in (*of_calls, "storedanswer")},

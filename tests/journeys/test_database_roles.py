@@ -36,6 +36,7 @@ from deliveries.models import Alert, AlertRule, Erasure, Schedule
 from integrations.models import Endpoint, Route
 from tests.factories import make_delivery, make_event
 now = timezone.now()
+Endpoint.objects.filter(slug="shop").update(keep_events_days=30)
 shop = Endpoint.objects.get(slug="shop")
 inside = Endpoint.objects.create(slug="inside", name="Inside", provider="internal")
 tell = {"event_type": "told", "endpoint": "inside", "payload": "{was: steps.make.payload.n}"}
@@ -65,6 +66,8 @@ DONE = {
     "what the flow has told": "SELECT count(*) >= 1 FROM deliveries_event WHERE event_type = 'told'",
     "an alert": "SELECT count(*) = 1 FROM deliveries_alert WHERE rule_name = 'Dead' AND state = 'firing'",
     "the end of an old alert": "SELECT count(*) = 0 FROM deliveries_alert WHERE rule_name = 'Old'",
+    "notice of keys that outlive their events": "SELECT count(*) = 1 FROM integrations_endpoint WHERE slug = 'shop'"
+    " AND keys_kept_since IS NOT NULL",
     "retention": "SELECT count(*) = 0 FROM deliveries_event WHERE raw_body = 'old'",
     "the self-check": "SELECT count(*) >= 1 FROM deliveries_delivery AS d JOIN deliveries_event AS e"
     " ON e.id = d.event_id WHERE e.event_type = 'self_check' AND d.status = 'succeeded'",
