@@ -9,15 +9,17 @@ COPY requirements.txt requirements-extras.txt ./
 ARG EXTRAS=""
 RUN /opt/venv/bin/pip install -r requirements.txt -c requirements-extras.txt $EXTRAS
 COPY . .
-# collectstatic needs settings but none of their values; these keys stay in this stage.
+# collectstatic needs settings but none of their values; these keys stay in this stage. Files of a clone under umask 077
+# are readable by their owner alone.
 RUN /opt/venv/bin/python -m hub.firstrun \
     && /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
-    && rm .env
+    && rm .env \
+    && chmod -R a+rX .
 
 FROM python:3.13-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     HUB_BIND=0.0.0.0 HUB_DATA_DIR=/var/lib/hub DATABASE_URL=sqlite:////var/lib/hub/db.sqlite3 LOG_FORMAT=json
-RUN useradd --system --uid 10001 --home-dir /var/lib/hub --create-home hub
+RUN useradd --system --uid 10001 --home-dir /var/lib/hub --create-home hub && chmod 1777 /var/lib/hub
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -72,8 +72,8 @@ def is_let_through(name: str) -> bool:
     return not any(fnmatch.fnmatch(name, pattern.removeprefix("**/")) for pattern in patterns)
 
 
-def build(folder: Path) -> Path:
-    """Copy and build into ``folder``; return where the program is."""
+def build(folder: Path, *, umask: int = 0o022) -> Path:
+    """Copy and build into ``folder`` what was cloned under ``umask``; return where the program is."""
     app = folder / "app"
     app.mkdir()
     for path in ROOT.iterdir():
@@ -83,6 +83,8 @@ def build(folder: Path) -> Path:
             shutil.copytree(path, app / path.name)  # with bytecode, which the build would only make anew
         else:
             shutil.copy(path, app)
+    for path in (app, *app.rglob("*")):
+        path.chmod(path.stat().st_mode & ~umask)
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     subprocess.run(
         ["sh", "-c", Dockerfile().build_step], cwd=app, env=bare, check=True, capture_output=True, timeout=60

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from deliveries.database_roles import Roles, making
 from hub import env
-from tests.image import Dockerfile, is_let_through
+from tests.image import Dockerfile, build, is_let_through
 from tests.running_hub import ROOT
 
 pytestmark = pytest.mark.any_database
@@ -80,6 +80,10 @@ class TestCompose:
             assert service["cap_drop"] == ["ALL"], name
             assert service["security_opt"] == ["no-new-privileges:true"], name
 
+    def test_can_be_stopped_while_it_starts(self, compose: Any) -> None:
+        # A first process of its own: a program that is the first one hears no SIGTERM before it listens for it.
+        assert [name for name in OURS if compose["services"][name].get("init") is not True] == []
+
     def test_names_settings_that_there_are(self, compose: Any) -> None:
         known = set(env.declared())
         for name in OURS:
@@ -133,8 +137,23 @@ class TestCompose:
         assert made["web_url"] == f"postgres://hub_web:{made['web_password']}@db/hub"
         assert len(set(made.values())) == len(made)
 
+    def test_has_files_that_the_containers_may_read_under_whatever_umask_they_were_cloned(
+        self, compose: Any, tmp_path: Path
+    ) -> None:
+        for file in DEPLOYMENT.iterdir():
+            if file.is_file():
+                shutil.copy(file, tmp_path)
+                (tmp_path / file.name).chmod(0o600)
+        subprocess.run(["sh", str(tmp_path / "make-secrets.sh"), str(tmp_path / "secrets")], check=True)
+        mounted = [each for service in compose["services"].values() for each in service.get("volumes", ())]
+        names = [Path(each.split(":")[0]).name for each in mounted if each.startswith("./")]
+
+        assert sorted(names) == ["Caddyfile", "make-roles.sh"]
+        assert [name for name in names if (tmp_path / name).stat().st_mode & 0o777 != 0o644] == []
+
     def test_makes_the_roles_that_the_command_makes(self) -> None:
         script = (DEPLOYMENT / "make-roles.sh").read_text()
+        assert "$(cat" not in script  # a password that is an argument can be read by everybody on the machine
         assert all(f"{statement};" in script for statement in making(Roles()))
 
 
@@ -167,6 +186,20 @@ class TestTheImage:
             assert not is_let_through(name), name
         for name in ("manage.py", "hub", "integrations", "deliveries", "templates", "requirements.txt"):
             assert is_let_through(name), name
+
+    def test_can_be_read_by_its_user_under_whatever_umask_it_was_cloned(self, tmp_path: Path) -> None:
+        app = build(tmp_path, umask=0o077)
+        found = [app, *app.rglob("*")]
+        assert len(found) > 500
+        assert [str(path) for path in found if path.stat().st_mode & 0o444 != 0o444] == []
+        assert [str(path) for path in found if path.is_dir() and path.stat().st_mode & 0o111 != 0o111] == []
+
+    def test_has_a_folder_that_stays_writable_where_memory_takes_its_place(self, compose: Any) -> None:
+        # Docker's runc gives a tmpfs the mode of the image's folder and root as its owner, Podman takes no uid.
+        folder = Dockerfile().environment["HUB_DATA_DIR"]
+        assert f"chmod 1777 {folder}" in (ROOT / "Dockerfile").read_text()
+        for name in OURS:
+            assert compose["services"][name]["tmpfs"] == ["/tmp", folder], name
 
     def test_is_of_two_stages_for_a_user_without_rights_and_says_how_it_is(self) -> None:
         text = (ROOT / "Dockerfile").read_text()

@@ -17,4 +17,7 @@ for role in owner web worker; do
 done
 # Read by the image's user, 10001, and by PostgreSQL's: the folder itself lets nobody else in.
 chmod 0444 "$folder"/*
+# Mounted into containers, too; under umask 077 they were cloned for their owner alone.
+here=$(dirname "$0")
+chmod 0644 "$here/Caddyfile" "$here/make-roles.sh"
 echo "made $folder; the first login is admin, with the password in $folder/admin_password"
