@@ -90,7 +90,7 @@ class FirstStepsAdmin(HubPages):
         if preset is None or provider == "internal":
             raise Http404
         row = Endpoint(provider=provider)
-        initial = {"slug": _free_slug(provider), "name": "" if provider in _GENERIC else preset.name}
+        initial = {"slug": _free_slug(provider), "name": "" if _is_generic(provider) else preset.name}
         form = _for(request, GuidedEndpointForm)(request.POST or None, instance=row, preset=preset, initial=initial)
         if request.method == "POST" and form.is_valid():
             with transaction.atomic():
@@ -258,6 +258,7 @@ class FirstStepsAdmin(HubPages):
                 **frame(self, request, gettext("First steps"), row=row),
                 "original": row,
                 "preset": providers.get(row.provider) if row else None,
+                "sender": _sender(row.provider) if row else "",
                 "steps": steps,
                 **context,
             },
@@ -266,6 +267,16 @@ class FirstStepsAdmin(HubPages):
 
 def _speaks_of(key: str, term: str) -> bool:
     return not term or term.lower() in key or term.lower() in providers[key].name.lower()
+
+
+def _is_generic(provider: str) -> bool:
+    """Return whether the preset is a way to sign, and the name of nobody who sends."""
+    return provider in _GENERIC or provider.startswith("generic_")
+
+
+def _sender(provider: str) -> str:
+    preset = providers.get(provider)
+    return gettext("the sender") if preset is None or _is_generic(provider) else preset.name
 
 
 def _free_slug(provider: str) -> str:

@@ -43,9 +43,15 @@ def curl_line(endpoint: Endpoint, *, now: datetime) -> CurlLine:
         text = samples.curl_line(endpoint)
     except samples.CannotSign as exc:
         return CurlLine(note=gettext("No line for a shell: %(exc)s") % {"exc": exc})
+    if not _needs_key(endpoint):
+        return CurlLine(text)
     return CurlLine(
         text, gettext("It was signed when this page was made; where the time is signed, it is good for minutes.")
     )
+
+
+def _needs_key(endpoint: Endpoint) -> bool:
+    return endpoint.preset.scheme_for(endpoint.settings).needs_key
 
 
 def _would_make_keys(endpoint: Endpoint, now: datetime) -> bool:

@@ -226,6 +226,20 @@ class ConnectingTests(TestCase):
         self.assertContains(client.get(f"/admin/integrations/endpoint/{known.pk}/change/"), conditional_escape(where))
         self.assertNotContains(client.get(f"/admin/integrations/endpoint/{other.pk}/change/"), "Where it is entered")
 
+    def test_takes_no_way_to_sign_for_the_name_of_a_sender(self) -> None:
+        client = logged_in("administrator")
+        client.post(f"{START}new/generic_none/", {"slug": "open"})
+        unsigned, named = Endpoint.objects.get(), make_endpoint(provider="github")
+
+        self.assertNotIn(
+            "value=", str(client.get(f"{START}new/generic_none/").context["form"]["name"]).replace('value=""', "")
+        )
+        self.assertContains(client.get(step(unsigned, "connect/")), "At the sender: register this URL")
+        page = client.get(step(unsigned, "event/"))
+        self.assertContains(page, "signed as the sender would")
+        self.assertNotContains(page, "It was signed when this page was made")
+        self.assertContains(client.get(step(named, "connect/")), "At GitHub: register this URL")
+
     def test_takes_the_secret_and_shows_it_to_nobody(self) -> None:
         endpoint, client = make_endpoint(provider="github"), logged_in("administrator")
 
