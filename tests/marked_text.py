@@ -29,6 +29,7 @@ MARKED = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext")
 SHOWN_OTHERWISE = {"NotReverified", "ValidationError"}
 #: Functions that say why something cannot be, and tables of what reasons mean.
 SAYING = ("obstacle", "why_no_body")
+HINTING = ("help_text", "verbose_name", "verbose_name_plural", "short_description", "empty_label")
 EXPLAINING = ("EXPLANATIONS", "_EXPLANATIONS")
 
 #: Where a script puts what is read: what is set there, or said.
@@ -195,7 +196,7 @@ def unmarked_errors(tree: ast.Module, errors: set[str]) -> list[str]:
 
 def python_sources() -> dict[str, ast.Module]:
     """Return the modules whose errors operators may see: the API, commands and files of configuration are English."""
-    english = {"api", "management", "configuration"}
+    english = {"api", "management", "configuration", "migrations"}
     return {str(path.relative_to(ROOT)): _tree(path) for path in _sources() if not english & set(path.parts)}
 
 
@@ -217,6 +218,12 @@ def _said(node: ast.AST, errors: set[str]) -> Iterator[ast.expr]:
     if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in errors:
         for said in node.args[:1]:
             yield from (said.values if isinstance(said, ast.Dict) else [said])
+    elif isinstance(node, ast.keyword) and node.arg == "error_messages" and isinstance(node.value, ast.Dict):
+        yield from node.value.values
+    elif isinstance(node, ast.keyword) and node.arg in HINTING:
+        yield node.value
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("RegexValidator"):
+        yield from node.args[1:2]
     elif isinstance(node, ast.FunctionDef) and node.name in SAYING:
         for one in ast.walk(node):
             if isinstance(one, ast.Return) and one.value is not None:

@@ -108,6 +108,19 @@ class ErrorTests(SimpleTestCase):
 
         self.assertEqual(found, ["'It is gone.'", "f'It is held since {row.since}.'", "'It has %s bytes.' % row.size"])
 
+    def test_are_found_in_fields_of_models(self) -> None:
+        source = """
+            name = CharField(
+                validators=[RegexValidator("[a-z]", "Small letters only.")],
+                help_text="What people read.",
+                error_messages={"unique": "It is taken.", "blank": gettext_lazy("It is empty.")},
+            )
+        """
+
+        found = unmarked_errors(ast.parse(dedent(source)), set())
+
+        self.assertEqual(sorted(found), ["'It is taken.'", "'Small letters only.'", "'What people read.'"])
+
     def test_are_found_in_what_says_why_not(self) -> None:
         source = """
             EXPLANATIONS: dict[str, str] = {"late": "It came late.", "early": gettext_noop("It came early.")}

@@ -55,7 +55,7 @@ class AlertRule(models.Model):
         blank=True,
         on_delete=models.CASCADE,
         related_name="alert_rules",
-        help_text="Looked at alone; empty: all endpoints.",
+        help_text=gettext_lazy("Looked at alone; empty: all endpoints."),
     )
     route = models.ForeignKey(
         Route,
@@ -63,7 +63,7 @@ class AlertRule(models.Model):
         blank=True,
         on_delete=models.CASCADE,
         related_name="alert_rules",
-        help_text="Looked at alone, a route of that endpoint; empty: all routes.",
+        help_text=gettext_lazy("Looked at alone, a route of that endpoint; empty: all routes."),
     )
     threshold = models.FloatField(
         null=True, blank=True, help_text=gettext_lazy("From how much on; empty: the kind's own default.")

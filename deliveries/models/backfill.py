@@ -51,7 +51,7 @@ class Backfill(models.Model):
         Connection,
         on_delete=models.PROTECT,
         related_name="backfills",
-        help_text="To the provider's API: its address, and the proof.",
+        help_text=gettext_lazy("To the provider's API: its address, and the proof."),
     )
     source = models.JSONField(
         default=dict,

@@ -57,7 +57,7 @@ class Schedule(models.Model):
         Endpoint,
         on_delete=models.CASCADE,
         related_name="schedules",
-        help_text="One of the provider internal: its routes say what runs.",
+        help_text=gettext_lazy("One of the provider internal: its routes say what runs."),
     )
     event_type = models.CharField(max_length=255, default="tick", help_text=gettext_lazy("Routes choose by it."))
     payload = models.JSONField(

@@ -63,7 +63,7 @@ class Connection(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="connections",
-        help_text="Who is restricted to groups sees it, and routes to it, only in one of these.",
+        help_text=gettext_lazy("Who is restricted to groups sees it, and routes to it, only in one of these."),
     )
     kind = models.CharField(max_length=50, default="http", choices=kind_choices, validators=[validate_kind])
     base_url = models.CharField(

@@ -77,7 +77,7 @@ class Endpoint(Keeping):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="endpoints",
-        help_text="Who is restricted to groups sees it only in one of these.",
+        help_text=gettext_lazy("Who is restricted to groups sees it only in one of these."),
     )
     provider = models.CharField(
         max_length=50,

@@ -71,9 +71,9 @@ class EndpointGroup(models.Model):
     name = models.CharField(
         max_length=100,
         unique=True,
-        validators=[RegexValidator(r"\A[-a-zA-Z0-9_]+\Z", "Letters, digits, - and _ only.")],
+        validators=[RegexValidator(r"\A[-a-zA-Z0-9_]+\Z", gettext_lazy("Letters, digits, - and _ only."))],
         help_text=gettext_lazy("Letters, digits, - and _; it is the group's address in the API."),
-        error_messages={"unique": "A group with this name exists already."},
+        error_messages={"unique": gettext_lazy("A group with this name exists already.")},
     )
     description = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

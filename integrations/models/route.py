@@ -79,7 +79,7 @@ class Route(models.Model):
         ),
     )
     timeout_seconds = models.FloatField(default=30, help_text=gettext_lazy("How long one attempt may take."))
-    priority = models.PositiveSmallIntegerField(default=5, help_text="0 to 9, 9 first.")
+    priority = models.PositiveSmallIntegerField(default=5, help_text=gettext_lazy("0 to 9, 9 first."))
     concurrency = models.PositiveIntegerField(
         null=True,
         blank=True,
