@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import Error, transaction
+from django.utils import translation
 from django.utils.translation import gettext
 
 from deliveries import audit
@@ -64,7 +65,8 @@ class Scheduler:
 
     def _fire(self, pk: UUID, now: datetime) -> None:
         try:
-            fire(pk, now=now)
+            with translation.override(None):  # what fails is told to the log alone
+                fire(pk, now=now)
         except Error:
             raise  # the database is away, which is not the schedule's fault
         except Exception as exc:

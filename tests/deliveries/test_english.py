@@ -6,13 +6,15 @@ import io
 
 import pytest
 import structlog
+from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.test import TestCase, override_settings
 from django.utils import timezone
 
 from deliveries import edited_replay, self_check
 from deliveries.execution import runner
-from deliveries.models import Event, Rejection
+from deliveries.models import Event, Rejection, Schedule
+from deliveries.schedules.firing import Scheduler
 from integrations.models import Endpoint
 from tests.compiled_messages import LANGUAGE, MadeUpLanguage
 from tests.deliveries.api.cases import API, client_of, make_user
@@ -73,6 +75,18 @@ class EnglishTests(MadeUpLanguage, TestCase):
             self_check.send(timezone.now())
 
         self.assertEqual([line["reason"] for line in lines], ["The endpoint has no live secret."])
+
+    def test_is_what_the_log_says_of_a_schedule(self) -> None:
+        endpoint = make_endpoint(slug="signed", provider="github", secret="swordfish")
+        Schedule.objects.create(name="nightly", endpoint=endpoint, interval_seconds=60, next_at=timezone.now())
+        lost = override_settings(HUB_ENCRYPTION_KEYS=[Fernet.generate_key().decode()])
+
+        with lost, self.assertLogs("deliveries.schedules.firing") as logged:
+            Scheduler().step(timezone.now())
+
+        [record] = logged.records
+        assert record.exc_info
+        self.assertEqual(str(record.exc_info[1]), "The endpoint cannot be used now.")
 
     def test_is_what_an_attempt_keeps(self) -> None:
         Event.objects.update(raw_body=None, body_removed_at=timezone.now())
