@@ -55,6 +55,7 @@ class Template:
         else:
             with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(self.file)) as copy:
                 source.backup(copy)
+            self.file.chmod(0o600)  # copies are as private as the hub makes its own
         self._made.touch()
 
     def drop(self) -> None:
