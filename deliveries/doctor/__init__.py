@@ -52,6 +52,7 @@ CHECKS: tuple[Check, ...] = (
     Check("queue", work.queue_moves),
     Check("leases", work.leases_are_taken_over),
     Check("schedules", work.schedules_are_in_time),
+    Check("self-check", work.self_check_comes_out),
     Check("alerts", telling.somebody_is_told),
 )
 

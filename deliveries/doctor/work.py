@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from deliveries import readiness
+from django.conf import settings
+
+from deliveries import readiness, self_check
 from deliveries.doctor.symptoms import Finding, problem
-from deliveries.models import Delivery, DeliveryStatus, Schedule
+from deliveries.models import Delivery, DeliveryStatus, Schedule, Worker
 
 #: A live worker makes the event of a tick within seconds.
 _OVERDUE = timedelta(minutes=2)
+#: A worker begins the self-check within a minute.
+_NOT_BEGUN = timedelta(minutes=2)
 #: A lease runs out after HUB_LEASE_SECONDS and a live worker takes it over at once.
 _LATE = timedelta(seconds=60)
 
@@ -41,6 +45,21 @@ def leases_are_taken_over(now: datetime) -> Finding:
         return fact, ()
     text = f"{left} {'delivery is' if left == 1 else 'deliveries are'} held by a worker that has gone silent."
     return fact, [problem(text, "No live worker takes them over: start the hub, or look into its log.")]
+
+
+def self_check_comes_out(now: datetime) -> Finding:
+    """Look whether the self-check, where it is on, is sent and comes out at the other end."""
+    seen = self_check.look(now)
+    if seen is not None and seen.is_late:
+        text = f"No event of the self-check has come out for {seen.age_seconds:.0f} s."
+        return "", [problem(text, "The overview says where it got to; docs/runbooks/self-check.md says what to do.")]
+    if seen is not None:
+        return f"the newest one that came out is {seen.age_seconds:.0f} s old", ()
+    begins = Worker.objects.alive(now).filter(started_at__lt=now - _NOT_BEGUN).exists()
+    if not settings.HUB_SELF_CHECK_SECONDS or not begins:
+        return "", ()
+    mend = "May workers not make it? `python manage.py database_roles --apply`, as the database's owner, does."
+    return "", [problem("The self-check is on, and its endpoint is missing.", mend)]
 
 
 def schedules_are_in_time(now: datetime) -> Finding:

@@ -20,6 +20,7 @@ from django.db import OperationalError, connection
 from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 
+from deliveries import self_check
 from deliveries.backup.manifest import Manifest, fingerprints, manifest_path
 from deliveries.doctor import CHECKS, storage
 from deliveries.models import Delivery, Schedule, Worker
@@ -150,6 +151,22 @@ class DoctorTests(TestCase):
             )
 
         self.assertEqual(self.found("schedules"), ["problem: The time of 'late' has come, and no event was made."])
+
+    @override_settings(HUB_SELF_CHECK_SECONDS=60)
+    def test_names_a_self_check_that_is_not_sent_or_does_not_come_out(self) -> None:
+        now = timezone.now()
+        Worker.objects.update(started_at=now, beat_at=now)
+        self.assertEqual(self.found("self-check"), [])
+        Worker.objects.update(started_at=now - timedelta(minutes=3))
+        self.assertEqual(self.found("self-check"), ["problem: The self-check is on, and its endpoint is missing."])
+
+        endpoint = self_check.ensure_endpoint()
+        self.assertEqual(self.found("self-check"), [])
+        Endpoint.objects.filter(pk=endpoint.pk).update(created_at=now - timedelta(hours=1))
+        (said,) = self.found("self-check")
+        self.assertTrue(said.startswith("problem: No event of the self-check has come out for 36"), said)
+        with override_settings(HUB_SELF_CHECK_SECONDS=0):
+            self.assertEqual(self.found("self-check"), [])
 
     def test_names_values_that_no_key_decrypts(self) -> None:
         secret = Secret.objects.create(endpoint=make_endpoint(slug="gh", provider="github"), value="a")
