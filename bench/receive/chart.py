@@ -22,20 +22,34 @@ _STYLE = (
 )
 
 
-def bars(runs: Sequence[Mapping[str, Any]], database: str) -> dict[str, list[tuple[int, float, float]]]:
-    """Return (run, part of the bare server's answers, answers a second) of each case on ``database``."""
-    found: dict[str, list[tuple[int, float, float]]] = {}
-    for number, run in enumerate(runs):
+def bars(runs: Sequence[Mapping[str, Any]], database: str) -> dict[str, list[tuple[str, float, float]]]:
+    """Return (note, part of the bare server's answers, answers a second) of each case on ``database``."""
+    found: dict[str, list[tuple[str, float, float]]] = {}
+    for run in runs:
         for name, figures in run["figures"].get(database, {}).get("cases", {}).items():
-            found.setdefault(name, []).append((number, figures["of_hello"], figures["per_second"]))
+            if "of_hello" in figures:
+                found.setdefault(name, []).append((_note(run), figures["of_hello"], figures["per_second"]))
     return found
 
 
+def _place(case: tuple[str, object]) -> tuple[str, int]:
+    kind, _, connections = case[0].rpartition("-")
+    return kind, int(connections)
+
+
+def _note(run: Mapping[str, Any]) -> str:
+    return str(run.get("note", run["measured_at"]))
+
+
 def drawn(runs: Sequence[Mapping[str, Any]], database: str) -> Iterator[str]:
-    """Yield the lines of the picture: a bar for each case and run, as long as its part of what the bare server does."""
+    """Yield the lines of the picture: a bar for each case and run, as long as its part of what the bare server does.
+
+    Runs of one note have one colour.
+    """
     runs = [run for run in runs if database in run["figures"]]
     found = bars(runs, database)
-    top = 28 + 18 * len(runs)
+    notes = list(dict.fromkeys(map(_note, runs)))
+    top = 28 + 18 * len(notes)
     longest = max(part for case in found.values() for _, part, _ in case)
     height = top + sum(len(case) * _BAR + _GAP for case in found.values()) + 10
     yield (
@@ -44,14 +58,15 @@ def drawn(runs: Sequence[Mapping[str, Any]], database: str) -> Iterator[str]:
     )
     yield '<title id="t">Answers a second, as parts of what the same server does without work</title>'
     yield f"<style>{_STYLE}</style>"
-    for number, run in enumerate(runs):
+    for number, note in enumerate(notes):
         y = 14 + 18 * number
         yield f'<rect class="r{number % 3}" x="10" y="{y}" width="12" height="12"/>'
-        yield f'<text class="s" x="30" y="{y + 11}">{escape(run.get("note", run["measured_at"]))}</text>'
+        yield f'<text class="s" x="30" y="{y + 11}">{escape(note)}</text>'
     y = top
-    for name, case in found.items():
+    for name, case in sorted(found.items(), key=_place):
         yield f'<text class="t" x="10" y="{y + 14}">{escape(name)}</text>'
-        for number, part, per_second in case:
+        for note, part, per_second in case:
+            number = notes.index(note)
             width = max(2, round(_WIDTH * part / longest))
             yield f'<rect class="r{number % 3}" x="{_LEFT}" y="{y}" width="{width}" height="{_BAR - 3}"/>'
             said = f"{part:.1%} of the bare server, {per_second:,.0f}/s"
